@@ -1,0 +1,138 @@
+"""The events that leave the pipeline. All are past facts; all times are device sample indices.
+
+`at` is the index of the sample whose arrival produced the event, so that `at - r_peak.sample` is the true
+delay of an answer in samples, whatever the chunking. UTC, boot id and sequence number join in
+:mod:`edge.messages`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+AAMI = ("N", "S", "V", "F", "Q")
+RHYTHMS = ("sinus", "af", "vt", "vf", "noise")
+
+
+@dataclass(frozen=True, slots=True)
+class RPeak:
+    """An R-peak: device sample index, amplitude [mV] on the filtered lead, detector probability."""
+
+    sample: int
+    amp_mv: float
+    prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One answer about one beat. `rr_s` is the RR interval before it, None after a gap or reset.
+
+    `probs` are the probabilities of N S V F Q. `final` answers may revise early ones and carry the same `id`.
+    `warming` says that the state is younger than it must be to be trusted. `sqi` is 0 (bad) to 1 (good).
+    `readable` is False where the quality gate suspends the label (an EC57 shutdown).
+    """
+
+    id: int
+    r_peak: RPeak
+    rr_s: float | None
+    aami: str
+    probs: tuple[float, float, float, float, float]
+    sqi: float
+    final: bool
+    warming: bool
+    readable: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The rhythm changed to `label` (one of `RHYTHMS` or 'unknown') at sample `since`."""
+
+    label: str
+    prob: float
+    since: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm changed: `state` is 'active', 'cleared' or, still latched after its cause went, 'latched'.
+
+    `priority` is high, medium, low or technical; `kind` is patient or technical. `value` says what was seen
+    (a rate, a duration) in words fit for a log line.
+    """
+
+    name: str
+    state: str
+    priority: str
+    kind: str
+    since: int
+    latched: bool
+    acked: bool
+    value: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the patient and the signal, once a second of stream."""
+
+    hr_bpm: float | None
+    reason: str | None
+    rhythm: str
+    sqi: float
+    lead_off: bool
+    rr_ms: float | None
+    rmssd_ms: float | None
+    pvc_per_min: float | None
+    n_lost: int
+    warming: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth a log line: a gap, a reset, bad samples, a new link."""
+
+    kind: str
+    start: int
+    end: int
+    detail: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaveChunk:
+    """A stretch of the raw signal for display: `mv` is float32 (n, n_leads), the first at sample `start`."""
+
+    start: int
+    fs: float
+    mv: NDArray[np.float32]
+    leads: tuple[str, ...]
+    at: int
+
+
+Event = Union[Beat, Rhythm, Alarm, Status, Note, WaveChunk]  # noqa: UP007 (a runtime alias on 3.10)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What the shell knows and the samples cannot say: pushed into the pipeline like a block.
+
+    `kind` is one of: 'no_signal' (nothing for 1.5 s), 'signal' (it came back), 'rate_mismatch', 'rate_ok'.
+    `detail` is one readable line.
+    """
+
+    kind: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person asked for: `verb` is 'ack' (an alarm by `name`, or all when empty) or 'reset'."""
+
+    verb: str
+    name: str = ""

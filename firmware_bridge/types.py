@@ -1,0 +1,77 @@
+"""What every decoder gives and every pipeline takes: blocks of samples, gaps, and counts of what was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleBlock:
+    """Consecutive samples of one device.
+
+    Attributes
+    ----------
+    device_id : str
+        Who sent it.
+    start : int
+        Index of the first sample since the stream began, counted by the device (losses included).
+    fs : float
+        The rate the device declares, in Hz.
+    mv : ndarray of float32, shape (n, n_leads)
+        The signal in millivolts. NaN where the device said that it has no value.
+    leads : tuple of str
+        Name of each column.
+    lead_off : int
+        Bit k is set when the electrode of lead k is off. One value for the whole block: a decoder starts a
+        new block where it changes.
+    """
+
+    device_id: str
+    start: int
+    fs: float
+    mv: F32
+    leads: tuple[str, ...]
+    lead_off: int = 0
+
+    @property
+    def end(self) -> int:
+        """Index of the first sample after this block."""
+        return self.start + self.mv.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Samples that never arrived: `n_lost` of them, the first at index `start`.
+
+    `reason` is a short word: ``lost``, ``reboot`` (the device began again: `n_lost` is 0 and unknown),
+    ``no_signal``.
+    """
+
+    start: int
+    n_lost: int
+    reason: str = "lost"
+
+
+@dataclass(slots=True)
+class LinkStats:
+    """Everything a link lost or mended, counted since it was opened."""
+
+    n_bytes: int = 0
+    n_frames: int = 0
+    n_samples: int = 0
+    n_crc: int = 0
+    n_resync: int = 0
+    n_lost: int = 0
+    n_duplicate: int = 0
+    n_reboot: int = 0
+    n_unknown: int = 0
+    n_rejected: int = 0
+
+
+class BadInput(ValueError):
+    """A user's mistake or an unusable file: one line that says got, expected, where, what to do."""
