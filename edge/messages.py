@@ -1,0 +1,270 @@
+"""Events become MQTT messages: topics, payloads, sequence numbers and UTC join here. Pure.
+
+Topics and payloads are listed in the README. Every JSON payload carries `boot_id` (this start of the
+monitor), `seq` (one counter for all of its messages), `t` (ISO-8601, UTC, milliseconds) and, while the wall
+clock cannot be trusted yet, ``synced: false``. Readers de-duplicate by (boot_id, seq): MQTT's QoS 1 may
+deliver twice.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+
+from edge.types import AAMI, Alarm, Beat, Event, Rhythm, Status, WaveChunk
+from edge.waveform import HEADER, NONE, SCALE_MV, encode_wave
+from firmware_bridge.types import BadInput
+
+ONLINE, OFFLINE = b"online", b"offline"
+TRUSTED_FROM_S = 1704067200.0  # 2024-01-01T00:00:00Z: a clock before this was never set
+
+Stamp = Callable[[int], float]
+"""Device sample index -> UTC seconds."""
+
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+_NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publish: `payload` on `topic`. `keep`: never dropped while the broker is away (lethal alarms)."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    qos: int
+    keep: bool = False
+
+
+def topic_id(text: str, what: str) -> str:
+    """Return `text` if it may stand as one topic level, else raise `BadInput` naming `what`."""
+    if not _ID.match(text):
+        raise BadInput(
+            f"{what}: got {text[:80]!r}, expected 1 to 64 of a-z A-Z 0-9 _ - "
+            f"(it becomes a topic level); write it as {safe_id(text)!r}"
+        )
+    return text
+
+
+def base_topic(text: str, what: str = "mqtt.base") -> str:
+    """Return `text` if it is one or more topic levels joined by '/', else raise `BadInput`."""
+    for level in text.split("/"):
+        topic_id(level, what)
+    return text
+
+
+def safe_id(text: str, otherwise: str = "unnamed") -> str:
+    """Map a name that came over a wire to a topic level: never raises, never a wildcard, path or control."""
+    return _NOT_ID.sub("_", text[:64]).strip("_") or otherwise
+
+
+def iso(utc_s: float) -> str:
+    """ISO-8601 in UTC with milliseconds and Z. Times outside the years 1970 to 9999 are clipped to them."""
+    clipped = min(max(utc_s, 0.0), 253402300799.0) if math.isfinite(utc_s) else 0.0
+    text = datetime.fromtimestamp(clipped, timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def mark_late(payload: bytes) -> bytes:
+    """Add ``late: true`` to a JSON object that is sent long after it was made; others stay as they are."""
+    if payload.startswith(b"{") and payload.endswith(b"}") and len(payload) > 2:
+        return payload[:-1] + b',"late":true}'
+    return payload
+
+
+def _number(value: float | None, digits: int) -> float | None:
+    """Round for JSON; what is not finite becomes null."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), digits)
+
+
+class Composer:
+    """Turns the events of one device into messages. The only state: sequence numbers and what meta was sent.
+
+    Parameters
+    ----------
+    device : str
+        Id of the bed, one topic level.
+    boot_id : str
+        Names this start of the monitor.
+    base : str
+        Base topic, one or more levels.
+    """
+
+    def __init__(self, device: str, boot_id: str, base: str = "heartwire") -> None:
+        self.device = topic_id(device, "device")
+        self.base = base_topic(base)
+        self.boot_id = topic_id(boot_id, "boot_id")
+        self.seq = 0
+        self._prefix = f"{self.base}/{self.device}/"
+        self._chunks: dict[str, int] = {}
+        self._meta: dict[str, float] = {}
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def compose(
+        self, event: Event, stamp: Stamp, fs_est: float | None = None, age_ms: float | None = None
+    ) -> list[Message]:
+        """Messages of one event, in the order to publish them.
+
+        Parameters
+        ----------
+        event : Event
+            What the pipeline said.
+        stamp : callable
+            Device sample index -> UTC seconds.
+        fs_est, age_ms : float, optional
+            Measured rate [Hz] and age of the newest sample [ms], for `Status` only.
+        """
+        if isinstance(event, Beat):
+            return [self._beat(event, stamp)]
+        if isinstance(event, WaveChunk):
+            return self._wave(event, stamp)
+        if isinstance(event, Status):
+            return [self._status(event, stamp, fs_est, age_ms)]
+        if isinstance(event, Rhythm):
+            return [self._rhythm(event, stamp)]
+        if isinstance(event, Alarm):
+            return self._alarm(event, stamp)
+        return [self.note(event.kind, event.detail, stamp(event.at), start=event.start, end=event.end)]
+
+    def _beat(self, beat: Beat, stamp: Stamp) -> Message:
+        fields = {
+            "id": beat.id,
+            "sample": beat.r_peak.sample,
+            "rr_ms": None if beat.rr_s is None else _number(beat.rr_s * 1000.0, 1),
+            "aami": beat.aami,
+            "probs": {name: _number(p, 4) for name, p in zip(AAMI, beat.probs, strict=True)},
+            "amp_mv": _number(beat.r_peak.amp_mv, 3),
+            "sqi": _number(beat.sqi, 3),
+            "final": beat.final,
+            "warming": beat.warming,
+            "readable": beat.readable,
+        }
+        return self._json("beat", fields, stamp(beat.r_peak.sample))
+
+    def _rhythm(self, rhythm: Rhythm, stamp: Stamp) -> Message:
+        fields = {
+            "label": rhythm.label,
+            "prob": _number(rhythm.prob, 4),
+            "since": iso(stamp(rhythm.since)),
+        }
+        return self._json("rhythm", fields, stamp(rhythm.at), retain=True, qos=1)
+
+    def _status(self, status: Status, stamp: Stamp, fs_est: float | None, age_ms: float | None) -> Message:
+        fields = {
+            "hr_bpm": _number(status.hr_bpm, 1),
+            "reason": status.reason,
+            "rhythm": status.rhythm,
+            "sqi": _number(status.sqi, 3),
+            "lead_off": status.lead_off,
+            "rr_ms": _number(status.rr_ms, 1),
+            "rmssd_ms": _number(status.rmssd_ms, 1),
+            "pvc_per_min": _number(status.pvc_per_min, 2),
+            "fs_est": _number(fs_est, 2),
+            "n_lost": status.n_lost,
+            "age_ms": _number(age_ms, 0),
+            "warming": status.warming,
+        }
+        return self._json("state", fields, stamp(status.at), retain=True, qos=1)
+
+    def _alarm(self, alarm: Alarm, stamp: Stamp) -> list[Message]:
+        utc_s, name = stamp(alarm.at), safe_id(alarm.name)
+        fields = {
+            "name": name,
+            "state": alarm.state,
+            "priority": alarm.priority,
+            "kind": alarm.kind,
+            "since": iso(stamp(alarm.since)),
+            "latched": alarm.latched,
+            "acked": alarm.acked,
+            "value": alarm.value,
+        }
+        keep = alarm.priority == "high"
+        transition = {"event_type": name, "what": "alarm", **fields}
+        return [
+            self._json(f"alarm/{name}", fields, utc_s, retain=True, qos=1, keep=keep),
+            self._json("event", transition, utc_s, qos=1, keep=keep),
+        ]
+
+    def _wave(self, chunk: WaveChunk, stamp: Stamp) -> list[Message]:
+        messages = []
+        t_us = max(0, int(stamp(chunk.start) * 1e6))
+        for k, name in enumerate(chunk.leads):
+            lead = safe_id(name, f"lead{k + 1}")
+            if self._meta.get(lead) != chunk.fs:
+                self._meta[lead] = chunk.fs
+                messages.append(self._wave_meta(lead, chunk.fs, stamp(chunk.start)))
+            seq = self._chunks.get(lead, 0)
+            self._chunks[lead] = seq + 1
+            payload = encode_wave(seq, t_us, chunk.mv[:, k])
+            messages.append(Message(f"{self._prefix}waveform/{lead}", payload, False, 0))
+        return messages
+
+    def _wave_meta(self, lead: str, fs: float, utc_s: float) -> Message:
+        fields = {
+            "lead": lead,
+            "fs": fs,
+            "unit": "mV",
+            "scale_mv": SCALE_MV,
+            "dtype": "int16",
+            "byte_order": "little",
+            "header_bytes": HEADER.size,
+            "none": NONE,
+        }
+        return self._json(f"waveform/{lead}/meta", fields, utc_s, retain=True, qos=1)
+
+    # -- what is not an event of the pipeline ----------------------------------------------------------
+
+    def note(self, kind: str, detail: str, utc_s: float, **more: Any) -> Message:
+        """Something worth a log line, on the device's ``event`` topic."""
+        return self._json(
+            "event", {"event_type": kind, "what": "note", "detail": detail, **more}, utc_s, qos=1
+        )
+
+    def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
+        """The answer to a command."""
+        return self._json(f"response/{safe_id(verb)}", fields, utc_s, qos=1)
+
+    def availability(self, online: bool) -> Message:
+        """Whether this device's signal arrives, as a plain word."""
+        return Message(f"{self._prefix}availability", ONLINE if online else OFFLINE, True, 1)
+
+    def bridge(self, online: bool) -> Message:
+        """Whether this monitor runs, as a plain word; ``offline`` is also the last will."""
+        return Message(f"{self.base}/bridge/state", ONLINE if online else OFFLINE, True, 1)
+
+    @property
+    def command_filter(self) -> str:
+        """The subscription that brings this device's commands."""
+        return f"{self._prefix}command/+"
+
+    @property
+    def ping_topic(self) -> str:
+        """The topic of the monitor's own messages that must come back through the broker."""
+        return f"{self.base}/bridge/ping/{self.boot_id}"
+
+    def _json(
+        self,
+        topic: str,
+        fields: dict[str, Any],
+        utc_s: float,
+        retain: bool = False,
+        qos: int = 0,
+        keep: bool = False,
+    ) -> Message:
+        fields["t"] = iso(utc_s)
+        if not utc_s >= TRUSTED_FROM_S:
+            fields["synced"] = False
+        fields["boot_id"] = self.boot_id
+        fields["seq"] = self.seq
+        self.seq += 1
+        return Message(self._prefix + topic, _encode(fields), retain, qos, keep)

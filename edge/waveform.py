@@ -1,0 +1,50 @@
+"""The waveform chunk: 16 bytes of header, then one lead's samples. Pure.
+
+All little-endian::
+
+    0        3   4         8                  16
+    +--------+---+---------+------------------+-------------------------
+    | H W V  | 1 | seq u32 | t_us u64         | int16, one a sample ...
+    +--------+---+---------+------------------+-------------------------
+
+`seq` counts the chunks of this topic, `t_us` is the UTC time of the first sample in microseconds; fs, lead,
+unit and scale are in the retained ``.../meta``. A sample of -32768 means: no value.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.types import F32, BadInput
+
+MAGIC, VERSION = b"HWV", 1
+HEADER = struct.Struct("<3sBIQ")
+SCALE_MV = 0.001
+NONE = -32768
+
+
+def quantise_wave(mv: F32) -> bytes:
+    """Millivolts, float of shape (n,), to int16 LE, `SCALE_MV` a count: round, then clip; NaN is `NONE`."""
+    counts = np.rint(np.asarray(mv, dtype=np.float64) / SCALE_MV)
+    clipped = np.clip(counts, -32767, 32767)
+    return np.where(np.isnan(clipped), NONE, clipped).astype("<i2").tobytes()
+
+
+def encode_wave(seq: int, t_us: int, mv: F32) -> bytes:
+    """One chunk of millivolts, shape (n,). `seq` wraps at 2**32; a negative `t_us` becomes 0."""
+    return HEADER.pack(MAGIC, VERSION, seq & 0xFFFFFFFF, max(0, t_us)) + quantise_wave(mv)
+
+
+def decode_wave(payload: bytes) -> tuple[int, int, NDArray[np.int16]]:
+    """Read one chunk: (seq, t_us, int16 of shape (n,)). Raises `BadInput` for anything else."""
+    if len(payload) < HEADER.size or len(payload) % 2:
+        raise BadInput(
+            f"waveform chunk: got {len(payload)} bytes, expected a 16-byte header and int16 samples"
+        )
+    magic, version, seq, t_us = HEADER.unpack_from(payload)
+    if magic != MAGIC or version != VERSION:
+        raise BadInput(f"waveform chunk: got {payload[:4]!r}, expected {MAGIC + bytes([VERSION])!r}")
+    return seq, t_us, np.frombuffer(payload, dtype="<i2", offset=HEADER.size)
