@@ -1,0 +1,247 @@
+"""The monitor's configuration: one frozen value from a TOML file, the environment and flags.
+
+A flag wins over ``HEARTWIRE_*``, which wins over the file, which wins over the default. Unknown keys are
+errors that name the nearest known one. The MQTT password comes from ``HEARTWIRE_MQTT_PASSWORD`` or from the
+file named by ``mqtt.password_file`` and from nowhere else, so that it is never in ``ps`` nor in a file that
+is passed round. Pure but for `load`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import msgspec
+
+from edge.messages import base_topic, topic_id
+from firmware_bridge.types import BadInput
+
+if TYPE_CHECKING:
+    import argparse
+
+ENV = "HEARTWIRE_"
+SECRETS = ("password",)
+
+
+def _key(default: Any, doc: str) -> Any:
+    """Declare one configuration key with its default and its line of help."""
+    return field(default=default, metadata={"help": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """Where to publish. An empty `host` means: no broker, local alarm lines only."""
+
+    host: str = _key("127.0.0.1", "broker's host name or address")
+    port: int = _key(1883, "broker's port")
+    base: str = _key("heartwire", "base topic")
+    username: str = _key("", "user name at the broker")
+    password: str = field(default="", repr=False, metadata={"help": "only by environment or password_file"})
+    password_file: str = _key("", "file that holds the password on its first line")
+    tls: bool = _key(False, "speak TLS to the broker")
+    ca_file: str = _key("", "CA certificates to trust instead of the system's")
+    cert_file: str = _key("", "client certificate")
+    key_file: str = _key("", "key of the client certificate")
+    client_id: str = _key("", "MQTT client id; default heartwire-<device>")
+    keepalive_s: int = _key(5, "MQTT keepalive in seconds")
+    ring: int = _key(600, "waveform chunks and beats held while the broker is away; the oldest go first")
+    outbox: int = _key(10000, "events held while the broker is away; lethal alarms are never dropped")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What one monitor is to do."""
+
+    source: str = _key("", "serial port, /dev/serial/by-id/..., tcp://host:port, mqtt://host:port/topic or -")
+    format: str = _key("native", "wire format of the device; `heartwire devices` lists them")
+    device: str = _key("device", "id of the bed: a-z A-Z 0-9 _ -")
+    baud: int | None = _key(None, "serial speed; default is the device's own")
+    fs: float | None = _key(None, "sampling rate in Hz, where the device does not say or says it wrongly")
+    scale: float = _key(1.0, "extra factor on the millivolts")
+    invert: bool = _key(False, "turn the signal upside down")
+    leads: tuple[str, ...] = _key((), "names of the leads, comma separated")
+    wave_ms: float = _key(100.0, "length of a waveform chunk in ms; 0 publishes none")
+    models: str = _key("", "folder of the models; default is the shipped ones")
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one flag for every key of `Config`, ``-c`` for the file and ``--mqtt HOST:PORT``.
+
+    The parser must not allow abbreviations: ``--mqtt-password`` would be taken for ``--mqtt-password-file``.
+    """
+    parser.add_argument("-c", "--config", metavar="FILE", help="TOML file with any of the keys below")
+    parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word, or 'none'")
+    for path, key in _keys():
+        name = path[-1]
+        if name in SECRETS:
+            continue
+        flag, text = "--" + "-".join(path).replace("_", "-"), key.metadata["help"]
+        dest = "config." + ".".join(path)
+        if _hint(path) is bool:
+            parser.add_argument(flag, dest=dest, action="store_const", const="true", help=text)
+        else:
+            parser.add_argument(flag, dest=dest, metavar=name.upper(), help=text)
+
+
+def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
+    """Configuration of one run, from the arguments that `add_arguments` made and the environment.
+
+    Raises
+    ------
+    BadInput
+        For a file that cannot be read or parsed, an unknown key or a bad value.
+    """
+    text, where = "", "config"
+    if args.config:
+        where = args.config
+        text = _read(where, "config file")
+    flags = {name[7:]: value for name, value in vars(args).items() if name.startswith("config.")}
+    flags = {name: value for name, value in flags.items() if value is not None}
+    if args.mqtt is not None:
+        flags = {**_broker(args.mqtt, "--mqtt"), **flags}
+    config = parse(text, environ, flags, where)
+    if config.mqtt.password_file and not config.mqtt.password:
+        secret = _read(config.mqtt.password_file, "mqtt.password_file").partition("\n")[0].rstrip("\r")
+        config = replace(config, mqtt=replace(config.mqtt, password=secret))
+    return config
+
+
+def parse(text: str, environ: Mapping[str, str], flags: Mapping[str, str], where: str = "config") -> Config:
+    """Configuration from the text of a TOML file, the environment and flags (dotted key -> text). Pure."""
+    values = _from_toml(text, where)
+    values.update(_from_environment(environ))
+    for name, value in flags.items():
+        path = tuple(name.split("."))
+        values[path] = _convert(path, value, "--" + "-".join(path).replace("_", "-"), strict=False)
+    top = {path[0]: value for path, value in values.items() if len(path) == 1}
+    mqtt = {path[1]: value for path, value in values.items() if len(path) == 2}
+    return _checked(Config(**top, mqtt=MqttConfig(**mqtt)))
+
+
+# -- keys and values -------------------------------------------------------------------------------------
+
+
+def _keys() -> list[tuple[tuple[str, ...], Any]]:
+    top = [((f.name,), f) for f in fields(Config) if f.default is not MISSING]
+    return top + [(("mqtt", f.name), f) for f in fields(MqttConfig)]
+
+
+def _hint(path: tuple[str, ...]) -> Any:
+    return get_type_hints(MqttConfig if len(path) == 2 else Config)[path[-1]]
+
+
+def _convert(path: tuple[str, ...], value: Any, where: str, strict: bool) -> Any:
+    """`value` as the type of the key at `path`; text that a person typed is read leniently."""
+    hint, shown = _hint(path), "***" if path[-1] in SECRETS else repr(value)
+    if hint == tuple[str, ...]:
+        value = [part for part in value.split(",") if part] if isinstance(value, str) else value
+    try:
+        return msgspec.convert(value, hint, strict=strict)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{where}: got {shown}; {str(error)[:1].lower()}{str(error)[1:]}") from None
+
+
+def _known(path: tuple[str, ...], where: str) -> None:
+    """Raise `BadInput`, with the nearest known key, unless `path` is a key."""
+    known = {".".join(p) for p, _ in _keys()}
+    name = ".".join(path)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1, 0.5)
+        hint = f"did you mean '{near[0]}'?" if near else "known are: " + ", ".join(sorted(known))
+        raise BadInput(f"{where}: unknown key {name!r}; {hint}")
+
+
+def _from_toml(text: str, where: str) -> dict[tuple[str, ...], Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{where}: not valid TOML: {error}") from None
+    mqtt = tree.pop("mqtt", {})
+    if not isinstance(mqtt, dict):
+        mqtt = dict(_broker(str(mqtt), f"{where}: mqtt", prefix=""))
+    flat: dict[tuple[str, ...], Any] = {(name,): value for name, value in tree.items()}
+    flat.update({("mqtt", name): value for name, value in mqtt.items()})
+    for path in flat:
+        _known(path, where)
+        if path[-1] in SECRETS:
+            raise BadInput(f"{where}: mqtt.password does not belong in this file; use mqtt.password_file")
+    return {path: _convert(path, value, f"{where}: {'.'.join(path)}", True) for path, value in flat.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
+    names = {ENV + "_".join(path).upper(): path for path, _ in _keys()}
+    found = {
+        path: _convert(path, environ[name], name, False) for name, path in names.items() if name in environ
+    }
+    if ENV + "MQTT" in environ:
+        for name, value in _broker(environ[ENV + "MQTT"], ENV + "MQTT", prefix="").items():
+            found.setdefault(("mqtt", name), _convert(("mqtt", name), value, ENV + "MQTT", False))
+    for name in environ:
+        if name.startswith(ENV + "MQTT_") and name not in names:
+            _known(("mqtt", name[len(ENV) + 5 :].lower()), name)
+    return found
+
+
+def _broker(text: str, where: str, prefix: str = "mqtt.") -> dict[str, Any]:
+    """Host and port of ``host``, ``host:port``, ``[v6]:port`` or ``none``."""
+    if text == "none":
+        return {prefix + "host": ""}
+    bare = text.removeprefix("mqtt://")
+    host, colon, port = bare.rpartition(":")
+    if not colon or bare.endswith("]"):
+        host, port = bare, ""
+    if (
+        not host.strip("[]")
+        or (colon and port and not port.isdigit())
+        or (":" in host.strip("[]") and host[0] != "[")
+    ):
+        raise BadInput(f"{where}: got {text!r}, expected HOST or HOST:PORT, such as 127.0.0.1:1883")
+    found: dict[str, Any] = {prefix + "host": host.strip("[]")}
+    if port:
+        found[prefix + "port"] = int(port)
+    return found
+
+
+# -- ranges ----------------------------------------------------------------------------------------------
+
+_RANGES: tuple[tuple[str, Callable[[Config], float | None], float, float], ...] = (
+    ("fs", lambda c: c.fs, 20.0, 20000.0),
+    ("baud", lambda c: c.baud, 50, 20_000_000),
+    ("wave_ms", lambda c: c.wave_ms, 0.0, 1000.0),
+    ("mqtt.port", lambda c: c.mqtt.port, 1, 65535),
+    ("mqtt.keepalive_s", lambda c: c.mqtt.keepalive_s, 1, 300),
+    ("mqtt.ring", lambda c: c.mqtt.ring, 1, 1_000_000),
+    ("mqtt.outbox", lambda c: c.mqtt.outbox, 1, 10_000_000),
+)
+
+
+def _checked(config: Config) -> Config:
+    """Return `config`, or raise `BadInput` for the first value out of its range."""
+    topic_id(config.device, "device")
+    base_topic(config.mqtt.base)
+    for name, get, low, high in _RANGES:
+        value = get(config)
+        if value is not None and not low <= value <= high:
+            raise BadInput(f"{name}: got {value}, expected {low} to {high}")
+    if not (math.isfinite(config.scale) and config.scale != 0.0):
+        raise BadInput(f"scale: got {config.scale}, expected a finite factor other than 0")
+    return config
+
+
+def _read(path: str, what: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{what}: cannot read {path!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{what}: {path!r} is not UTF-8 text") from None
