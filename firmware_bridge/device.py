@@ -55,7 +55,8 @@ class DecoderOptions:
             )
         if self.leads is not None and not 1 <= len(self.leads) <= 8:
             raise BadInput(
-                f"got {len(self.leads)} lead names, expected 1 to 8, in the device's options; name each column once"
+                f"got {len(self.leads)} lead names, expected 1 to 8, in the device's options; "
+                "name each column once"
             )
 
     @property
@@ -117,7 +118,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, mv: F32, lead_off: int = 0) -> bytes:
-        """Give the bytes of float32 `mv` (n, n_leads) in millivolts, with the electrodes of `lead_off` off."""
+        """Give the bytes of float32 `mv` (n, n_leads) [mV]; bit k of `lead_off`: electrode k is off."""
         ...
 
 
@@ -158,7 +159,8 @@ def check_fs(fs: float | None) -> None:
     """Raise BadInput unless `fs` is None or a rate that an ECG can have."""
     if fs is not None and not FS_MIN <= fs <= FS_MAX:
         raise BadInput(
-            f"got fs {fs}, expected {FS_MIN:g} to {FS_MAX:g} Hz, in the device's options; give samples per second"
+            f"got fs {fs}, expected {FS_MIN:g} to {FS_MAX:g} Hz, in the device's options; "
+            "give samples per second"
         )
 
 

@@ -1,0 +1,153 @@
+/* heartwire native frame, version 1.  This header is the definition; wire.py must agree with it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * On the wire:   COBS( content )  0x00
+ *
+ * 0x00 never occurs inside a frame, so a receiver that lost its place waits for the next 0x00.  Content is at
+ * most 254 bytes: then COBS costs exactly one byte in front.  Send one 0x00 before the first frame.
+ *
+ * content, everything little-endian but the CRC:
+ *
+ *   off  size  field
+ *     0     1  kind       0x11: version 1 (high nibble), samples (low nibble)
+ *     1     1  flags      bit 0 BOOT     set in the frames of the first second after power-up
+ *                         bit 1 CLIPPED  a sample of this frame met a rail
+ *                         bit 2 PACE     a pacing pulse was seen in this frame
+ *                         bits 3-7       0; a receiver ignores them
+ *     2     2  seq        number of the first sample since power-up, mod 65536: it counts samples, not frames
+ *     4     4  t_us       device time of the first sample in us, mod 2^32 (Arduino: micros())
+ *     8     4  fs_mhz     samples per second and lead, in mHz (360 Hz is 360000); 1 Hz to 20 kHz
+ *    12     2  scale_nv   nV per unit of a sample; 1 to 65535
+ *    14     1  n_leads    1 to 8
+ *    15     1  n_samples  samples of each lead in this frame, 1 or more
+ *    16     1  lead_off   bit k: the electrode of lead k is off; higher bits 0
+ *    17     L  leads      one code for each of the L = n_leads leads, HW_LEAD_* below
+ *  17+L   2LN  samples    int16, sample by sample: lead 0, lead 1, ... of sample 0, then of sample 1, ...
+ *                         -32768 means: no value
+ *     .     2  crc        CRC-16/CCITT-FALSE (poly 0x1021, init 0xFFFF, not reflected, no final xor) of all
+ *                         bytes before it, HIGH byte first: the CRC over the whole content is then 0
+ *
+ * One sample of one lead is 22 bytes of content, 24 on the wire: 360 Hz needs 8640 of the 11520 bytes a second
+ * of 115200 baud.  Ten samples a frame need 42 bytes.
+ *
+ *   11 00 2a00 40e20100 407e0500 e803 01 01 00  02  7b00  11bf   content of: sample 42 at 0.123456 s, 360 Hz,
+ *                                                                 1 uV per unit, lead II, 123 uV
+ *
+ * hw_frame() below builds a frame on any little- or big-endian machine, without a heap.
+ */
+#ifndef HEARTWIRE_PROTOCOL_H
+#define HEARTWIRE_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HW_KIND_SAMPLES 0x11
+#define HW_FLAG_BOOT 0x01
+#define HW_FLAG_CLIPPED 0x02
+#define HW_FLAG_PACE 0x04
+
+#define HW_OFFSET_KIND 0
+#define HW_OFFSET_FLAGS 1
+#define HW_OFFSET_SEQ 2
+#define HW_OFFSET_T_US 4
+#define HW_OFFSET_FS_MHZ 8
+#define HW_OFFSET_SCALE_NV 12
+#define HW_OFFSET_N_LEADS 14
+#define HW_OFFSET_N_SAMPLES 15
+#define HW_OFFSET_LEAD_OFF 16
+#define HW_HEADER_SIZE 17
+#define HW_CRC_SIZE 2
+#define HW_CRC_POLY 0x1021
+#define HW_CRC_INIT 0xFFFF
+#define HW_MAX_CONTENT 254
+#define HW_MAX_LEADS 8
+#define HW_FS_MIN_MHZ 1000
+#define HW_FS_MAX_MHZ 20000000
+#define HW_NO_VALUE (-32768)
+
+#define HW_LEAD_ECG 0 /* not known */
+#define HW_LEAD_I 1
+#define HW_LEAD_II 2
+#define HW_LEAD_III 3
+#define HW_LEAD_AVR 4
+#define HW_LEAD_AVL 5
+#define HW_LEAD_AVF 6
+#define HW_LEAD_V1 7
+#define HW_LEAD_V2 8
+#define HW_LEAD_V3 9
+#define HW_LEAD_V4 10
+#define HW_LEAD_V5 11
+#define HW_LEAD_V6 12
+#define HW_LEAD_MLII 13 /* modified II, electrodes on the chest */
+#define HW_LEAD_MLIII 14
+#define HW_LEAD_MCL1 15
+
+/* What stays the same from frame to frame. */
+typedef struct {
+    uint32_t fs_mhz;
+    uint16_t scale_nv;
+    uint8_t n_leads;
+    uint8_t leads[HW_MAX_LEADS];
+} hw_stream;
+
+static inline uint16_t hw_crc16(const uint8_t *data, size_t n)
+{
+    uint16_t crc = HW_CRC_INIT;
+    while (n--) {
+        crc ^= (uint16_t)((uint16_t)*data++ << 8);
+        for (uint8_t bit = 0; bit < 8; bit++)
+            crc = (uint16_t)((crc & 0x8000u) ? (crc << 1) ^ HW_CRC_POLY : crc << 1);
+    }
+    return crc;
+}
+
+static inline uint8_t *hw_put(uint8_t *p, uint32_t value, uint8_t n_bytes)
+{
+    while (n_bytes--) {
+        *p++ = (uint8_t)value;
+        value >>= 8;
+    }
+    return p;
+}
+
+/* Writes the bytes to send, the closing 0x00 among them, and returns how many; 0 when they do not fit into a
+ * frame.  `out` needs HW_MAX_CONTENT + 2 bytes. */
+static inline size_t hw_frame(uint8_t *out, const hw_stream *s, uint8_t flags, uint16_t seq, uint32_t t_us,
+                              uint8_t lead_off, const int16_t *samples, uint8_t n_samples)
+{
+    size_t n_values = (size_t)s->n_leads * n_samples;
+    size_t n = HW_HEADER_SIZE + s->n_leads + 2 * n_values;
+    if (n_values == 0 || s->n_leads > HW_MAX_LEADS || n + HW_CRC_SIZE > HW_MAX_CONTENT)
+        return 0;
+    uint8_t *p = out + 1; /* one byte in front for COBS */
+    p = hw_put(p, HW_KIND_SAMPLES, 1);
+    p = hw_put(p, flags, 1);
+    p = hw_put(p, seq, 2);
+    p = hw_put(p, t_us, 4);
+    p = hw_put(p, s->fs_mhz, 4);
+    p = hw_put(p, s->scale_nv, 2);
+    p = hw_put(p, s->n_leads, 1);
+    p = hw_put(p, n_samples, 1);
+    p = hw_put(p, lead_off, 1);
+    for (uint8_t k = 0; k < s->n_leads; k++)
+        p = hw_put(p, s->leads[k], 1);
+    for (size_t k = 0; k < n_values; k++)
+        p = hw_put(p, (uint16_t)samples[k], 2);
+    uint16_t crc = hw_crc16(out + 1, n);
+    *p++ = (uint8_t)(crc >> 8);
+    *p++ = (uint8_t)crc;
+    *p++ = 0;
+    /* COBS in place: every zero becomes the distance to the next one. */
+    size_t last = n + HW_CRC_SIZE + 1;
+    for (size_t k = last; k-- > 1;) {
+        if (out[k] == 0) {
+            out[k] = (uint8_t)(last - k);
+            last = k;
+        }
+    }
+    out[0] = (uint8_t)last;
+    return n + HW_CRC_SIZE + 2;
+}
+
+#endif

@@ -1,0 +1,298 @@
+"""Counters, rates and clocks of a stream: what was lost, how fast it really runs, when a sample was. Pure.
+
+Times are arguments. A counter that wraps is not a loss, a frame that comes twice is not a reboot, and a burst
+on the way is not a change of rate.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from statistics import median
+
+MAX_PLAUSIBLE_LOSS = 1 << 24
+
+
+class Arrival(Enum):
+    """How a frame stands to those before it."""
+
+    FIRST = "first"
+    NEXT = "next"
+    LOST = "lost"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    REBOOT = "reboot"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The verdict on one frame; `n_lost` is how many counts are missing before it."""
+
+    arrival: Arrival
+    n_lost: int = 0
+
+    @property
+    def accepted(self) -> bool:
+        """False for what must be dropped: it was seen, or its place in time is past."""
+        return self.arrival not in (Arrival.DUPLICATE, Arrival.LATE)
+
+
+class SequenceCounter:
+    """Tell losses, duplicates, late frames, wraps and reboots apart by a counter that wraps.
+
+    Parameters
+    ----------
+    bits : int
+        Width of the device's counter. It counts whatever the device counts: frames or samples.
+    late_window : int or None
+        How far behind (in counts) a frame may be and still be called late, 1/64 of the counter's range where
+        not given, at least 8. It is also how soon after a reboot a frame must be to be seen as such.
+
+    Attributes
+    ----------
+    expected : int
+        The counter of the frame that should come next.
+
+    Notes
+    -----
+    Without a clock a loss of a whole turn of the counter cannot be seen, and a reboot is told by a counter
+    near zero or by a jump of more than half a turn. With the device's own clock (`elapsed`) both are decided:
+    the counter and the clock must tell the same story, or the device began again.
+    """
+
+    __slots__ = ("_last_n", "_late_window", "_mask", "_started", "expected")
+
+    def __init__(self, bits: int, late_window: int | None = None) -> None:
+        self._mask = (1 << bits) - 1
+        self._late_window = max(8, (1 << bits) >> 6) if late_window is None else late_window
+        self._last_n = 0
+        self._started = False
+        self.expected = 0
+
+    def push(self, seq: int, n: int = 1, elapsed: float | None = None, boot: bool = False) -> Step:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        seq : int
+            Its counter.
+        n : int
+            How many counts it holds.
+        elapsed : float or None
+            What the device's clock says of the time since the start of the last accepted frame, in counts
+            (seconds times rate); negative when the clock went back.
+        boot : bool
+            The device itself says that it has begun again since the last frame.
+        """
+        step = self._judge(seq, elapsed, boot)
+        if step.accepted:
+            self._started = True
+            self._last_n = n
+            self.expected = (seq + n) & self._mask
+        return step
+
+    def _judge(self, seq: int, elapsed: float | None, boot: bool) -> Step:
+        if not self._started:
+            return Step(Arrival.FIRST)
+        ahead = (seq - self.expected) & self._mask
+        behind = (self.expected - seq) & self._mask
+        if boot:
+            return Step(Arrival.REBOOT)
+        if elapsed is not None:
+            return self._judge_by_clock(ahead, behind, elapsed)
+        if ahead == 0:
+            return Step(Arrival.NEXT)
+        if behind <= self._late_window:
+            return Step(Arrival.DUPLICATE if behind == self._last_n else Arrival.LATE)
+        began = self._mask > 0xFF and seq <= self._late_window < ahead
+        if began or ahead > min(self._mask - self._late_window, MAX_PLAUSIBLE_LOSS):
+            return Step(Arrival.REBOOT)
+        if self._mask > 0xFF and ahead > self._mask >> 1:
+            return Step(Arrival.REBOOT)
+        return Step(Arrival.LOST, ahead)
+
+    def _judge_by_clock(self, ahead: int, behind: int, elapsed: float) -> Step:
+        """Judge by the clock: lost counts are `ahead` plus the number of whole turns that it speaks for."""
+        missing = elapsed - self._last_n
+        turn = self._mask + 1
+        slack = 8.0 + self._last_n + 0.01 * abs(missing)
+        if elapsed <= 0 or (behind and missing < 0):
+            agrees = 0 < behind <= self._late_window and abs(missing + behind) <= slack
+            if not agrees:
+                return Step(Arrival.REBOOT)
+            return Step(Arrival.DUPLICATE if behind == self._last_n else Arrival.LATE)
+        n_lost = ahead + turn * max(0, round((missing - ahead) / turn))
+        if n_lost > MAX_PLAUSIBLE_LOSS or abs(n_lost - missing) > max(slack, 0.02 * turn):
+            return Step(Arrival.REBOOT)
+        return Step(Arrival.LOST, n_lost) if n_lost else Step(Arrival.NEXT)
+
+
+class RateMeter:
+    """The true rate of a stream, by its sample index against the host's clock.
+
+    The time is cut into half seconds; of each the last arrival counts, and the rate is the median slope over
+    pairs half the window apart (Theil and Sen's estimator, thinned), so that bursts and single stalls on the
+    way do not move it.
+
+    Parameters
+    ----------
+    window_s : float
+        How far back it looks.
+    """
+
+    MIN_SPAN_S = 5.0
+    BUCKET_S = 0.5
+
+    def __init__(self, window_s: float = 60.0) -> None:
+        self._points: deque[tuple[float, int]] = deque(maxlen=max(12, int(window_s / self.BUCKET_S)))
+        self._open: tuple[float, int] | None = None
+        self._edge_s = 0.0
+        self._fs: float | None = None
+
+    def push(self, index: int, t_s: float) -> None:
+        """Say that the sample before `index` (so that many in all) had arrived at monotonic time `t_s`."""
+        if self._open is None:
+            self._edge_s = t_s + self.BUCKET_S
+        elif t_s >= self._edge_s:
+            self._points.append(self._open)
+            self._edge_s = max(self._edge_s + self.BUCKET_S, t_s)
+            self._fs = None
+        self._open = (t_s, index)
+
+    @property
+    def fs_est(self) -> float | None:
+        """The measured rate in Hz; None until 5 s were seen."""
+        points = self._points
+        if len(points) < 2 or points[-1][0] - points[0][0] < self.MIN_SPAN_S - 2 * self.BUCKET_S:
+            return None
+        if self._open is None or self._open[0] - points[0][0] < self.MIN_SPAN_S:
+            return None
+        if self._fs is None:
+            half = len(points) // 2
+            self._fs = median(
+                (points[k + half][1] - points[k][1]) / (points[k + half][0] - points[k][0])
+                for k in range(len(points) - half)
+            )
+        return self._fs
+
+    def reset(self) -> None:
+        """Begin again: the link was opened anew or the device rebooted."""
+        self._points.clear()
+        self._open = None
+        self._fs = None
+
+
+class SampleClock:
+    """Sample index to UTC: smooth, never backwards, and within milliseconds of the truth.
+
+    A delay on the way is never negative, so of every second the arrival with the least delay is kept; a line
+    through these minima of the last ten minutes gives the device's rate and offset. What is given out follows
+    that line with a bounded slew, through a chain of straight pieces, so that a stamp once given stays true.
+
+    Parameters
+    ----------
+    fs : float
+        The nominal rate in Hz.
+
+    Notes
+    -----
+    A jump of the host's clock or of the device's count is believed when three seconds in a row agree on it.
+    Forwards it is taken at once; backwards the stamps go on at half speed until the time has caught up.
+    """
+
+    BUCKET_S = 1.0
+    N_POINTS = 600
+    MIN_FIT = 30
+    STEP_S = 0.5
+    SLEW = 0.02
+    CATCH_UP_S = 5.0
+
+    def __init__(self, fs: float) -> None:
+        self._fs = fs
+        self._points: deque[tuple[int, float]] = deque(maxlen=self.N_POINTS)
+        self._best: tuple[int, float] | None = None
+        self._edge = 0
+        self._n_off = 0
+        self._starts: list[int] = []
+        self._pieces: list[tuple[int, float, float]] = []
+        self.fs_est = fs
+
+    def push(self, index: int, utc_s: float) -> None:
+        """Say that sample `index` had arrived by `utc_s`, in seconds since 1970."""
+        if not self._pieces:
+            self._edge = index
+            self._add_piece(index, utc_s, 1 / self._fs)
+        if index >= self._edge + self._fs * self.BUCKET_S:
+            if self._best is not None:
+                self._close(self._best, index)
+            self._best = None
+            self._edge = index
+        delay = utc_s - index / self._fs
+        if self._best is None or delay < self._best[1]:
+            self._best = (index, delay)
+
+    def utc_s(self, index: int) -> float:
+        """Give the time of sample `index`, in seconds since 1970.
+
+        Raises
+        ------
+        LookupError
+            Before the first `push`.
+        """
+        if not self._pieces:
+            raise LookupError(f"got sample {index}, expected a push first, in SampleClock; push one")
+        at, utc_s, period = self._pieces[max(0, bisect_right(self._starts, index) - 1)]
+        return utc_s + (index - at) * period
+
+    def restart(self) -> None:
+        """Forget the fit: the device rebooted. Stamps given so far stay; the next are no earlier."""
+        self._points.clear()
+        self._best = None
+        self._n_off = 0
+        self._edge = -(10**18)
+
+    def _close(self, best: tuple[int, float], now: int) -> None:
+        """Take the least delay of a second, and bend the chain towards the new line."""
+        restarted = not self._points and now > best[0] and len(self._pieces) > 0
+        seen = best[1] + best[0] / self._fs
+        off = self._line(best[0]) - seen if self._points else 0.0
+        self._n_off = self._n_off + 1 if abs(off) > self.STEP_S else 0
+        if 0 < self._n_off < 3:
+            return
+        if self._n_off >= 3:
+            self._points.clear()
+            self._n_off = 0
+        self._points.append(best)
+        self._fit()
+        error = self._line(now) - self.utc_s(now)
+        nominal = 1 / self.fs_est
+        if error > self.STEP_S and restarted:
+            self._add_piece(now, self.utc_s(now) + error, nominal)
+            return
+        slew = -0.5 if error < -self.STEP_S else min(max(error / self.CATCH_UP_S, -self.SLEW), self.SLEW)
+        jump = error if error > self.STEP_S else 0.0
+        self._add_piece(now, self.utc_s(now) + jump, nominal * (1 + (0.0 if jump else slew)))
+
+    def _line(self, index: int) -> float:
+        """The fitted time of sample `index`."""
+        return self._mean_delay + (index - self._mean_index) * self._slope + index / self._fs
+
+    def _fit(self) -> None:
+        """Least squares of delay on index; the slope is taken as nominal until 30 points are there."""
+        points = self._points
+        n = len(points)
+        self._mean_index = sum(p[0] for p in points) / n
+        self._mean_delay = sum(p[1] for p in points) / n
+        self._slope = 0.0
+        if n >= self.MIN_FIT:
+            top = sum((p[0] - self._mean_index) * (p[1] - self._mean_delay) for p in points)
+            self._slope = top / sum((p[0] - self._mean_index) ** 2 for p in points)
+        self.fs_est = 1 / (1 / self._fs + self._slope)
+
+    def _add_piece(self, index: int, utc_s: float, period: float) -> None:
+        self._starts.append(index)
+        self._pieces.append((index, utc_s, period))
+        if len(self._starts) > 128:
+            del self._starts[:64], self._pieces[:64]
