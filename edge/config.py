@@ -233,8 +233,10 @@ def _checked(config: Config) -> Config:
         value = get(config)
         if value is not None and not low <= value <= high:
             raise BadInput(f"{name}: got {value}, expected {low} to {high}")
-    if not (math.isfinite(config.scale) and config.scale != 0.0):
-        raise BadInput(f"scale: got {config.scale}, expected a finite factor other than 0")
+    if not (math.isfinite(config.scale) and config.scale > 0.0):
+        raise BadInput(
+            f"scale: got {config.scale}, expected a finite factor above 0 (`invert` turns the polarity)"
+        )
     return config
 
 
