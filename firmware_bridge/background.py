@@ -59,7 +59,8 @@ class Oscillator:
         hz = np.maximum(0.5, (self._hz + wandering) * ratio)
         phase = self._phase[which] + np.cumsum(hz) * (2 * np.pi / self._fs)
         self._phase[which] = float(phase[-1] % (2 * np.pi))
-        return height * np.clip(1.0 + 0.35 * self._height[which].take(), 0.15, 2.0) * np.sin(phase)
+        wave: F64 = height * np.clip(1.0 + 0.35 * self._height[which].take(), 0.15, 2.0) * np.sin(phase)
+        return wave
 
 
 class Muscle:

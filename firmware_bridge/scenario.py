@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from firmware_bridge.types import BadInput
 
-#: Keys that any step takes, and their defaults: rms or amplitude [mV] of what disturbs the signal; mains [Hz].
+#: Keys that any step takes, and their defaults: rms or amplitude [mV] of each noise; mains [Hz].
 NOISE_KEYS: dict[str, float] = {"floor": 0.006, "emg": 0.0, "wander": 0.06, "mains": 0.0, "mains_hz": 50.0}
 
 #: Rhythms, the keys each takes and their defaults: `rate` [bpm], `hrv` relative, `pvc`, `apc` shares 0..1.
