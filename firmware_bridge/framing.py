@@ -127,20 +127,15 @@ class SyncFramer:
     measure : callable
         Given the buffer and a position of the sync word: the frame's length in bytes, 0 when more bytes are
         needed, -1 when this is no frame.
-    max_len : int
-        The longest frame `measure` can give.
     stats : LinkStats
         `n_resync` counts each loss of lock.
     """
 
-    __slots__ = ("_buffer", "_locked", "_max_len", "_measure", "_skipped", "_stats", "_sync", "_was_locked")
+    __slots__ = ("_buffer", "_locked", "_measure", "_skipped", "_stats", "_sync", "_was_locked")
 
-    def __init__(
-        self, sync: bytes, measure: Callable[[bytes, int], int], max_len: int, stats: LinkStats
-    ) -> None:
+    def __init__(self, sync: bytes, measure: Callable[[bytes, int], int], stats: LinkStats) -> None:
         self._sync = sync
         self._measure = measure
-        self._max_len = max_len
         self._stats = stats
         self._buffer = b""
         self._locked = False

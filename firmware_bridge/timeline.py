@@ -54,15 +54,18 @@ class SequenceCounter:
     ----------
     expected : int
         The counter of the frame that should come next.
+    slack : float
+        How far (in counts) the device's clock may be off the counter, besides 2 % of what is missing.
 
     Notes
     -----
     Without a clock a loss of a whole turn of the counter cannot be seen, and a reboot is told by a counter
     near zero or by a jump of more than half a turn. With the device's own clock (`elapsed`) both are decided:
-    the counter and the clock must tell the same story, or the device began again.
+    the counter and the clock must tell the same story, or the device began again. A counter that goes on
+    while the clock jumps is a device that did not sample for a while: what is missing is what the clock says.
     """
 
-    __slots__ = ("_last_n", "_late_window", "_mask", "_started", "expected")
+    __slots__ = ("_last_n", "_late_window", "_mask", "_started", "expected", "slack")
 
     def __init__(self, bits: int, late_window: int | None = None) -> None:
         self._mask = (1 << bits) - 1
@@ -70,6 +73,7 @@ class SequenceCounter:
         self._last_n = 0
         self._started = False
         self.expected = 0
+        self.slack = 8.0
 
     def push(self, seq: int, n: int = 1, elapsed: float | None = None, boot: bool = False) -> Step:
         """Take the next frame.
@@ -114,18 +118,18 @@ class SequenceCounter:
         return Step(Arrival.LOST, ahead)
 
     def _judge_by_clock(self, ahead: int, behind: int, elapsed: float) -> Step:
-        """Judge by the clock: lost counts are `ahead` plus the number of whole turns that it speaks for."""
+        """Of "ahead, perhaps by whole turns more" and "behind" take what the clock is nearer to."""
         missing = elapsed - self._last_n
         turn = self._mask + 1
-        slack = 8.0 + self._last_n + 0.01 * abs(missing)
-        if elapsed <= 0 or (behind and missing < 0):
-            agrees = 0 < behind <= self._late_window and abs(missing + behind) <= slack
-            if not agrees:
+        slack = self.slack + self._last_n + 0.02 * abs(missing)
+        n_lost = ahead + turn * max(0, round((missing - ahead) / turn))
+        if 0 < behind <= self._late_window and abs(missing + behind) < abs(missing - n_lost):
+            if abs(missing + behind) > slack:
                 return Step(Arrival.REBOOT)
             return Step(Arrival.DUPLICATE if behind == self._last_n else Arrival.LATE)
-        n_lost = ahead + turn * max(0, round((missing - ahead) / turn))
-        if n_lost > MAX_PLAUSIBLE_LOSS or abs(n_lost - missing) > max(slack, 0.02 * turn):
-            return Step(Arrival.REBOOT)
+        if abs(missing - n_lost) > slack:
+            stalled = ahead == 0 and 0 < missing < MAX_PLAUSIBLE_LOSS
+            return Step(Arrival.LOST, round(missing)) if stalled else Step(Arrival.REBOOT)
         return Step(Arrival.LOST, n_lost) if n_lost else Step(Arrival.NEXT)
 
 
@@ -255,7 +259,6 @@ class SampleClock:
 
     def _close(self, best: tuple[int, float], now: int) -> None:
         """Take the least delay of a second, and bend the chain towards the new line."""
-        restarted = not self._points and now > best[0] and len(self._pieces) > 0
         seen = best[1] + best[0] / self._fs
         off = self._line(best[0]) - seen if self._points else 0.0
         self._n_off = self._n_off + 1 if abs(off) > self.STEP_S else 0
@@ -268,9 +271,6 @@ class SampleClock:
         self._fit()
         error = self._line(now) - self.utc_s(now)
         nominal = 1 / self.fs_est
-        if error > self.STEP_S and restarted:
-            self._add_piece(now, self.utc_s(now) + error, nominal)
-            return
         slew = -0.5 if error < -self.STEP_S else min(max(error / self.CATCH_UP_S, -self.SLEW), self.SLEW)
         jump = error if error > self.STEP_S else 0.0
         self._add_piece(now, self.utc_s(now) + jump, nominal * (1 + (0.0 if jump else slew)))

@@ -15,6 +15,12 @@ from firmware_bridge.types import BadInput
 GROUP = "heartwire.devices"
 _BUILT_IN = {
     "native": ("native", "DEVICE"),
+    "text": ("text", "DEVICE"),
+    "text-esp32": ("text", "ESP32"),
+    "text-mv": ("text", "MV"),
+    "openview": ("openview", "DEVICE"),
+    "max30003": ("openview", "MAX30003_DEVICE"),
+    "healthypi4": ("openview", "HEALTHYPI4_DEVICE"),
 }
 
 

@@ -7,6 +7,7 @@ clock, and its sample bytes join those before it. Everything else takes the long
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from struct import unpack
 
 import numpy as np
@@ -20,6 +21,8 @@ from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 from firmware_bridge.wire import Fault, Layout
 
 T_MASK = 0xFFFFFFFF
+SLACK_S = 0.1
+"""How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
 SHORT_BYTES = 32
 MAX_BACK_US = 10_000_000
 """A device clock that went back by less is a late frame; by more, a wrap of its 71.6 minutes or a reboot."""
@@ -90,6 +93,7 @@ class NativeDecoder:
         self._framer.reset()
         self._fresh = True
         self._reopened = self._layout is not None
+        self._n_content = 0
 
     def _fault(self, fault: Fault) -> None:
         """Count a frame that was not taken; the first after opening was cut, not damaged."""
@@ -112,8 +116,10 @@ class NativeDecoder:
         flags, seq, t_us = wire.PLACE.unpack_from(content, wire.OFFSET_PLACE)
         if not self._place(layout, seq, t_us, flags, out):
             return
-        if layout != self._layout:
-            self._flush(out)
+        old = self._layout
+        if layout != old or self._reopened:
+            if old is None or replace(layout, n_samples=old.n_samples) != old:
+                self._flush(out)
             self._adopt(layout, content)
         self._fresh = self._reopened = False
         self._t_us = t_us
@@ -151,6 +157,7 @@ class NativeDecoder:
         self._samples_at = layout.samples_at
         self._n_samples = layout.n_samples
         self._max_dt_us = int((layout.n_samples + 8) * 1.01e6 / layout.fs)
+        self._counter.slack = SLACK_S * layout.fs
         self._fs = self._options.fs or layout.fs
         self._leads = lead_names(layout.leads, self._options.leads)
         self._lead_off = layout.lead_off

@@ -1,0 +1,72 @@
+"""Single samples to blocks: cut where `lead_off` changes, with gaps in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from firmware_bridge.types import Gap, LinkStats, SampleBlock
+
+
+class BlockBuilder:
+    """Gathers the samples of one `feed` for devices that give them one by one.
+
+    Parameters
+    ----------
+    device_id : str
+        Goes into each block.
+    leads : tuple of str
+        One name for each value of a sample.
+    fs : float
+        Rate in Hz; may be set later, before the first `take`.
+    stats : LinkStats
+        `n_samples` and `n_lost` are counted here.
+    """
+
+    __slots__ = ("_lead_off", "_leads", "_out", "_rows", "_stats", "_total", "device_id", "fs")
+
+    def __init__(self, device_id: str, leads: tuple[str, ...], fs: float, stats: LinkStats) -> None:
+        self.device_id = device_id
+        self._leads = leads
+        self._stats = stats
+        self._rows: list[Sequence[float]] = []
+        self._out: list[SampleBlock | Gap] = []
+        self._lead_off = 0
+        self._total = 0
+        self.fs = fs
+
+    @property
+    def total(self) -> int:
+        """Samples since the stream began, losses included."""
+        return self._total + len(self._rows)
+
+    def add(self, row: Sequence[float], lead_off: int = 0) -> None:
+        """Take one sample: its values in mV, one for each lead."""
+        if lead_off != self._lead_off:
+            self._cut()
+            self._lead_off = lead_off
+        self._rows.append(row)
+
+    def gap(self, n_lost: int, reason: str) -> None:
+        """Say that `n_lost` samples are missing here."""
+        self._cut()
+        self._out.append(Gap(self._total, n_lost, reason))
+        self._total += n_lost
+        self._stats.n_lost += n_lost
+
+    def take(self) -> list[SampleBlock | Gap]:
+        """Give what was gathered since the last call."""
+        self._cut()
+        out = self._out
+        self._out = []
+        return out
+
+    def _cut(self) -> None:
+        if not self._rows:
+            return
+        mv = np.array(self._rows, np.float32).reshape(-1, len(self._leads))
+        self._rows.clear()
+        self._out.append(SampleBlock(self.device_id, self._total, self.fs, mv, self._leads, self._lead_off))
+        self._total += len(mv)
+        self._stats.n_samples += len(mv)

@@ -1,0 +1,227 @@
+"""Lines of text: what an AD8232 on an Arduino prints, and what anyone prints who wants to be read.
+
+A line is ``!`` (an electrode is off), or one number for each lead with comma, semicolon, blank or tab
+between, each perhaps after a label (``ECG:512``, as the Arduino plotter likes). ``nan`` is a sample without a
+value. More numbers than leads are allowed: the first count. All other text is ignored and counted.
+
+There is no counter, no checksum and no clock: lost lines are not seen, and a rate that is not given is
+measured over the first 4 s and then kept. The sketch that most boards run does not pace its lines, the serial
+line does (5 or 6 bytes each at 9600 baud: 160 to 192 lines a second), so no default rate would be right.
+
+Source of the line format: SparkFun's AD8232 Heart Rate Monitor sketch.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from firmware_bridge.device import FS_MAX, FS_MIN, DecoderOptions, Device, EncoderOptions
+from firmware_bridge.devices.blocks import BlockBuilder
+from firmware_bridge.framing import DelimiterFramer
+from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
+
+MAX_LINE = 200
+MEASURE_S = 4.0
+MAX_HELD = 40_000
+USUAL_FS = (50, 100, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
+USUAL_WITHIN = 0.01
+"""A measured rate this near (relative) to a usual one is that one: 4 s of jittery lines tell it no better."""
+
+_NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|[nN][aA][nN]"
+_VALUE = re.compile(_NUMBER)
+_FIELD = re.compile(rb"(?:[A-Za-z_]\w{0,31}:)?(" + _NUMBER + rb")")
+_BETWEEN = re.compile(rb"[ ]*[,;\t][ ]*|[ ]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a number in a line means: mV = (number - zero) * lsb_mv; valid from `low` to `high`."""
+
+    lsb_mv: float
+    zero: float
+    low: float
+    high: float
+    decimals: int = 0
+
+
+def adc_numbers(bits: int, vref_mv: float = 3300.0, gain: float = 1100.0) -> Numbers:
+    """Give the numbers of an ADC behind an AD8232, whose output rests at half its supply.
+
+    Gain 1100 is that of SparkFun's board, its supply and reference 3.3 V. On a board with a 5 V reference
+    use ``scale=1.515``.
+    """
+    return Numbers(vref_mv / 2**bits / gain, 2 ** (bits - 1), 0, 2**bits - 1)
+
+
+MILLIVOLTS = Numbers(1.0, 0.0, -1000.0, 1000.0, decimals=4)
+
+
+class TextDecoder:
+    """Lines to blocks. See `firmware_bridge.device.Decoder`.
+
+    Counted in `stats`: `n_frames` lines that were samples, `n_unknown` lines that were not, `n_rejected`
+    numbers out of range (their samples are NaN) and samples of a rate that could not be, `n_resync` a first
+    line that was cut by opening the port and lines beyond all measure.
+    """
+
+    def __init__(self, numbers: Numbers, options: DecoderOptions) -> None:
+        self.stats = LinkStats()
+        self._numbers = numbers
+        self._leads = options.leads or ("ECG",)
+        self._n_leads = len(self._leads)
+        self._all_off = (1 << self._n_leads) - 1
+        self._lsb_mv = numbers.lsb_mv * options.factor
+        self._framer = DelimiterFramer(b"\n", MAX_LINE, self.stats)
+        self._blocks = BlockBuilder(options.device_id, self._leads, options.fs or 0.0, self.stats)
+        self._arrivals: list[tuple[float, int]] = []
+        self._fresh = True
+        self._t_s: float | None = None
+        self._reopened = False
+
+    def feed(self, data: bytes, t_s: float | None = None) -> list[SampleBlock | Gap]:
+        """Take the next bytes.
+
+        Raises
+        ------
+        BadInput
+            When the rate is neither given nor measurable, because no receive times come.
+        """
+        if self._blocks.fs == 0 and t_s is None:
+            raise BadInput(
+                "got no fs and no receive times, expected one of them, from a text device; give fs"
+            )
+        self.stats.n_bytes += len(data)
+        for line in self._framer.feed(data):
+            self._take(line.strip(), t_s)
+        if self._blocks.total:
+            self._t_s = t_s if t_s is not None else self._t_s
+        if self._blocks.fs == 0 and not self._measure(t_s):
+            return []
+        return self._blocks.take()
+
+    def reset(self) -> None:
+        """Forget the partial line; time without signal becomes a gap where receive times tell it."""
+        self._framer.reset()
+        self._fresh = True
+        self._reopened = self._blocks.total > 0
+        if self._blocks.fs == 0:
+            self._drop_held()
+
+    def _take(self, line: bytes, t_s: float | None) -> None:
+        if self._fresh:
+            self._fresh = False
+            self.stats.n_resync += line != b""
+            return
+        if not line:
+            return
+        row = self._read(line)
+        if row is None:
+            self.stats.n_unknown += 1
+            return
+        if self._reopened:
+            self._reopened = False
+            known = t_s is not None and self._t_s is not None
+            missing = (t_s - self._t_s) * self._blocks.fs if known else 0.0  # type: ignore[operator]
+            self._blocks.gap(max(0, round(missing)), "no_signal")
+        self.stats.n_frames += 1
+        self._blocks.add(row, self._all_off if line == b"!" else 0)
+
+    def _read(self, line: bytes) -> list[float] | None:
+        """Give the values of a line in mV; None when it is not a sample."""
+        if line == b"!":
+            return [math.nan] * self._n_leads
+        if self._n_leads == 1 and _VALUE.fullmatch(line):
+            return [self._to_mv(float(line))]
+        fields = [_FIELD.fullmatch(field) for field in _BETWEEN.split(line.replace(b": ", b":"))]
+        values = [self._to_mv(float(field[1])) for field in fields[: self._n_leads] if field]
+        if len(values) < self._n_leads or None in fields:
+            return None
+        return values
+
+    def _to_mv(self, number: float) -> float:
+        if self._numbers.low <= number <= self._numbers.high:
+            return (number - self._numbers.zero) * self._lsb_mv
+        self.stats.n_rejected += number == number
+        return math.nan
+
+    def _measure(self, t_s: float | None) -> bool:
+        """Measure the rate by the arrivals; True once it is known."""
+        if t_s is None or not self._blocks.total:
+            return False
+        self._arrivals.append((t_s, self._blocks.total))
+        if self._blocks.total > MAX_HELD or len(self._arrivals) > MAX_HELD:
+            self._drop_held()
+            return False
+        if t_s - self._arrivals[0][0] < MEASURE_S:
+            return False
+        points = np.array(self._arrivals)
+        t, count = (points - points.mean(axis=0)).T
+        fs = float((t * count).sum() / (t * t).sum())
+        if not FS_MIN <= fs <= FS_MAX:
+            self._drop_held()
+            return False
+        self._blocks.fs = next((float(u) for u in USUAL_FS if abs(fs / u - 1) < USUAL_WITHIN), fs)
+        self._arrivals.clear()
+        return True
+
+    def _drop_held(self) -> None:
+        """Give up the samples held for want of a rate: measuring starts again."""
+        self.stats.n_rejected += self._blocks.total
+        self._blocks = BlockBuilder(self._blocks.device_id, self._leads, 0.0, self.stats)
+        self._arrivals.clear()
+        self._reopened = False
+
+
+class TextEncoder:
+    """Samples to lines. See `firmware_bridge.device.Encoder`.
+
+    Raises
+    ------
+    BadInput
+        When `options` name no rate.
+    """
+
+    def __init__(self, numbers: Numbers, options: EncoderOptions) -> None:
+        if options.fs is None:
+            raise BadInput("got no fs, expected the rate in Hz, in the text encoder; give fs")
+        self.fs = options.fs
+        self._numbers = numbers
+        self._n_leads = len(options.leads)
+
+    def preamble(self) -> bytes:
+        """An empty line, which ends whatever noise came before."""
+        return b"\r\n"
+
+    def encode(self, mv: F32, lead_off: int = 0) -> bytes:
+        """Give a line for each sample of float32 `mv` (n, n_leads) in mV."""
+        rows = mv.reshape(-1, self._n_leads).astype(np.float64)
+        if lead_off:
+            return b"!\r\n" * rows.shape[0]
+        numbers = self._numbers
+        scaled = np.clip(rows / numbers.lsb_mv + numbers.zero, numbers.low, numbers.high)
+        return "".join(
+            ",".join(f"{value:.{numbers.decimals}f}" for value in row) + "\r\n" for row in scaled.tolist()
+        ).encode()
+
+
+def _device(name: str, title: str, baud: int, numbers: Numbers) -> Device:
+    return Device(
+        name=name,
+        title=title,
+        fs=None,
+        baud=baud,
+        leads=("ECG",),
+        decoder=partial(TextDecoder, numbers),
+        encoder=partial(TextEncoder, numbers),
+        has_lead_off=True,
+    )
+
+
+DEVICE = _device("text", "lines of 10-bit numbers (AD8232 on an Arduino Uno)", 9600, adc_numbers(10))
+ESP32 = _device("text-esp32", "lines of 12-bit numbers (AD8232 on an ESP32)", 115200, adc_numbers(12))
+MV = _device("text-mv", "lines of millivolts", 115200, MILLIVOLTS)
