@@ -302,9 +302,7 @@ def _wfdb() -> Any:
     try:
         import wfdb
     except ImportError as error:
-        raise BadInput(
-            "reading ECG records needs the wfdb library: pip install 'heartwire[train]'"
-        ) from error
+        raise BadInput("reading ECG records needs the wfdb library: pip install 'heartwire[demo]'") from error
     return wfdb
 
 
