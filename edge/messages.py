@@ -22,6 +22,7 @@ from edge.waveform import HEADER, NONE, SCALE_MV, encode_wave
 from firmware_bridge.types import BadInput
 
 ONLINE, OFFLINE = b"online", b"offline"
+LATE = b',"late":true}'
 TRUSTED_FROM_S = 1704067200.0  # 2024-01-01T00:00:00Z: a clock before this was never set
 
 Stamp = Callable[[int], float]
@@ -74,9 +75,9 @@ def iso(utc_s: float) -> str:
 
 def mark_late(payload: bytes) -> bytes:
     """Add ``late: true`` to a JSON object that is sent long after it was made; others stay as they are."""
-    if payload.startswith(b"{") and payload.endswith(b"}") and len(payload) > 2:
-        return payload[:-1] + b',"late":true}'
-    return payload
+    if payload[:1] != b"{" or payload[-1:] != b"}" or len(payload) < 3 or payload.endswith(LATE):
+        return payload
+    return payload[:-1] + LATE
 
 
 def _number(value: float | None, digits: int) -> float | None:

@@ -172,6 +172,7 @@ def test_late_when_marked_then_everything_else_is_untouched() -> None:
     late = json.loads(mark_late(message.payload))
     assert late.pop("late") is True
     assert late == body(message)
+    assert mark_late(mark_late(message.payload)) == mark_late(message.payload)
     assert mark_late(b"online") == b"online"
 
 

@@ -1,0 +1,292 @@
+"""[io] The way to the broker: keeps one connection, and what must wait while there is none.
+
+Run by the monitor's own loop and thread. At most a handful of messages are ever in paho's hands; the others
+wait in a `Backlog`, whose rules are ours: waveforms drop the oldest, a lethal alarm is never dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as mqtt
+
+from edge.backlog import Backlog
+from edge.config import MqttConfig
+from edge.io.mqtt_link import NOT_AUTHORISED, Dialler, MqttLink, Received, make_client, tls_context
+from edge.io.source import BackOff
+from edge.messages import OFFLINE, Composer, Message
+
+CLOSE_S = 2.0
+SHORT_S = 5.0
+N_SHORT = 3
+MAX_COMMAND_BYTES = 4096
+MAX_COMMANDS = 100
+
+
+class Publisher:
+    """Publishes messages and receives commands for one monitor.
+
+    All methods are called by the thread that runs `selector`; the publisher registers its sockets there
+    itself, with a callable (taking the event mask) as the key's data.
+
+    Parameters
+    ----------
+    config : MqttConfig
+        Broker, names, limits.
+    composer : Composer
+        Makes the plain words and knows the topics.
+    selector : BaseSelector
+        Of the loop that runs everything.
+    on_note : callable
+        Called with (kind, detail) for what is worth an event: broker_lost, broker_back, client_id_clash.
+    clock : callable
+        Monotonic seconds.
+
+    Attributes
+    ----------
+    latest : dict of str to Message
+        Last retained message of each topic: the truth, published again after a reconnection.
+    commands : deque of Received
+        Commands that came and that nobody has taken yet.
+    refused : str or None
+        Why the broker would not have us, if it never had.
+    n_reconnects, n_errors, n_ignored : int
+        Connections made after a loss; exceptions out of the client; messages that were no command of ours.
+    """
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        composer: Composer,
+        selector: selectors.BaseSelector,
+        on_note: Callable[[str, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config, self._composer, self._selector = config, composer, selector
+        self._on_note, self._clock = on_note, clock
+        self._client_id = config.client_id or f"heartwire-{composer.device}"
+        self._tls = tls_context(config)
+        self._backlog = Backlog(config.ring, config.outbox)
+        self._back_off = BackOff(0.25, 4.0)
+        self._dialler = Dialler(selector, self._on_dialled)
+        self._link: MqttLink | None = None
+        self._dial_at_s = 0.0
+        self._lost_at_s: float | None = None
+        self._n_short = 0
+        self._was_ready = self._closing = False
+        self.latest: dict[str, Message] = {}
+        self.commands: deque[Received] = deque(maxlen=MAX_COMMANDS)
+        self.refused: str | None = None
+        self.n_reconnects = self.n_errors = self.n_ignored = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether a broker has accepted the connection and nothing speaks against it being alive."""
+        return self._link is not None and self._link.ready
+
+    @property
+    def n_waiting(self) -> int:
+        """Messages that wait for the broker."""
+        return len(self._backlog)
+
+    @property
+    def n_dropped(self) -> int:
+        """Messages given up while the broker was away or slow."""
+        return self._backlog.n_dropped + self._backlog.n_dropped_events
+
+    def publish(self, message: Message) -> None:
+        """Send `message` now, or as soon as the broker takes it."""
+        if message.retain:
+            self.latest[message.topic] = message
+        link, now_s = self._link, self._clock()
+        if link is None or not link.ready or self._backlog or link.is_full(message.qos):
+            self._backlog.push(message, now_s)
+            self._drain(now_s)
+        else:
+            self._send(link, message, now_s)
+
+    def tick(self, now_s: float) -> None:
+        """Keep the connection: dial, ping, judge its life. Call about four times a second."""
+        link = self._link
+        if link is None:
+            if not self._dialler.busy and not self._closing and now_s >= self._dial_at_s:
+                self._dialler.dial(self._client())
+            return
+        self._guarded(link, lambda: link.tick(now_s))
+        if link.ready and now_s - link.opened_s > SHORT_S:
+            self._n_short = 0
+        self._judge(link, now_s)
+
+    def close(self) -> None:
+        """Say offline, give the broker up to `CLOSE_S` to take what waits, disconnect. Twice does nothing."""
+        if self._closing:
+            return
+        self._closing = True
+        self.publish(self._composer.availability(False))
+        self.publish(self._composer.bridge(False))
+        deadline_s = self._clock() + CLOSE_S
+        while self.ready and (self._backlog or self._link_pending()) and self._clock() < deadline_s:
+            for key, mask in self._selector.select(0.1):
+                if self._link is not None and key.fileobj is self._link.sock:
+                    self._on_socket(mask)
+        link, self._link = self._link, None
+        if link is not None:
+            self._unregister(link)
+            with contextlib.suppress(Exception):
+                link.disconnect()
+            link.abandon()
+        self._dialler.close()
+
+    # -- connecting ----------------------------------------------------------------------------------
+
+    def _client(self) -> mqtt.Client:
+        client = make_client(self._config, self._client_id, self._tls)
+        will = self._composer.bridge(False)
+        client.will_set(will.topic, will.payload, will.qos, will.retain)
+        return client
+
+    def _on_dialled(self, client: mqtt.Client, error: BaseException | None) -> None:
+        sock = client.socket()
+        if error is not None or sock is None:
+            self._failed(str(error) or type(error).__name__)
+            return
+        link = MqttLink(client, sock, self._composer.ping_topic, self._clock())
+        client.on_socket_close = lambda client, userdata, sock: self._unregister(link)
+        self._link = link
+        self._watch(link)
+
+    def _welcome(self, link: MqttLink, now_s: float) -> None:
+        """The broker has accepted: say that we are here, then all that is true now, then what waited."""
+        link.ready = self._was_ready = True
+        if self._n_short < N_SHORT:
+            self._back_off.succeed()
+        composer = self._composer
+        topics = (composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)
+        self._guarded(link, lambda: link.client.subscribe(list(topics)))
+        for message in reversed(self.latest.values()):
+            self._backlog.push_back(now_s, message)
+        self._send(link, composer.bridge(not self._closing), now_s)
+        if self._lost_at_s is not None:
+            away_s, self._lost_at_s = now_s - self._lost_at_s, None
+            self.n_reconnects += 1
+            self._on_note("broker_back", f"away for {away_s:.1f} s; {self.n_dropped} messages dropped so far")
+
+    def _failed(self, reason: str) -> None:
+        """An attempt led to nothing, or a connection ended."""
+        now_s = self._clock()
+        self._dial_at_s = now_s + self._back_off.fail()
+        if self._lost_at_s is None:
+            self._lost_at_s = now_s
+            self._on_note("broker_lost", f"broker {self._config.host}:{self._config.port}: {reason}")
+
+    # -- a connection --------------------------------------------------------------------------------
+
+    def _on_socket(self, mask: int) -> None:
+        link = self._link
+        if link is None:
+            return
+        came: list[Received] = []
+        self._guarded(link, lambda: came.extend(link.handle(mask)))
+        now_s = self._clock()
+        if link.accepted and not link.ready:
+            self._welcome(link, now_s)
+        if link.refusal in NOT_AUTHORISED and not self._was_ready:
+            self.refused = link.refusal
+        for received in came:
+            self._on_received(received)
+        self._judge(link, now_s)
+
+    def _judge(self, link: MqttLink, now_s: float) -> None:
+        """End the connection if it must; else send what waits."""
+        reason = link.verdict(now_s)
+        if link is not self._link:
+            return
+        if reason is None:
+            self._drain(now_s)
+            self._watch(link)
+        else:
+            self._drop(link, reason, now_s)
+
+    def _drain(self, now_s: float) -> None:
+        """Send what waits, for as long as the socket takes it."""
+        while (link := self._link) is not None and link.ready and not link.is_full(0):
+            waited = self._backlog.pop(now_s, qos1=not link.is_full(1))
+            if waited is None:
+                return
+            self._send(link, waited[1], waited[0])
+
+    def _send(self, link: MqttLink, message: Message, since_s: float) -> None:
+        try:
+            sent = link.send(message, since_s)
+        except ValueError:  # a topic or payload that paho never takes: trying again would be for ever
+            self.n_errors += 1
+            return
+        except Exception:
+            self.n_errors += 1
+            sent = False
+        if sent:
+            self._watch(link)
+        else:
+            self._backlog.push_back(since_s, message)
+            now_s = self._clock()
+            self._drop(link, link.verdict(now_s) or "a message was not taken", now_s)
+
+    def _guarded(self, link: MqttLink, act: Callable[[], Any]) -> None:
+        """Call into paho; an exception out of it ends this connection and nothing else."""
+        try:
+            act()
+        except Exception as error:
+            self.n_errors += 1
+            self._drop(link, f"{type(error).__name__}: {error}", self._clock())
+
+    def _drop(self, link: MqttLink, reason: str, now_s: float) -> None:
+        """Give the connection up; what was not acknowledged waits again, in its order."""
+        if self._link is not link:
+            return
+        self._link = None
+        self._unregister(link)
+        link.abandon()
+        for _, since_s, message in reversed(link.pending):
+            self._backlog.push_back(since_s, message)
+        self._n_short += link.ready
+        if self._n_short == N_SHORT:
+            detail = f"lost {N_SHORT} times within seconds: is another client called {self._client_id!r}?"
+            self._on_note("client_id_clash", detail)
+        self._failed(reason)
+
+    def _on_received(self, received: Received) -> None:
+        """A command is kept; an `offline` that somebody else's last will left behind is corrected."""
+        if received.topic == self._composer.bridge(True).topic:
+            if received.payload == OFFLINE and not received.retain and not self._closing:
+                self.publish(self._composer.bridge(True))
+        elif len(received.payload) <= MAX_COMMAND_BYTES:
+            self.commands.append(received)
+        else:
+            self.n_ignored += 1
+
+    # -- the selector --------------------------------------------------------------------------------
+
+    def _link_pending(self) -> bool:
+        return self._link is not None and bool(self._link.pending)
+
+    def _watch(self, link: MqttLink) -> None:
+        """Wait for reading always, for writing only when paho has something left."""
+        if link is not self._link or link.client.socket() is None:
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.client.want_write() else 0)
+        if link.events == 0:
+            self._selector.register(link.sock, wanted, self._on_socket)
+        elif wanted != link.events:
+            self._selector.modify(link.sock, wanted, self._on_socket)
+        link.events = wanted
+
+    def _unregister(self, link: MqttLink) -> None:
+        if link.events:
+            link.events = 0
+            with contextlib.suppress(KeyError, ValueError, OSError):
+                self._selector.unregister(link.sock)
