@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -121,9 +121,8 @@ def table(scores: Sequence[Score]) -> str:
 
 
 def _line(name: str, values: Mapping[str, Any]) -> str:
-    pair: Callable[[str], str] = lambda kind: _cell(values[kind]["se"]) + _cell(values[kind]["ppv"])  # noqa: E731
     early = values["early_ms"]
-    shares = "".join("   " + pair(kind) for kind in _KINDS)
+    shares = "".join("   " + _cell(values[kind]["se"]) + _cell(values[kind]["ppv"]) for kind in _KINDS)
     return (
         f"{name:<8}{values['beats']!s:>7}{shares}  {_cell(values['rr_error_ms'])}"
         f"     {_cell(early['p50'])}{_cell(early['p99'])}"

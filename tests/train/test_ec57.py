@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from train import ec57
 from train.ec57 import Comparison, Mark, Matrix, bxb, marks
@@ -228,6 +230,35 @@ def test_rr_error_when_vf_or_shutdown_lies_between_then_it_is_no_interval() -> N
     assert compare([*beats("NN"), *gap], beats("NN")).n_rr == 0
     quiet = [Mark(START + 3700, "~", -1), Mark(START + 3900, "~", 0)]
     assert compare(beats("NN"), [*beats("NN"), *quiet]).n_rr == 0
+
+
+def lists(symbols: str = "NASVFQ/") -> st.SearchStrategy[list[Mark]]:
+    """Beats between 302 and 398 s, no two at one sample."""
+    times = st.lists(st.integers(302 * 360, 398 * 360), max_size=60, unique=True).map(sorted)
+    return times.flatmap(
+        lambda at: st.lists(st.sampled_from(symbols), min_size=len(at), max_size=len(at)).map(
+            lambda drawn: [Mark(sample, symbol) for sample, symbol in zip(at, drawn, strict=True)]
+        )
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(lists())
+def test_bxb_when_a_list_is_held_against_itself_then_nothing_is_wrong(beats_of_one: list[Mark]) -> None:
+    result = compare(beats_of_one, beats_of_one)
+    assert all(row == column for row, column in result.matrix.counts)
+    assert result.matrix.qrs_se.hits == len(beats_of_one)
+    assert result.rr_squares == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(lists(), lists())
+def test_bxb_when_lists_are_any_then_every_beat_is_counted_once(
+    reference: list[Mark], test: list[Mark]
+) -> None:
+    matrix = compare(reference, test).matrix
+    assert matrix.qrs_se.total == len(reference)
+    assert matrix.qrs_ppv.total == len(test)
 
 
 def test_matrix_when_added_then_cells_add() -> None:

@@ -37,11 +37,3 @@ def test_main_when_a_command_gets_bad_input_then_one_line_and_status_2(
     said = capsys.readouterr().err
     assert "nowhere is not a folder" in said
     assert said.count("\n") == 1
-
-
-def test_main_when_database_is_unknown_then_nothing_is_fetched(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert train_main.main(["download", str(tmp_path), "ptbdb"]) == 2
-    assert "unknown database 'ptbdb'" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
