@@ -48,7 +48,7 @@ class SequenceCounter:
         Width of the device's counter. It counts whatever the device counts: frames or samples.
     late_window : int or None
         How far behind (in counts) a frame may be and still be called late, 1/64 of the counter's range where
-        not given, at least 8. It is also how soon after a reboot a frame must be to be seen as such.
+        not given, but 8 to 1024. It is also how soon after a reboot a frame must be to be seen as such.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class SequenceCounter:
 
     def __init__(self, bits: int, late_window: int | None = None) -> None:
         self._mask = (1 << bits) - 1
-        self._late_window = max(8, (1 << bits) >> 6) if late_window is None else late_window
+        self._late_window = min(max(8, (1 << bits) >> 6), 1024) if late_window is None else late_window
         self._last_n = 0
         self._started = False
         self.expected = 0

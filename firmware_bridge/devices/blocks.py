@@ -9,6 +9,13 @@ import numpy as np
 from firmware_bridge.types import Gap, LinkStats, SampleBlock
 
 
+def samples_between(before_s: float | None, now_s: float | None, fs: float) -> int:
+    """Give how many samples a closed link cost, by receive times; 0 where they are not known."""
+    if before_s is None or now_s is None:
+        return 0
+    return max(0, round((now_s - before_s) * fs))
+
+
 class BlockBuilder:
     """Gathers the samples of one `feed` for devices that give them one by one.
 

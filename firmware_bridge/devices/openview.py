@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from firmware_bridge.device import DecoderOptions, Device, EncoderOptions, lead_names
-from firmware_bridge.devices.blocks import BlockBuilder
+from firmware_bridge.devices.blocks import BlockBuilder, samples_between
 from firmware_bridge.framing import SyncFramer
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
 
@@ -142,9 +142,7 @@ class OpenViewDecoder:
             n_lost = round(n_skipped / len(frame))
             if self._reopened:
                 self._reopened = False
-                known = t_s is not None and self._t_s is not None
-                missing = (t_s - self._t_s) * self._blocks.fs if known else 0.0  # type: ignore[operator]
-                self._blocks.gap(max(0, round(missing)), "no_signal")
+                self._blocks.gap(samples_between(self._t_s, t_s, self._blocks.fs), "no_signal")
             elif n_lost:
                 self._blocks.gap(n_lost, "lost")
             self._take(frame)

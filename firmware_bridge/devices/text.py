@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 
 from firmware_bridge.device import FS_MAX, FS_MIN, DecoderOptions, Device, EncoderOptions
-from firmware_bridge.devices.blocks import BlockBuilder
+from firmware_bridge.devices.blocks import BlockBuilder, samples_between
 from firmware_bridge.framing import DelimiterFramer
 from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 
@@ -125,9 +125,7 @@ class TextDecoder:
             return
         if self._reopened:
             self._reopened = False
-            known = t_s is not None and self._t_s is not None
-            missing = (t_s - self._t_s) * self._blocks.fs if known else 0.0  # type: ignore[operator]
-            self._blocks.gap(max(0, round(missing)), "no_signal")
+            self._blocks.gap(samples_between(self._t_s, t_s, self._blocks.fs), "no_signal")
         self.stats.n_frames += 1
         self._blocks.add(row, self._all_off if line == b"!" else 0)
 

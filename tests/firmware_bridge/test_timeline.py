@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from firmware_bridge.timeline import Arrival, RateMeter, SampleClock, SequenceCounter, Step
+
+
+def run(counter: SequenceCounter, *seqs: int) -> list[Step]:
+    return [counter.push(seq) for seq in seqs]
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_counter_when_it_wraps_loses_nothing(bits: int) -> None:
+    top = (1 << bits) - 1
+    steps = run(SequenceCounter(bits), top - 1, top, 0, 1)
+    assert [step.arrival for step in steps] == [Arrival.FIRST, Arrival.NEXT, Arrival.NEXT, Arrival.NEXT]
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_counter_when_frames_are_lost_over_the_wrap_counts_them(bits: int) -> None:
+    counter = SequenceCounter(bits)
+    counter.push((1 << bits) - 2)
+    assert counter.push(3) == Step(Arrival.LOST, 4)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_counter_when_a_frame_comes_twice_says_duplicate_and_goes_on(bits: int) -> None:
+    steps = run(SequenceCounter(bits), 0, 1, 1, 2)
+    assert [step.arrival.value for step in steps] == ["first", "next", "duplicate", "next"]
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_counter_when_a_frame_comes_late_says_late_and_drops_it(bits: int) -> None:
+    steps = run(SequenceCounter(bits), 10, 13, 11, 14)
+    assert [step.arrival.value for step in steps] == ["first", "lost", "late", "next"]
+    assert [step.accepted for step in steps] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("bits", "before"), [(16, 20_000), (16, 60_000), (32, 5_000_000), (32, 4_000_000_000)]
+)
+def test_counter_when_it_begins_again_is_a_reboot_not_a_loss(bits: int, before: int) -> None:
+    steps = run(SequenceCounter(bits), before, 0, 1)
+    assert [step.arrival.value for step in steps] == ["first", "reboot", "next"]
+    assert sum(step.n_lost for step in steps) == 0
+
+
+def test_counter_of_samples_counts_the_samples_of_lost_frames() -> None:
+    counter = SequenceCounter(16)
+    counter.push(100, n=10)
+    assert counter.push(140, n=5) == Step(Arrival.LOST, 30)
+    assert counter.push(145, n=1) == Step(Arrival.NEXT)
+
+
+@pytest.mark.parametrize("n_turns", [0, 1, 3])
+def test_counter_with_clock_knows_of_whole_turns_lost(n_turns: int) -> None:
+    counter = SequenceCounter(16)
+    counter.push(5)
+    missing = 65_536 * n_turns + 7
+    step = counter.push((6 + missing) & 0xFFFF, elapsed=1.001 * (1 + missing))
+    assert step == Step(Arrival.LOST, missing)
+
+
+def test_counter_with_clock_when_both_begin_again_is_a_reboot() -> None:
+    counter = SequenceCounter(16)
+    counter.push(40_000)
+    assert counter.push(50, elapsed=-20_000.0).arrival is Arrival.REBOOT
+
+
+def test_counter_with_clock_when_only_the_counter_jumps_is_a_reboot() -> None:
+    counter = SequenceCounter(16)
+    counter.push(1_000)
+    assert counter.push(9_000, elapsed=1.0).arrival is Arrival.REBOOT
+
+
+def test_counter_with_clock_when_only_the_clock_jumps_loses_what_it_says() -> None:
+    counter = SequenceCounter(16)
+    counter.push(1_000, n=10)
+    assert counter.push(1_010, n=10, elapsed=730.4) == Step(Arrival.LOST, 720)
+
+
+@pytest.mark.parametrize(("seq", "arrival"), [(100, "duplicate"), (80, "late"), (110, "next"), (111, "lost")])
+def test_counter_with_clock_tells_frames_apart_despite_jitter(seq: int, arrival: str) -> None:
+    for jitter in (-6.0, 0.0, 6.0):
+        counter = SequenceCounter(16)
+        counter.push(100, n=10)
+        assert counter.push(seq, n=10, elapsed=seq - 100 + jitter).arrival.value == arrival
+
+
+def test_counter_told_of_a_boot_believes_it() -> None:
+    counter = SequenceCounter(16)
+    counter.push(100)
+    assert counter.push(0, boot=True) == Step(Arrival.REBOOT)
+    assert counter.push(1) == Step(Arrival.NEXT)
+
+
+def test_rate_meter_before_five_seconds_says_nothing() -> None:
+    meter = RateMeter()
+    for k in range(49):
+        meter.push(36 * k, 0.1 * k)
+    assert meter.fs_est is None
+
+
+@pytest.mark.parametrize("fs", [125.0, 360.0, 1000.3])
+def test_rate_meter_with_bursts_and_a_stall_is_within_a_thousandth(fs: float) -> None:
+    rng = random.Random(1)
+    meter = RateMeter()
+    free_s = 0.0
+    for k in range(600):
+        sent_s = 0.1 * k
+        free_s = max(free_s, sent_s + rng.expovariate(1 / 0.01) + (1.5 if k == 300 else 0.0))
+        meter.push(int(sent_s * fs), free_s)
+    assert meter.fs_est == pytest.approx(fs, rel=1e-3)
+
+
+def test_rate_meter_after_reset_equals_a_new_one() -> None:
+    meter = RateMeter()
+    for k in range(100):
+        meter.push(100 * k, float(k))
+    meter.reset()
+    assert meter.fs_est is None
+    for k in range(100):
+        meter.push(250 * k, 0.1 * k)
+    assert meter.fs_est == pytest.approx(2500)
+
+
+def clock_errors_ms(
+    clock: SampleClock, fs: float, seconds: range, rng: random.Random, utc0: float = 1.7e9
+) -> list[float]:
+    """Feed ten chunks a second with a jittery way; the error of each second's last stamp."""
+    errors: list[float] = []
+    for second in seconds:
+        for tenth in range(10):
+            index = int((second + tenth / 10) * fs)
+            clock.push(index, utc0 + index / fs + rng.expovariate(1 / 0.008))
+        errors.append((clock.utc_s(index) - utc0 - index / fs) * 1000)
+    return errors
+
+
+@pytest.mark.parametrize("ppm", [-200, 0, 200])
+def test_sample_clock_with_drift_and_jitter_is_within_20_ms_and_10_ppm(ppm: int) -> None:
+    fs = 250 * (1 + ppm * 1e-6)
+    clock = SampleClock(250.0)
+    errors = clock_errors_ms(clock, fs, range(700), random.Random(7))
+    assert max(map(abs, errors[2:])) <= 20
+    assert clock.fs_est == pytest.approx(fs, rel=10e-6)
+
+
+def test_sample_clock_never_goes_backwards() -> None:
+    rng = random.Random(2)
+    clock = SampleClock(100.0)
+    last = 0.0
+    for k in range(0, 40_000, 10):
+        step = 3.0 if 10_000 < k < 20_000 else -2.0 if k >= 30_000 else 0.0
+        clock.push(k, 1e9 + k / 100 + step + rng.expovariate(1 / 0.02))
+        for index in range(k - 9, k + 1):
+            stamp = clock.utc_s(index)
+            assert stamp >= last
+            last = stamp
+
+
+def test_sample_clock_when_the_host_steps_forward_follows() -> None:
+    clock = SampleClock(100.0)
+    for k in range(0, 20_000, 10):
+        clock.push(k, 1e9 + k / 100 + (30.0 if k >= 10_000 else 0.0))
+    assert clock.utc_s(19_990) == pytest.approx(1e9 + 199.9 + 30, abs=0.02)
+
+
+def test_sample_clock_when_the_host_steps_back_comes_round() -> None:
+    clock = SampleClock(100.0)
+    for k in range(0, 30_000, 10):
+        clock.push(k, 1e9 + k / 100 - (5.0 if k >= 10_000 else 0.0))
+    assert clock.utc_s(29_990) == pytest.approx(1e9 + 299.9 - 5, abs=0.02)
+
+
+def test_sample_clock_after_restart_takes_the_new_line_within_seconds() -> None:
+    clock = SampleClock(100.0)
+    for k in range(0, 5_000, 10):
+        clock.push(k, 1e9 + k / 100)
+    clock.restart()
+    for k in range(5_000, 5_300, 10):
+        clock.push(k, 1e9 + k / 100 + 60)
+    assert clock.utc_s(5_290) == pytest.approx(1e9 + 52.9 + 60, abs=0.02)
+
+
+def test_sample_clock_keeps_a_stamp_once_given() -> None:
+    rng = random.Random(4)
+    clock = SampleClock(250.0)
+    clock_errors_ms(clock, 250.02, range(60), rng)
+    given = [clock.utc_s(k) for k in range(14_000, 14_750)]
+    clock_errors_ms(clock, 250.02, range(60, 90), rng)
+    assert [clock.utc_s(k) for k in range(14_000, 14_750)] == given
+
+
+def test_sample_clock_before_any_push_says_so() -> None:
+    with pytest.raises(LookupError, match="expected a push first"):
+        SampleClock(250.0).utc_s(0)
