@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.records import open_record
 from firmware_bridge.types import BadInput
 from train import splits
 from train.labels import TABLE, aami
@@ -156,9 +157,8 @@ def load(database: str, name: str, root: str | Path | None = None) -> Record:
         When the record or its labels are missing, truncated or not WFDB.
     """
     folder = data_root(root) / database
-    header = read_signals(folder / name)
-    mv = np.ascontiguousarray(header.p_signal, dtype=np.float32)
-    n = mv.shape[0]
+    signals = open_record(folder / name, "all")
+    n = signals.mv.shape[0]
     marks = _Marks()
     if database == "cinc2017":
         label = _cinc_labels(folder).get(name)
@@ -168,30 +168,15 @@ def load(database: str, name: str, root: str | Path | None = None) -> Record:
     return Record(
         database=database,
         name=name,
-        fs=float(header.fs),
-        mv=mv,
-        leads=tuple(header.sig_name),
+        fs=signals.fs,
+        mv=signals.mv,
+        leads=signals.leads,
         beats=np.asarray(marks.beats, dtype=np.int64),
         symbols=tuple(marks.symbols),
         rhythms=tuple(marks.rhythms),
         vf=_merge(marks.vf + [Span("VF", s.start, s.end) for s in marks.rhythms if s.label in VF_LABELS]),
         noise=tuple(marks.noise),
     )
-
-
-def read_signals(path: Path) -> Any:
-    """The `wfdb.Record` at `path` (without extension), `p_signal` float32 in mV. Raises BadInput."""
-    wfdb = _wfdb()
-    if not path.with_name(path.name + ".hea").is_file():
-        raise BadInput(
-            f"no record {path}: expected {path.name}.hea beside its signal; check the folder and the name"
-        )
-    try:
-        return wfdb.rdrecord(str(path), return_res=32)
-    except Exception as error:  # the library raises many kinds for a damaged file
-        raise BadInput(
-            f"cannot read record {path}: {_first_line(error)}; truncated or not WFDB, fetch it again"
-        ) from error
 
 
 def read_annotations(path: Path, extension: str = "atr") -> Any:

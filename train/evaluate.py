@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import Alarm, Beat, Event
+from firmware_bridge.records import open_record
 from firmware_bridge.types import BadInput, SampleBlock
-from train.databases import read_annotations, read_signals
+from train.databases import read_annotations
 from train.ec57 import Comparison, Mark, bxb, marks
 
 if TYPE_CHECKING:
@@ -182,33 +183,22 @@ def write_annotations(folder: Path, record: str, extension: str, given: list[Mar
     return path
 
 
-def choose_lead(leads: list[str], asked: str | None, record: str) -> int:
-    """Column of the lead asked for by name or index; without one MLII, else the first. Raises BadInput."""
-    if asked is None:
-        return leads.index("MLII") if "MLII" in leads else 0
-    if asked in leads:
-        return leads.index(asked)
-    if asked.isdigit() and int(asked) < len(leads):
-        return int(asked)
-    raise BadInput(f"record {record} has no lead {asked!r}: expected one of {', '.join(leads)}, or an index")
-
-
 def evaluate_record(job: Job, models: Models, record: str) -> Score:
     """Play one record and score it. Raises BadInput for a record that cannot be read or is too short."""
     from edge.pipeline import Pipeline
 
-    signals = read_signals(job.folder / record)
+    signals = open_record(job.folder / record, job.lead)
     labels = marks(read_annotations(job.folder / record, job.reference))
-    fs, n = float(signals.fs), int(signals.sig_len)
+    fs, n = signals.fs, signals.mv.shape[0]
     if n < job.start_s * fs:
         raise BadInput(
             f"record {record} is {n / fs:.0f} s long and the first {job.start_s:.0f} s are not scored; "
             "give a smaller --start"
         )
-    column = choose_lead(list(signals.sig_name), job.lead, record)
-    lead = signals.sig_name[column]
-    mv = np.ascontiguousarray(signals.p_signal[:, [column]], dtype=np.float32)
-    answers = play(Pipeline(models, device_id=record, wave_ms=0), blocks(record, mv, fs, lead))
+    if len(signals.leads) != 1:
+        raise BadInput(f"record {record}: got lead {job.lead!r}, expected one; give its name or index")
+    lead = signals.leads[0]
+    answers = play(Pipeline(models, device_id=record, wave_ms=0), blocks(record, signals.mv, fs, lead))
     compared = []
     for extension, beats in ((FINAL, answers.final), (EARLY, answers.early)):
         given = as_marks(beats, answers.shutdowns, fs)

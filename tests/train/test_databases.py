@@ -76,7 +76,7 @@ def test_load_when_vf_has_no_end_then_it_lasts_to_the_end(root: Path) -> None:
 
 
 def test_load_when_record_is_missing_then_one_line_says_what_to_do(root: Path) -> None:
-    with pytest.raises(BadInput, match=r"no record .*mitdb/100: expected 100\.hea") as caught:
+    with pytest.raises(BadInput, match=r"mitdb/100' not found: there is no .*mitdb/100\.hea") as caught:
         databases.load("mitdb", "100", root)
     assert "\n" not in str(caught.value)
 
@@ -91,14 +91,14 @@ def test_load_when_labels_are_missing_then_one_line_says_so(root: Path) -> None:
 def test_load_when_signal_is_truncated_then_one_line_says_so(root: Path, size: int) -> None:
     path = root / "mitdb" / "114.dat"
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(BadInput, match=r"cannot read record .*114.*truncated or not WFDB") as caught:
+    with pytest.raises(BadInput, match=r"record .*114 is truncated: 114\.dat has") as caught:
         databases.load("mitdb", "114", root)
     assert "\n" not in str(caught.value)
 
 
 def test_load_when_header_is_rubbish_then_one_line_says_so(root: Path) -> None:
     (root / "mitdb" / "114.hea").write_text("not a header\n")
-    with pytest.raises(BadInput, match=r"cannot read record"):
+    with pytest.raises(BadInput, match=r"record .*114 cannot be read as WFDB"):
         databases.load("mitdb", "114", root)
 
 

@@ -125,19 +125,3 @@ def test_write_annotations_when_folder_is_a_file_then_one_line_says_so(tmp_path:
     (tmp_path / "taken").write_text("")
     with pytest.raises(BadInput, match=r"cannot write .*taken"):
         evaluate.write_annotations(tmp_path / "taken", "100", "hw", [Mark(1, "N")])
-
-
-@pytest.mark.parametrize(
-    ("leads", "asked", "column"),
-    [(["V5", "MLII"], None, 1), (["V5", "V2"], None, 0), (["MLII", "V1"], "V1", 1), (["ECG", "ECG"], "1", 1)],
-)
-def test_choose_lead_when_asked_then_column_is_found(
-    leads: list[str], asked: str | None, column: int
-) -> None:
-    assert evaluate.choose_lead(leads, asked, "100") == column
-
-
-@pytest.mark.parametrize("asked", ["II", "2", "-1", ""])
-def test_choose_lead_when_there_is_none_such_then_the_leads_are_named(asked: str) -> None:
-    with pytest.raises(BadInput, match=r"record 100 has no lead .* expected one of MLII, V1"):
-        evaluate.choose_lead(["MLII", "V1"], asked, "100")
