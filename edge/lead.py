@@ -1,0 +1,157 @@
+"""The device's own samples before any filter: is a lead on, is it stuck, is it hum; pace pulses; wander."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.signal_measures import F64, MainsMeter
+
+STRIDE_S = 0.25
+"""The gate's state is renewed this often."""
+
+_STRIDES = round(1.0 / STRIDE_S)
+_KEPT = 4 * _STRIDES
+
+
+@dataclass(frozen=True, slots=True)
+class LeadLimits:
+    """When a lead counts as off, and what a pace pulse is.
+
+    Attributes
+    ----------
+    lost_s : float
+        No value, or exactly the same one, for this long: the lead is off. A heart that stands still leaves a
+        noise floor that moves the last bit; an open or railed input does not.
+    absurd_mv : float
+        A sample beyond this is no value. The widest front ends take +-400 mV with the electrodes' offset.
+    mains_share, mains_mv : float
+        A second that is hum to this share and of this size (peak to peak) is an open lead. A clean record's
+        share is below 0.1; a QRS of 1 mV under 1 mV of hum leaves it near 0.6.
+    stuck_share, stuck_mv : float
+        A signal of which so much repeats the sample before, though its range is this large, is a square wave.
+    spike_mv, spike_s, min_spike_fs : float
+        Pace pulse: a jump of this size and back within this time, seen where fs is at least `min_spike_fs`.
+        EC13: 2 to 700 mV, 0.1 to 2 ms, of which sampling leaves one or two samples.
+    """
+
+    lost_s: float = 1.0
+    absurd_mv: float = 1000.0
+    mains_share: float = 0.8
+    mains_mv: float = 0.5
+    stuck_share: float = 0.9
+    stuck_mv: float = 0.2
+    spike_mv: float = 0.7
+    spike_s: float = 0.012
+    min_spike_fs: float = 200.0
+
+
+class RawGate:
+    """Looks at the device's own samples: lead off, stuck, hum, pace pulses, wander of the baseline.
+
+    Parameters
+    ----------
+    fs : float
+        Device rate [Hz].
+    limits : LeadLimits
+        Limits.
+    """
+
+    def __init__(self, fs: float, limits: LeadLimits) -> None:
+        self._fs, self._limits = fs, limits
+        self.stride = max(1, round(STRIDE_S * fs))
+        self._mains = MainsMeter(fs, _STRIDES * self.stride)
+        self._back = max(1, int(limits.spike_s * fs))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the limits."""
+        self.reason: str | None = None
+        self.spikes: list[int] = []
+        """Recent pace pulses: device sample indices since the reset."""
+        self._n, self._turn, self._hum = 0, 0, False
+        self._second: list[F64] = []
+        self._tail: F64 = np.full(self._back + 1, np.nan)
+        self._same, self._lost = 0, 0
+        self._low, self._high = float("inf"), float("-inf")
+        self._means: list[float] = []
+        self._stuck: list[float] = []
+
+    @property
+    def wander_mv(self) -> float:
+        """Range of the means of the last 16 strides [mV]."""
+        return max(self._means) - min(self._means) if self._means else 0.0
+
+    @property
+    def square(self) -> bool:
+        """Whether the last four seconds repeat the sample before nearly always, though they jump."""
+        full = len(self._stuck) == _KEPT and len(self._second) == _STRIDES
+        if not full or sum(self._stuck) < self._limits.stuck_share * _KEPT:
+            return False
+        return max(self._means) - min(self._means) > self._limits.stuck_mv
+
+    def take(self, x: F64, n_bit: int) -> None:
+        """One stride of samples `x` [mV], of which the device calls `n_bit` detached."""
+        low, high = float(x.min()), float(x.max())
+        good = -self._limits.absurd_mv < low and high < self._limits.absurd_mv  # False where one is NaN
+        if not good:
+            x = np.where(np.abs(x) < self._limits.absurd_mv, x, np.nan)
+        joined = np.concatenate((self._tail, x))
+        self._tail = joined[len(x) :]
+        jumps = joined[1:] - joined[:-1]
+        self._count_runs(x, jumps[self._back :], good)
+        self.reason = self._run_reason(float(x[-1])) if n_bit == 0 else "lead_off"
+        start, self._n = self._n - len(self._tail), self._n + len(x)
+        if not good:
+            self._second, self._hum = [], False
+            return
+        self._low, self._high = min(self._low, low), max(self._high, high)
+        self._means = [*self._means[1 - _KEPT :], float(x.sum()) / len(x)]
+        self._listen(x)
+        if self.reason is None and self._hum:
+            self.reason = "mains"
+        if self._fs >= self._limits.min_spike_fs:
+            self._find_spikes(joined, jumps, start)
+
+    def _listen(self, x: F64) -> None:
+        self._second = [*self._second[1 - _STRIDES :], x]
+        self._turn = (self._turn + 1) % _STRIDES
+        if self._turn == 0 and len(self._second) == _STRIDES:
+            share, size = self._mains(np.concatenate(self._second))
+            self._hum = size > self._limits.mains_mv and share > self._limits.mains_share
+
+    def _count_runs(self, x: F64, jumps: F64, good: bool) -> None:
+        n_moved = int(np.count_nonzero(jumps))  # a jump to or from NaN is NaN, which counts
+        self._stuck = [*self._stuck[1 - _KEPT :], 1.0 - n_moved / len(x)]
+        self._same = _run(self._same, jumps, n_moved)
+        if good:
+            self._lost = 0
+            return
+        fine = np.isfinite(x)
+        self._lost = _run(self._lost, fine, int(np.count_nonzero(fine)))
+
+    def _run_reason(self, last: float) -> str | None:
+        long = self._limits.lost_s * self._fs
+        if self._lost >= long:
+            return "no_value"
+        if self._same + 1 >= long:
+            at_end = last >= self._high or last <= self._low
+            return "rail" if at_end and self._high - self._low > 1.0 else "flat"
+        return None
+
+    def _find_spikes(self, x: F64, jumps: F64, start: int) -> None:
+        for i in np.flatnonzero(np.abs(jumps) > self._limits.spike_mv).tolist():
+            level, top = float(x[i]), float(x[i + 1])
+            after = x[i + 2 : i + 2 + self._back]
+            if bool((np.abs(after - level) < 0.3 * abs(top - level)).any()):
+                self.spikes.append(start + i + 1)
+        if self.spikes:
+            self.spikes = sorted({s for s in self.spikes if s > self._n - 5.0 * self._fs})
+
+
+def _run(before: int, ends: NDArray[Any], n_ends: int) -> int:
+    """Length of the run that goes on at the end of a stride, where `ends` is non-zero where a run ends."""
+    return before + len(ends) if n_ends == 0 else len(ends) - 1 - int(np.flatnonzero(ends)[-1])

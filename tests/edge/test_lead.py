@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.lead import LeadLimits, RawGate
+
+FS = 250.0
+
+
+def _gate(fs: float = FS) -> RawGate:
+    return RawGate(fs, LeadLimits())
+
+
+def _feed(gate: RawGate, x: np.ndarray, bit: bool = False) -> list[str | None]:
+    """Reasons after each stride."""
+    out = []
+    for i in range(0, len(x) - gate.stride + 1, gate.stride):
+        gate.take(x[i : i + gate.stride].astype(np.float64), gate.stride if bit else 0)
+        out.append(gate.reason)
+    return out
+
+
+def _floor(seconds: float, mv: float = 0.01, fs: float = FS) -> np.ndarray:
+    return mv * np.random.default_rng(2).standard_normal(round(seconds * fs))
+
+
+def test_take_when_device_says_off_then_off_at_once_and_back_at_once() -> None:
+    gate = _gate()
+    assert _feed(gate, _floor(1.0), bit=True)[0] == "lead_off"
+    assert _feed(gate, _floor(1.0))[0] is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_take_when_no_value_for_a_second_then_no_value(value: float) -> None:
+    gate = _gate()
+    _feed(gate, _floor(2.0))
+    reasons = _feed(gate, np.full(500, value))
+    assert reasons.index("no_value") <= 4
+    assert _feed(gate, _floor(1.0))[0] is None
+
+
+def test_take_when_single_lost_samples_then_the_lead_stays_on() -> None:
+    x = _floor(5.0)
+    x[::50] = np.nan
+    assert set(_feed(_gate(), x)) == {None}
+
+
+@pytest.mark.parametrize(("level", "reason"), [(5.0, "rail"), (0.0, "flat")])
+def test_take_when_constant_for_a_second_then_rail_or_flat_by_where_it_lies(
+    level: float, reason: str
+) -> None:
+    gate = _gate()
+    assert set(_feed(gate, 2.0 * np.sin(np.arange(1000) / 9.0))) == {None}
+    reasons = _feed(gate, np.full(750, level))
+    assert reasons.index(reason) <= 5
+
+
+def test_take_when_noise_floor_moves_the_last_bit_then_the_lead_stays_on() -> None:
+    x = np.round(_floor(20.0) / 0.005) * 0.005
+    assert set(_feed(_gate(), x)) == {None}
+
+
+@pytest.mark.parametrize("hz", [50.0, 60.0])
+def test_take_when_open_lead_hums_then_mains_within_two_seconds(hz: float) -> None:
+    t = np.arange(1000) / FS
+    reasons = _feed(_gate(), 1.5 * np.sin(2 * np.pi * hz * t) + 0.2 * np.sin(2 * np.pi * 0.3 * t))
+    assert reasons.index("mains") <= 8
+
+
+def test_take_when_hum_lies_on_a_flat_line_but_small_then_the_lead_stays_on() -> None:
+    t = np.arange(1000) / FS
+    assert set(_feed(_gate(), 0.1 * np.sin(2 * np.pi * 50.0 * t) + _floor(4.0))) == {None}
+
+
+@pytest.mark.parametrize("size", [-2.0, 2.0, 50.0])
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("at", [300, 310, 311, 312, 313])
+def test_spikes_when_pace_pulse_anywhere_in_a_stride_then_found_once(
+    size: float, width: int, at: int
+) -> None:
+    x, gate = _floor(3.0), _gate()
+    x[at : at + width] += size
+    _feed(gate, x)
+    assert gate.spikes[0] == at
+    assert all(at <= s <= at + width for s in gate.spikes)
+
+
+def test_spikes_when_steep_qrs_then_none() -> None:
+    t = (np.arange(1500) / FS) % 0.8 - 0.4
+    gate = _gate()
+    _feed(gate, 2.5 * np.exp(-((t / 0.02) ** 2)))
+    assert gate.spikes == []
+
+
+def test_square_when_test_wave_then_true_and_not_for_a_floor() -> None:
+    gate = _gate()
+    _feed(gate, np.where(np.arange(1250) // 125 % 2, 1.0, 0.0))
+    assert gate.square
+    quiet = _gate()
+    _feed(quiet, np.round(_floor(5.0) / 0.005) * 0.005)
+    assert not quiet.square
+
+
+def test_wander_when_baseline_swings_then_its_range() -> None:
+    gate = _gate()
+    _feed(gate, 0.5 * np.sin(2 * np.pi * 0.3 * np.arange(2000) / FS))
+    assert gate.wander_mv == pytest.approx(1.0, abs=0.1)
+
+
+def test_reset_when_called_then_equals_new() -> None:
+    used, new = _gate(), _gate()
+    _feed(used, np.full(600, 3.0))
+    used.reset()
+    x = _floor(3.0)
+    assert _feed(used, x) == _feed(new, x)
+    assert used.wander_mv == new.wander_mv
