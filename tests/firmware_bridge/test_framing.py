@@ -107,6 +107,12 @@ def test_sync_framer_out_of_lock_believes_a_frame_only_with_the_next() -> None:
     assert framer.feed(one) == [(0, one)]
 
 
+def test_sync_framer_out_of_lock_does_not_believe_the_mere_beginning_of_a_next_frame() -> None:
+    framer, _ = sync_framer()
+    assert framer.feed(bytes.fromhex("a502015a a502")) == []
+    assert framer.feed(b"rubbish") == []
+
+
 def test_sync_framer_after_false_sync_finds_the_frame_inside() -> None:
     framer, stats = sync_framer()
     one = bytes.fromhex("a502015a")

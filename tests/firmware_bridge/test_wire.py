@@ -159,6 +159,12 @@ def test_read_layout_of_another_kind_or_version_is_unknown(kind: int) -> None:
     assert wire.read_layout(resealed(content_of(frame()), 0, kind, 1)) is wire.Fault.UNKNOWN
 
 
+def test_read_layout_of_more_than_a_frame_may_hold_is_damaged() -> None:
+    head = wire.HEADER.pack(wire.KIND_SAMPLES, 0, 0, 0, 360_000, 1000, 1, 118, 0)
+    content = head + b"\2" + bytes(236)
+    assert wire.read_layout(content + crc16(content).to_bytes(2, "big")) is wire.Fault.DAMAGED
+
+
 @given(st.binary(max_size=300))
 def test_read_frame_of_anything_never_raises(content: bytes) -> None:
     got = wire.read_frame(content)

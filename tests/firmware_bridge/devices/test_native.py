@@ -183,7 +183,7 @@ def test_counter_and_clock_wrap_without_a_gap() -> None:
 @pytest.mark.parametrize("n_lost", [1, 1_023, 40_000, 65_535, 65_536, 65_537, 300_000])
 def test_a_long_loss_is_exact_beyond_the_turn_of_the_counter(n_lost: int) -> None:
     before = encoder().encode(ramp(10))
-    after = encoder(seq=10 + n_lost, t_us=(10 + n_lost) * 4000).encode(ramp(5, first=10))
+    after = encoder(seq=10 + n_lost, t_us=(10 + n_lost) * 4000).encode(ramp(10, first=10))
     receiver = decoder()
     got = receiver.feed(before + after)
     assert got[1] == Gap(10, n_lost, "lost")
@@ -207,6 +207,15 @@ def test_a_reboot_is_a_reboot_and_not_a_loss(uptime_s: int, first_seen_s: int) -
     assert (receiver.stats.n_reboot, receiver.stats.n_lost) == (1, 0)
 
 
+def test_a_reboot_that_counter_and_clock_could_take_for_a_loss_is_told_by_its_flag() -> None:
+    uptime_us, n_before = 3_600_000_000, 300
+    missing = (2**32 - uptime_us) // 4000 - n_before
+    old = encoder(seq=-(n_before + missing) % 65_536, t_us=uptime_us)
+    receiver = decoder()
+    got = receiver.feed(b"".join(frames(old, n_before)) + b"".join(frames(encoder(), 10)))
+    assert got[1] == Gap(n_before, 0, "reboot")
+
+
 def test_duplicates_and_late_frames_are_dropped_and_counted() -> None:
     sent = frames(encoder(), 6)
     receiver = decoder()
@@ -218,7 +227,7 @@ def test_duplicates_and_late_frames_are_dropped_and_counted() -> None:
 
 def test_a_device_that_did_not_sample_for_a_while_leaves_a_gap_by_its_clock() -> None:
     before = encoder().encode(ramp(10))
-    after = encoder(seq=10, t_us=10 * 4000 + 2_000_000).encode(ramp(5, first=10))
+    after = encoder(seq=10, t_us=10 * 4000 + 2_000_000).encode(ramp(10, first=10))
     assert decoder().feed(before + after)[1] == Gap(10, 500, "lost")
 
 

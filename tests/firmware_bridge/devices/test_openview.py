@@ -151,6 +151,13 @@ def test_half_a_second_of_zeros_is_an_electrode_off() -> None:
     assert off == list(range(10 + 61, 110))
 
 
+def test_zeros_before_and_after_a_closed_link_are_not_added_up() -> None:
+    receiver = openview.DEVICE.decoder(DecoderOptions())
+    receiver.feed(ads_frame(0) * 40)
+    receiver.reset()
+    assert {lead_off for _, lead_off, _ in samples(receiver.feed(ads_frame(0) * 40))} == {0}
+
+
 def test_lead_off_bits_of_healthypi4_are_read_at_once() -> None:
     sender = openview.HEALTHYPI4_DEVICE.encoder(EncoderOptions())
     stream = sender.encode(signal(3)) + sender.encode(signal(2), lead_off=1) + sender.encode(signal(2))
