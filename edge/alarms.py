@@ -1,0 +1,180 @@
+"""The alarm engine: observations and beats in, changes of alarms out. Time is an argument.
+
+A detached lead, a gap and a silent link are technical matters, never asystole: each restarts the clock. Every
+alarm lives by itself, so that none can mask another; `active` lists them, the most urgent first.
+"""
+
+from __future__ import annotations
+
+from edge.alarm_rules import (
+    NOTHING,
+    AlarmLimits,
+    Fibrillation,
+    Finding,
+    LastBeats,
+    Observation,
+    QuietClock,
+)
+from edge.alarm_state import SPECS, AlarmState
+from edge.types import Alarm, Beat, LinkState
+
+__all__ = ["AlarmEngine", "AlarmLimits", "Observation"]
+
+ON_BEATS = ("vt", "extreme_brady", "extreme_tachy")
+
+
+class AlarmEngine:
+    """All alarms of one patient.
+
+    Parameters
+    ----------
+    limits : AlarmLimits, optional
+        Limits of the rules.
+    """
+
+    def __init__(self, limits: AlarmLimits | None = None) -> None:
+        self._limits = limits or AlarmLimits()
+        self._states = {spec.name: AlarmState(spec) for spec in SPECS}
+        self._clock = QuietClock()
+        self._vf = Fibrillation(self._limits)
+        self._beats = LastBeats(self._limits)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._at, self._fs = 0, 1.0
+        self._tick_s: float | None = None
+        self._heart_seen = False
+        self._silent = self._mismatch = False
+        self._unreadable_s = self._still_s = 0.0
+        self._noise_end_s = float("-inf")
+        self._restart(0.0)
+
+    def _restart(self, now_s: float) -> None:
+        self._clock.reset(now_s)
+        self._vf.reset()
+        self._beats.reset()
+
+    @property
+    def active(self) -> tuple[Alarm, ...]:
+        """Alarms active or latched, acknowledged or not, the most urgent first."""
+        return tuple(s.alarm(self._at) for s in self._states.values() if s.state != "cleared")
+
+    def on_beat(self, beat: Beat, fs: float) -> list[Alarm]:
+        """A beat's early or final answer; `fs` is the device rate [Hz]."""
+        self._see(beat.at, fs)
+        self._beats.push(beat)
+        self._heart_seen = self._heart_seen or self._beats.heart_seen(fs)
+        return self._judge_beats()
+
+    def on_tick(self, obs: Observation) -> list[Alarm]:
+        """Every 0.25 s of stream."""
+        now_s = self._see(obs.at, obs.fs)
+        dt_s = 0.25 if self._tick_s is None else min(1.0, max(0.0, now_s - self._tick_s))
+        self._tick_s = now_s
+        if obs.lead_off or self._silent:
+            self._restart(now_s)
+        if obs.unreadable:
+            self._beats.interrupt()
+            self._noise_end_s = now_s
+        readable = not obs.unreadable and not obs.lead_off
+        vf = self._vf.push(obs.vf_prob, readable, dt_s)
+        self._count_still(obs, dt_s)
+        asystole = self._asystole(obs, now_s, vf.cause)
+        out = self._set("asystole", asystole) + self._set("vf", vf) + self._judge_beats()
+        out += self._set("no_signal", Finding(self._silent))
+        out += self._set("lead_off", Finding(obs.lead_off, 0.0, "electrode off"))
+        out += self._set("unreadable", self._unreadable(obs, dt_s, asystole.cause, now_s))
+        return out + self._set("rate_mismatch", Finding(self._mismatch))
+
+    def on_link(self, link: LinkState, at: int, fs: float) -> list[Alarm]:
+        """The link fell silent or came back, or its rate is not what the device declares."""
+        now_s = self._see(at, fs)
+        if link.kind in ("no_signal", "signal"):
+            self._silent = link.kind == "no_signal"
+            self._restart(now_s)
+            return self._set("no_signal", Finding(self._silent, 0.0, link.detail))
+        if link.kind in ("rate_mismatch", "rate_ok"):
+            self._mismatch = link.kind == "rate_mismatch"
+            return self._set("rate_mismatch", Finding(self._mismatch, 0.0, link.detail))
+        return []
+
+    def on_gap(self, seconds: float, at: int, fs: float) -> list[Alarm]:
+        """`seconds` of stream were lost, up to sample `at`; 0 or less is a loss of unknown length."""
+        now_s = self._see(at, fs)
+        if 0.0 < seconds <= self._limits.restart_s:
+            self._clock.lose(now_s, seconds)
+        else:
+            self._restart(now_s)
+        return []
+
+    def ack(self, name: str, at: int) -> list[Alarm]:
+        """A person has seen the alarm `name`, or all where it is empty; an unknown name does nothing."""
+        chosen = self._states.values() if not name else filter(None, [self._states.get(name)])
+        return [alarm for state in chosen for alarm in state.ack(at)]
+
+    def reset(self, at: int | None = None) -> list[Alarm]:
+        """A new patient: every alarm ends, nothing is remembered. Gives those that ended."""
+        at = self._at if at is None else at
+        before = [s for s in self._states.values() if s.state != "cleared"]
+        out = []
+        for state in self._states.values():
+            since, value = state.since, state.value
+            state.reset()
+            if state in before:
+                state.since, state.value = since, value
+                out.append(state.alarm(at))
+        self._forget()
+        self._clock.reset(at / self._fs)
+        return out
+
+    def _see(self, at: int, fs: float) -> float:
+        self._at, self._fs = at, fs
+        return at / fs
+
+    def _set(self, name: str, finding: Finding) -> list[Alarm]:
+        since = max(0, self._at - round(finding.since_s * self._fs))
+        return self._states[name].update(finding.cause, self._at / self._fs, self._at, since, finding.value)
+
+    def _judge_beats(self) -> list[Alarm]:
+        fs, newest = self._fs, self._beats.newest
+        fresh = newest is not None and (self._at - newest) / fs < self._limits.stale_s
+        rates = fresh and not self._mismatch
+        out = self._set("vt", self._beats.vt(fs) if fresh else NOTHING)
+        out += self._set("extreme_brady", self._beats.brady(fs) if rates else NOTHING)
+        return out + self._set("extreme_tachy", self._beats.tachy(fs) if rates else NOTHING)
+
+    def _asystole(self, obs: Observation, now_s: float, fibrillating: bool) -> Finding:
+        limits = self._limits
+        if obs.lead_off or self._silent:
+            return NOTHING
+        flat_s = self._clock.seen_s(now_s, obs.flat_s)
+        no_qrs_s = self._no_qrs_s(obs, now_s)
+        if not self._heart_seen:
+            cause = self._still_s >= limits.start_s and max(flat_s, no_qrs_s) >= limits.asystole_s
+        elif flat_s >= limits.asystole_s:
+            cause = True
+        elif fibrillating or self._vf.growing or obs.unreadable:
+            cause = False
+        else:
+            clear_s = min(no_qrs_s, now_s - self._noise_end_s)
+            cause = clear_s >= (limits.asystole_s if obs.quiet else limits.asystole_doubt_s)
+        seconds = max(flat_s, no_qrs_s)
+        return Finding(cause, seconds, f"no QRS for {seconds:.1f} s")
+
+    def _count_still(self, obs: Observation, dt_s: float) -> None:
+        calm = (obs.quiet or obs.flat_s > 0.0) and obs.wander_mv < self._limits.start_wander_mv
+        self._still_s = self._still_s + dt_s if calm and not obs.lead_off else 0.0
+
+    def _no_qrs_s(self, obs: Observation, now_s: float) -> float:
+        return self._clock.seen_s(now_s, float("inf") if obs.since_qrs_s is None else obs.since_qrs_s)
+
+    def _unreadable(self, obs: Observation, dt_s: float, asystole: bool, now_s: float) -> Finding:
+        limits = self._limits
+        if obs.lead_off or self._silent:
+            self._unreadable_s = 0.0
+            return NOTHING
+        self._unreadable_s = self._unreadable_s + dt_s if obs.unreadable else 0.0
+        if self._unreadable_s >= limits.unreadable_s:
+            return Finding(True, self._unreadable_s, f"noise for {self._unreadable_s:.0f} s")
+        blind = not self._heart_seen and not asystole and self._no_qrs_s(obs, now_s) >= limits.start_blind_s
+        return Finding(blind, 0.0, "no heartbeat found since the start")
