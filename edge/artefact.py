@@ -1,0 +1,147 @@
+"""Shipped models: a .tflite file and the manifest that says what it is. Loading verifies all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.cnn import Int8Cnn
+from edge.fusion import FUSION_INPUTS, BeatFuser, Fusion, MeanFusion
+from edge.gru import GruModel
+from edge.types import AAMI, RHYTHMS
+from firmware_bridge.types import BadInput
+
+KINDS = ("gru", "beat_cnn", "rhythm_cnn", "fusion")
+MANIFEST_VERSION = 1
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model is. `fs` in Hz; `window`, `before`, `hop` and `delay` entries in samples at `fs`.
+
+    `sos` holds the filters in front of the model; `thresholds` and `calibration` what was chosen on patients
+    held out of its training; `trained_on`, `results` and `parity` say where it comes from and how good it is.
+    """
+
+    kind: str
+    version: int
+    name: str
+    sha256: str
+    fs: float
+    units: str
+    classes: tuple[str, ...]
+    sos: tuple[tuple[float, ...], ...] = ()
+    window: int = 0
+    before: int = 0
+    hop: int = 0
+    delay: dict[str, int] = {}
+    thresholds: dict[str, float] = {}
+    calibration: dict[str, float] = {}
+    inputs: tuple[str, ...] = ()
+    gate_order: str = ""
+    trained_on: dict[str, Any] = {}
+    results: dict[str, Any] = {}
+    parity: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything the pipeline runs, weights only: one set serves any number of patients."""
+
+    gru: GruModel
+    beat_cnn: Int8Cnn
+    rhythm_cnn: Int8Cnn
+    fusion: BeatFuser
+    manifests: dict[str, Manifest]
+
+    @property
+    def fs(self) -> float:
+        """Rate of the models in Hz."""
+        return self.manifests["gru"].fs
+
+
+def shipped() -> Path:
+    """The folder of the models that come with heartwire."""
+    return Path(__file__).parent / "artefacts"
+
+
+def load_models(path: Path | None = None) -> Models:
+    """Load and verify the four models.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A folder with ``gru``, ``beat_cnn``, ``rhythm_cnn`` and ``fusion``; the shipped one by default.
+
+    Raises
+    ------
+    BadInput
+        Naming the file and what does not fit: missing, wrong hash, wrong shape, rates that differ.
+    """
+    root = path or shipped()
+    networks = load_networks(root)
+    manifest, content = _read(root / "fusion", "fusion")
+    if manifest.inputs != FUSION_INPUTS:
+        raise BadInput(f"{root / 'fusion'}: its inputs are not those of this heartwire; fit it again")
+    if manifest.fs != networks.fs:
+        raise BadInput(
+            f"{root / 'fusion'}: made for {manifest.fs:g} Hz, the networks run at {networks.fs:g} Hz"
+        )
+    return replace(
+        networks,
+        fusion=Fusion(content, f"{root / 'fusion'}"),
+        manifests={**networks.manifests, "fusion": manifest},
+    )
+
+
+def load_networks(root: Path) -> Models:
+    """The three networks alone, with a fusion that knows no better than the mean of them (for fitting one)."""
+    read = {kind: _read(root / kind, kind) for kind in KINDS[:3]}
+    manifests = {kind: manifest for kind, (manifest, _) in read.items()}
+    rates = {m.fs for m in manifests.values()}
+    if len(rates) != 1:
+        raise BadInput(f"{root}: the models run at different rates {sorted(rates)} Hz; export them together")
+    return Models(
+        gru=GruModel(read["gru"][1], 1 + 2 * len(AAMI), f"{root / 'gru'}"),
+        beat_cnn=_cnn(root, read["beat_cnn"], 3, AAMI),
+        rhythm_cnn=_cnn(root, read["rhythm_cnn"], 1, RHYTHMS),
+        fusion=MeanFusion(),
+        manifests=manifests,
+    )
+
+
+def _cnn(root: Path, read: tuple[Manifest, bytes], n_channels: int, classes: tuple[str, ...]) -> Int8Cnn:
+    manifest, content = read
+    if manifest.classes != classes:
+        raise BadInput(
+            f"{root / manifest.kind}: classes {list(manifest.classes)}, expected {list(classes)}; fit it again"
+        )
+    return Int8Cnn(content, (1, manifest.window, n_channels), len(classes), str(root / manifest.kind))
+
+
+def _read(folder: Path, kind: str) -> tuple[Manifest, bytes]:
+    """One model's manifest and bytes, hash checked."""
+    try:
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
+        content = (folder / "model.tflite").read_bytes()
+    except OSError as error:
+        raise BadInput(
+            f"{folder}: {error.strerror or error}; expected manifest.json and model.tflite"
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise BadInput(f"{folder / 'manifest.json'}: {error}; export the model again") from None
+    if manifest.kind != kind or manifest.version != MANIFEST_VERSION:
+        raise BadInput(
+            f"{folder / 'manifest.json'}: kind {manifest.kind!r} version {manifest.version}, "
+            f"expected {kind!r} version {MANIFEST_VERSION}; export the model again"
+        )
+    found = hashlib.sha256(content).hexdigest()
+    if found != manifest.sha256:
+        raise BadInput(
+            f"{folder / 'model.tflite'}: sha256 {found[:12]}..., manifest says {manifest.sha256[:12]}...; "
+            "the file was changed or damaged, install heartwire again"
+        )
+    return manifest, content

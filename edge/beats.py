@@ -1,0 +1,176 @@
+"""From a decided R-peak to its two answers: early, and final once the following RR interval is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.artefact import Models
+from edge.fusion import BeatEvidence, features
+from edge.intervals import Intervals
+from edge.rpeaks import refine
+from edge.template import Template, beat_image, correlation
+from edge.types import AAMI, Beat, RPeak
+from edge.windows import Ring
+
+F32 = NDArray[np.float32]
+
+LONGEST_WAIT_S = 2.5
+"""A beat with no successor by then gets its final answer without a following RR interval."""
+
+LEARN_ABOVE = 0.7
+"""Probability above which a normal beat joins the patient's template."""
+
+LEAST_DISTANCE = 20
+"""Samples (160 ms): two answers about the same deflection are one beat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What surrounds a beat when it is answered: quality, age of the state, the device sample now."""
+
+    sqi: float
+    warming: bool
+    readable: bool
+    at: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """A beat that waits for its final answer."""
+
+    beat: Beat
+    evidence: BeatEvidence
+    window: F32
+    k: int
+    position: float
+
+
+class BeatStage:
+    """Looks at decided R-peaks: interval, window, CNN, fusion.
+
+    Parameters
+    ----------
+    models : Models
+        Weights.
+    ring : Ring
+        The filtered lead, filled by the pipeline.
+    to_device : callable
+        Filtered sample position to device sample index.
+    """
+
+    def __init__(self, models: Models, ring: Ring, to_device: Callable[[float], int]) -> None:
+        self._models, self._ring, self._to_device = models, ring, to_device
+        gru, cnn = models.manifests["gru"], models.manifests["beat_cnn"]
+        self._fs = gru.fs
+        self._lag = gru.delay["qrs"]
+        self._filter_lag = gru.delay["filter"]
+        self._window, self._before = cnn.window, cnn.before
+        self._wait = round(LONGEST_WAIT_S * gru.fs)
+        self.template = Template()
+        self.intervals = Intervals()
+        self._next_id = 0
+        self._open: _Open | None = None
+        self._last_position = -1e9
+
+    def push(self, k0: int, height: float, logits: F32, now: Circumstances) -> list[Beat]:
+        """An R-peak was decided at posterior maximum `k0` with logit `height`; `logits` (11,) are the GRU's now."""
+        position, amp_mv = refine(self._ring, k0 - self._lag + self._filter_lag)
+        if position - self._last_position < LEAST_DISTANCE:
+            return []
+        rr_s = self.intervals.peak(position / self._fs)
+        out = self._finish(now, logits[6:11], rr_s)
+        self._last_position = position
+        out.append(self._answer(k0, position, amp_mv, height, rr_s, logits, now))
+        self.intervals.keep(rr_s)
+        return out
+
+    def poll(self, k: int, now: Circumstances) -> list[Beat]:
+        """Give the final answer of a beat that nothing followed."""
+        if self._open is not None and k - self._open.k > self._wait:
+            return self._finish(now, None, None)
+        return []
+
+    def flush(self, now: Circumstances) -> list[Beat]:
+        """A gap: answer what is open, without a following interval, and break the RR series."""
+        out = self._finish(now, None, None)
+        self.intervals.break_()
+        return out
+
+    def restart(self) -> None:
+        """Filtered samples count from 0 again. The template stays: it is the same patient."""
+        self.intervals.forget_rate()
+        self._last_position = -1e9
+
+    def _answer(
+        self,
+        k0: int,
+        position: float,
+        amp_mv: float,
+        height: float,
+        rr_s: float | None,
+        logits: F32,
+        now: Circumstances,
+    ) -> Beat:
+        window = self._ring.cut(round(position) - self._before, self._window)
+        scale = self.template.scale(window)
+        evidence = BeatEvidence(
+            gru=logits[1:6],
+            cnn=self._models.beat_cnn.logits(beat_image(window, self.template)),
+            rr_s=rr_s,
+            rr_last_s=self.intervals.last,
+            rr_mean_s=self.intervals.mean_s,
+            rr_spread=self.intervals.spread,
+            amp_ratio=float(np.abs(window).max()) / scale,
+            correlation=0.0 if self.template.mean is None else correlation(window, self.template.mean),
+        )
+        probs = self._models.fusion.probs(features(evidence))
+        sample = self._to_device(position - self._filter_lag)
+        peak = RPeak(sample, amp_mv, float(1.0 / (1.0 + np.exp(-height))))
+        beat = _beat(self._next_id, peak, rr_s, probs, False, now)
+        self._next_id += 1
+        self._open = _Open(beat, evidence, window, k0, position)
+        return beat
+
+    def _finish(self, now: Circumstances, gru_before: F32 | None, next_rr_s: float | None) -> list[Beat]:
+        held = self._open
+        if held is None:
+            return []
+        self._open = None
+        if next_rr_s is None:
+            gru_before = None
+        probs = self._models.fusion.probs(features(held.evidence, gru_before, next_rr_s, final=True))
+        first = held.beat
+        beat = _beat(first.id, first.r_peak, first.rr_s, probs, True, now, first)
+        if beat.aami == "N" and max(beat.probs) > LEARN_ABOVE and beat.readable:
+            self.template.learn(held.window)
+            self.intervals.keep_normal(first.rr_s)
+        return [beat]
+
+
+def _beat(
+    id_: int,
+    peak: RPeak,
+    rr_s: float | None,
+    probs: F32,
+    final: bool,
+    now: Circumstances,
+    early: Beat | None = None,
+) -> Beat:
+    """A beat's answer; the final one keeps the quality that the early one saw."""
+    p = [float(v) for v in probs]
+    return Beat(
+        id=id_,
+        r_peak=peak,
+        rr_s=rr_s,
+        aami=AAMI[p.index(max(p))],
+        probs=(p[0], p[1], p[2], p[3], p[4]),
+        sqi=now.sqi if early is None else early.sqi,
+        final=final,
+        warming=now.warming if early is None else early.warming,
+        readable=now.readable if early is None else early.readable,
+        at=now.at,
+    )

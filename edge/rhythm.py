@@ -1,0 +1,140 @@
+"""The rhythm, from the rhythm CNN's windows, the beats' classes and the irregularity of their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.types import RHYTHMS, Beat, Rhythm
+
+F32 = NDArray[np.float32]
+
+AF_BEATS = 32
+"""Intervals that the irregularity is measured over; AF is called on no fewer than `AF_LEAST`."""
+
+AF_LEAST = 16
+VF_ON, VF_OFF = 0.5, 0.3
+AF_ON, AF_OFF = 0.7, 0.4
+NOISE_ON, NOISE_OFF = 0.6, 0.4
+VT_BEATS = 3
+"""Three or more ventricular beats in a row above 100 bpm are a run of VT (EC57's definition of a run)."""
+
+VT_RR_S = 0.6
+
+
+def irregularity(rr_s: list[float]) -> tuple[float, float]:
+    """Two measures of an RR series: mean |log ratio| of neighbours, and their root mean square."""
+    d = [abs(math.log(b / a)) for a, b in zip(rr_s, rr_s[1:], strict=False)]
+    return sum(d) / len(d), math.sqrt(sum(v * v for v in d) / len(d))
+
+
+def af_from_rr(rr_s: list[float], weights: tuple[float, float, float]) -> float:
+    """Probability of AF from intervals between beats that are not ventricular, by logistic regression.
+
+    `weights` are the constant and the factors of the logarithms of :func:`irregularity`'s measures; they come
+    from the rhythm model's manifest.
+    """
+    mean, rms = irregularity(rr_s)
+    z = weights[0] + weights[1] * math.log(mean + 0.005) + weights[2] * math.log(rms + 0.005)
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
+
+
+class RhythmStage:
+    """Follows the rhythm: windows once a second, final beats as they come.
+
+    Parameters
+    ----------
+    af_weights : tuple of float
+        See :func:`af_from_rr`.
+    """
+
+    def __init__(self, af_weights: tuple[float, float, float]) -> None:
+        self._af_weights = af_weights
+        self._beats: deque[Beat] = deque(maxlen=AF_BEATS + 8)
+        self._label, self._prob, self._since = "unknown", 0.0, 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the evidence; the label becomes unknown at the next push."""
+        self._beats.clear()
+        self._slow = np.zeros(len(RHYTHMS), np.float32)
+        self._n_windows = 0
+        self.vf_prob = 0.0
+        """The rhythm CNN's probability of fibrillation or flutter in its newest window."""
+        self.vt_prob = 0.0
+        self.noise_prob = 0.0
+
+    @property
+    def label(self) -> str:
+        """The current rhythm."""
+        return self._label
+
+    def on_window(self, probs: F32, at: int, readable: bool) -> list[Rhythm]:
+        """Take the CNN's answer about the newest window (one a second)."""
+        self._n_windows += 1
+        weight = max(0.25, 1.0 / self._n_windows)
+        self._slow += np.float32(weight) * (probs - self._slow)
+        self.vf_prob = float(probs[RHYTHMS.index("vf")])
+        self.vt_prob = float(probs[RHYTHMS.index("vt")])
+        self.noise_prob = float(probs[RHYTHMS.index("noise")])
+        return self._settle(at, readable)
+
+    def on_beat(self, beat: Beat) -> None:
+        """Take a final answer."""
+        self._beats.append(beat)
+
+    def unknown(self, at: int) -> list[Rhythm]:
+        """No signal, lead off, a long gap: nothing is known any more."""
+        self.reset()
+        return self._change("unknown", 0.0, at)
+
+    def _settle(self, at: int, readable: bool) -> list[Rhythm]:
+        slow = {name: float(p) for name, p in zip(RHYTHMS, self._slow, strict=True)}
+        if slow["vf"] > (VF_OFF if self._label == "vf" else VF_ON):
+            return self._change("vf", slow["vf"], at)
+        if self._running_vt():
+            return self._change("vt", max(slow["vt"], self._beats[-1].probs[2]), at)
+        if not readable or slow["noise"] > (NOISE_OFF if self._label == "noise" else NOISE_ON):
+            return self._change("noise", slow["noise"], at)
+        af = self._af(slow["af"])
+        if af is not None and af > (AF_OFF if self._label == "af" else AF_ON):
+            return self._change("af", af, at)
+        return self._change(*self._ordinary(af), at)
+
+    def _ordinary(self, af: float | None) -> tuple[str, float]:
+        """'sinus' when most beats are normal and AF is unlikely, 'other' when not, 'unknown' with no beats yet."""
+        last = list(self._beats)[-10:]
+        if len(last) < 3:
+            return "unknown", 0.0
+        normal = sum(b.aami == "N" for b in last) / len(last)
+        return ("sinus", normal * (1.0 - (af or 0.0))) if normal >= 0.6 else ("other", 1.0 - normal)
+
+    def _running_vt(self) -> bool:
+        last = list(self._beats)[-VT_BEATS:]
+        return len(last) == VT_BEATS and all(
+            b.aami == "V" and b.rr_s is not None and b.rr_s < VT_RR_S for b in last
+        )
+
+    def _af(self, cnn: float) -> float | None:
+        """Intervals and waveform together: the mean of their log-odds."""
+        rr = [b.rr_s for b in self._beats if b.rr_s is not None and b.aami != "V" and 0.2 < b.rr_s < 3.0]
+        if len(rr) < AF_LEAST:
+            return None
+        by_rr = af_from_rr(rr[-AF_BEATS:], self._af_weights)
+        z = 0.5 * (_logit(by_rr) + _logit(cnn))
+        return 1.0 / (1.0 + math.exp(-z))
+
+    def _change(self, label: str, prob: float, at: int) -> list[Rhythm]:
+        if label == self._label:
+            self._prob = prob
+            return []
+        self._label, self._prob, self._since = label, prob, at
+        return [Rhythm(label, round(prob, 3), at, at)]
+
+
+def _logit(p: float) -> float:
+    p = min(0.995, max(0.005, p))
+    return math.log(p / (1.0 - p))
