@@ -1,0 +1,133 @@
+"""Filtered, labelled leads of every patient, cached: what the trainings draw from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.types import BadInput
+from train import databases, splits
+from train.front import FS_MODEL, run_front
+from train.labels import AAMI, TABLE
+
+HELD_OUT = {
+    "mitdb": tuple(["116", "124", "205", "209"]),
+    "svdb": tuple(["802", "810", "821", "829", "843", "851", "863", "867", "879", "887"]),
+    "vfdb": tuple(["424", "430", "611", "615"]),
+    "cudb": tuple(["cu04", "cu11", "cu18", "cu25", "cu32"]),
+}
+"""Patients that no network is trained on: thresholds and the fusion are fitted on them. None is in DS2."""
+
+LEFT_OUT = ("201",)
+"""201 (DS1) and 202 (DS2) are one person: who scores 202 as never seen cannot train on 201."""
+
+ESCAPES_AS_N = {"e": "N", "j": "N"}
+"""Escape beats are trained as de Chazal (2004) has them, normal; the scorer counts them as bxb does, S."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patient:
+    """One record as the pipeline sees it: `x` (n, n_leads) filtered mV at 125 Hz; beats at `r` (samples), class `c`.
+
+    `mask` (n,) is 0 where nothing may be learned of beats: fibrillation, flutter, unreadable. `rhythm` (n,) holds
+    an index into :data:`RHYTHM_LABELS`, 0 where unlabelled.
+    """
+
+    name: str
+    group: str
+    x: NDArray[np.float32]
+    r: NDArray[np.float64]
+    c: NDArray[np.int64]
+    mask: NDArray[np.uint8]
+    rhythm: NDArray[np.int8]
+
+
+RHYTHM_LABELS = ("", "other", "af", "vt", "vf", "noise")
+_RHYTHM_OF = {"AFIB": 2, "AFL": 2, "A": 2, "VT": 3, "VF": 4, "VFIB": 4, "VFL": 4, "~": 5, "NOISE": 0}
+
+
+def cache_dir() -> Path:
+    """Where filtered leads are kept: ``HEARTWIRE_CACHE``, or ``runs/cache`` here."""
+    return Path(os.environ.get("HEARTWIRE_CACHE", "runs/cache"))
+
+
+def cache_record(database: str, name: str) -> Path:
+    """Filter one record through edge's own stages and keep it; gives the file."""
+    path = cache_dir() / f"{database}_{name}.npz"
+    if path.exists():
+        return path
+    record = databases.load(database, name)
+    order = [record.first_lead, *(k for k in range(len(record.leads)) if k != record.first_lead)]
+    x = np.stack([run_front(record.mv[:, k], record.fs) for k in order], 1)
+    ratio = FS_MODEL / record.fs
+    classes = [AAMI.index(ESCAPES_AS_N.get(s, TABLE[s])) for s in record.symbols]
+    rhythm = np.zeros(len(x), np.int8)
+    for span in (*record.rhythms, *record.vf):
+        rhythm[int(span.start * ratio) : int(span.end * ratio)] = _RHYTHM_OF.get(span.label, 1)
+    mask = np.ones(len(x), np.uint8)
+    for span in (*record.vf, *record.noise):
+        mask[max(0, int(span.start * ratio) - 60) : int(span.end * ratio) + 60] = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
+    np.savez(part, x=x, r=record.beats * ratio, c=np.array(classes, np.int8), mask=mask, rhythm=rhythm)
+    part.rename(path)
+    return path
+
+
+def build_cache(which: Iterable[str] = ("mitdb", "svdb", "nstdb", "vfdb", "cudb", "cinc2017")) -> None:
+    """Cache every record that a training may use (not DS2's)."""
+    jobs = [(d, n) for d in which for n in databases.names(d) if not (d == "mitdb" and n in splits.DS2)]
+    jobs = [(d, n) for d, n in jobs if d != "nstdb" or n in splits.NOISE]
+    with ProcessPoolExecutor() as pool:
+        from tqdm import tqdm
+
+        for _ in tqdm(
+            pool.map(cache_record, *zip(*jobs, strict=True), chunksize=4), total=len(jobs), desc="cache"
+        ):
+            pass
+
+
+def align(x: NDArray[np.float32], r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move labels that sit off the QRS by record (svdb: -47 to +63 ms) onto it, by their median offset."""
+    at = np.rint(r).astype(np.int64)
+    at = at[(at > 20) & (at < len(x) - 20)]
+    if len(at) < 20:
+        return r
+    slope = np.abs(np.gradient(x[:, 0]))
+    around = slope[at[:, None] + np.arange(-12, 13)[None]]
+    centre = (around * np.arange(-12, 13)[None]).sum(1) / (around.sum(1) + 1e-9)
+    steepest = around.argmax(1) - 12
+    return r + float(np.median(0.5 * (centre + steepest)))
+
+
+def load_patient(database: str, record: str, group: str) -> Patient:
+    """Read one record from the cache, filtering it first if need be."""
+    with np.load(cache_record(database, record)) as z:
+        x, r = z["x"], z["r"]
+        r = align(x, r) if database == "svdb" else r
+        return Patient(f"{database}/{record}", group, x, r, z["c"].astype(np.int64), z["mask"], z["rhythm"])
+
+
+def load_patients() -> tuple[list[Patient], list[Patient]]:
+    """(patients to train beats on, patients held out for thresholds and fusion): DS1, svdb, paced."""
+    everyone = [("mitdb", r, "ds1") for r in splits.DS1 if r not in LEFT_OUT]
+    everyone += [("svdb", r, "svdb") for r in splits.SVDB] + [("mitdb", r, "paced") for r in splits.PACED]
+    loaded = [(load_patient(d, r, g), r in HELD_OUT.get(d, ())) for d, r, g in everyone]
+    return [p for p, held in loaded if not held], [p for p, held in loaded if held]
+
+
+def load_noise() -> list[NDArray[np.float32]]:
+    """Leads of the recorded noises bw, em, ma, filtered like everything else."""
+    leads = []
+    for name in ("em", "ma", "bw"):
+        x = load_patient("nstdb", name, "noise").x
+        leads += [np.ascontiguousarray(x[:, k]) for k in range(x.shape[1])]
+    if not leads:
+        raise BadInput("no noise records; unpack nstdb into HEARTWIRE_DATA")
+    return leads

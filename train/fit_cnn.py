@@ -1,0 +1,149 @@
+"""Train a window network (beat or rhythm) on int8 images. Resumable: one checkpoint an epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from train import beat_images, rhythm_windows
+from train.beat_images import STORE
+from train.dataset import load_noise, load_patients
+from train.models import BeatCnn, RhythmCnn
+
+Set = tuple[NDArray[np.int8], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class CnnRecipe:
+    """Every knob of a window network's training."""
+
+    seed: int = 1
+    epochs: int = 8
+    batch: int = 256
+    lr: float = 2e-3
+    weight_decay: float = 1e-3
+    ema: float = 0.999
+    smoothing: float = 0.02
+    weights: tuple[float, ...] = (1.0, 1.6, 1.6, 1.2, 1.0)
+    most_per_epoch: int = 250_000
+    passes: int = 5  # augmented passes over every patient
+    shares: tuple[float, ...] = ()  # of each class in an epoch; as they come when empty
+
+
+BEAT = CnnRecipe()
+RHYTHM = CnnRecipe(
+    epochs=24, ema=0.998, most_per_epoch=60_000, weights=(1.0,) * 5, shares=(0.42, 0.2, 0.12, 0.16, 0.1)
+)
+
+
+def fit(net: nn.Module, recipe: CnnRecipe, train: Set, held: Set, path: Path) -> Path:
+    """Train and leave EMA weights under 'ema' at `path`; prints a line of JSON an epoch."""
+    torch.manual_seed(recipe.seed)
+    images, classes = torch.from_numpy(train[0]), torch.from_numpy(train[1])
+    ema = {k: v.clone() for k, v in net.state_dict().items()}
+    optimiser = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
+    per_epoch = len(order_of(train[1], recipe, 0)[: recipe.most_per_epoch]) // recipe.batch
+    total = per_epoch * recipe.epochs
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda k: 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, k / total)))
+    )
+    first = 0
+    if path.exists():
+        saved = torch.load(path, weights_only=False)
+        if saved["recipe"] == asdict(recipe):
+            net.load_state_dict(saved["net"])
+            optimiser.load_state_dict(saved["optimiser"])
+            schedule.load_state_dict(saved["schedule"])
+            ema, first = saved["ema"], saved["epoch"]
+    weights = torch.tensor(recipe.weights)
+    for epoch in range(first, recipe.epochs):
+        t0 = time.monotonic()
+        order = torch.from_numpy(order_of(train[1], recipe, epoch))
+        net.train()
+        mean = 0.0
+        for k in range(per_epoch):
+            at = order[k * recipe.batch : (k + 1) * recipe.batch]
+            y = net(images[at].float() / STORE)
+            loss = functional.cross_entropy(y, classes[at], weights, label_smoothing=recipe.smoothing)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                for name, value in net.state_dict().items():
+                    if value.dtype.is_floating_point:
+                        ema[name].lerp_(value, 1.0 - recipe.ema)
+            mean += float(loss.detach()) / per_epoch
+        torch.save(
+            {
+                "net": net.state_dict(),
+                "ema": ema,
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "epoch": epoch + 1,
+                "recipe": asdict(recipe),
+            },
+            path,
+        )
+        row = {"epoch": epoch + 1, "loss": round(mean, 4), "s": round(time.monotonic() - t0, 1)}
+        print(json.dumps({**row, **score(net, ema, held)}), flush=True)
+    return path
+
+
+def order_of(classes: NDArray[np.int64], recipe: CnnRecipe, epoch: int) -> NDArray[np.int64]:
+    """Which windows an epoch shows, in order: all of them shuffled, or each class by its share."""
+    rng = np.random.default_rng(recipe.seed * 1009 + epoch)
+    if not recipe.shares:
+        return rng.permutation(len(classes))
+    n = min(recipe.most_per_epoch, len(classes))
+    parts = [rng.choice(np.flatnonzero(classes == k), int(n * s)) for k, s in enumerate(recipe.shares)]
+    return rng.permutation(np.concatenate(parts))
+
+
+@torch.no_grad()
+def score(net: nn.Module, weights: dict[str, Tensor], held: Set) -> dict[str, object]:
+    """F1 of every class and the confusion matrix on held-out patients."""
+    kept = {k: v.clone() for k, v in net.state_dict().items()}
+    net.load_state_dict(weights)
+    net.eval()
+    out = [
+        net(torch.from_numpy(held[0][k : k + 4096]).float() / STORE).argmax(1).numpy()
+        for k in range(0, len(held[0]), 4096)
+    ]
+    net.load_state_dict(kept)
+    table = np.zeros((5, 5), int)
+    np.add.at(table, (held[1], np.concatenate(out)), 1)
+    f1 = [round(200 * table[k, k] / max(1, table[k].sum() + table[:, k].sum()), 1) for k in range(5)]
+    return {"f1": f1, "table": table.tolist()}
+
+
+def _join(sets: list[Set]) -> Set:
+    images, classes = zip(*sets, strict=True)
+    return np.concatenate(images), np.concatenate(classes)
+
+
+def main(kind: str, out: Path) -> Path:
+    """Fit 'beat_cnn' or 'rhythm_cnn' into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    if kind == "beat_cnn":
+        patients, held = load_patients()
+        noises = load_noise()
+        train = _join(
+            [
+                beat_images.draw(p, 7919 * k + i, noises)
+                for k in range(BEAT.passes)
+                for i, p in enumerate(patients)
+            ]
+        )
+        return fit(BeatCnn(), BEAT, train, _join([beat_images.plain(p) for p in held]), out / "beat_cnn.pt")
+    train, held_set = rhythm_windows.build()
+    return fit(RhythmCnn(), RHYTHM, train, held_set, out / "rhythm_cnn.pt")

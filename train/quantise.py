@@ -1,0 +1,209 @@
+"""Checkpoints to shipped artefacts: convert, check against the trained network, write model and manifest."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge.artefact import MANIFEST_VERSION, shipped
+from edge.cnn import Int8Cnn
+from edge.fusion import FUSION_INPUTS
+from edge.gru import GruModel
+from edge.types import AAMI, RHYTHMS
+from train import beat_images, rhythm_windows, tflite_graphs
+from train.beat_images import STORE
+from train.dataset import HELD_OUT, load_noise, load_patients
+from train.front import FS_MODEL, SOS
+from train.models import KERNEL, BeatCnn, GruConfig, GruNet, RhythmCnn, fold_norms
+
+FILTER_LAG = 1
+"""Samples by which the 40 Hz low-pass delays an R-peak (0.8 at 10 Hz, rounded)."""
+
+QRS_LOGIT = 0.0
+"""Threshold on the QRS logit until :mod:`train.tune` has chosen one on held-out patients."""
+
+
+def arrays(state: dict[str, torch.Tensor]) -> tflite_graphs.Weights:
+    """A state dict as float32 arrays."""
+    return {name: value.detach().numpy().astype(np.float32) for name, value in state.items()}
+
+
+def write(kind: str, content: bytes, out: Path, **fields: Any) -> None:
+    """Write one artefact folder."""
+    folder = out / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.tflite").write_bytes(content)
+    manifest = {
+        "kind": kind,
+        "version": MANIFEST_VERSION,
+        "name": f"{kind}-1",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "fs": FS_MODEL,
+        **fields,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def trained_on(databases: list[str], recipe: dict[str, Any], command: str) -> dict[str, Any]:
+    """The manifest's account of where a model comes from."""
+    return {
+        "databases": databases,
+        "held_out": {d: list(r) for d, r in HELD_OUT.items()},
+        "left_out": ["mitdb/201", "all of DS2"],
+        "seed": recipe.get("seed"),
+        "recipe": recipe,
+        "command": command,
+    }
+
+
+@torch.no_grad()
+def cold_start(
+    config: GruConfig, weights: dict[str, torch.Tensor], x: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """PyTorch's logits (n, 11) of one lead (n,), every context of the stem zero before the first sample."""
+    net = GruNet(config)
+    net.load_state_dict(weights)
+    pad = torch.nn.functional.pad
+    z = torch.relu(net.stem1(pad(torch.from_numpy(x)[None, None] * config.input_gain, (KERNEL - 1, 0))))
+    z = torch.relu(net.stem2(pad(z, (KERNEL - 1, 0))))
+    h, _ = net.gru(z.transpose(1, 2))
+    out: NDArray[np.float32] = net.head(h)[0].numpy()
+    return out
+
+
+def export_gru(runs: Path, out: Path) -> None:
+    """The GRU, float32, one step a call; parity with PyTorch over a minute of a held-out patient."""
+    saved = torch.load(runs / "gru.pt", weights_only=False)
+    config = GruConfig(**saved["config"])
+    content = tflite_graphs.gru_step(arrays(saved["ema"]), config)
+    _, held = load_patients()
+    x = held[0].x[:7500, 0]
+    model = GruModel(content, 11, "gru")
+    state = model.new_state()
+    ours = np.stack([model.step(float(v), state) for v in x])
+    theirs = cold_start(config, saved["ema"], x)
+    write(
+        "gru",
+        content,
+        out,
+        units="mV",
+        classes=AAMI,
+        sos=SOS,
+        thresholds={"qrs_logit": QRS_LOGIT, "clip_mv": 8.0},
+        delay={"qrs": config.qrs_delay, "class": config.class_delay, "filter": FILTER_LAG},
+        gate_order="r z n (PyTorch)",
+        trained_on=trained_on(
+            ["mitdb DS1 and paced", "svdb", "nstdb noise"], saved["recipe"], "python -m train fit gru"
+        ),
+        parity={"max_abs_logit_difference": float(np.abs(ours - theirs).max()), "samples": len(x)},
+    )
+
+
+def export_cnn(kind: str, runs: Path, out: Path) -> None:
+    """A window network in int8; agreement with the float network on held-out windows."""
+    saved = torch.load(runs / f"{kind}.pt", weights_only=False)
+    patients, held = load_patients()
+    if kind == "beat_cnn":
+        noises = load_noise()
+        sets = [beat_images.draw(p, 31 + i, noises) for i, p in enumerate(patients[::4])]
+        calibration, check = np.concatenate([s[0] for s in sets]), beat_images.plain(held[2])[0]
+        net: torch.nn.Module = BeatCnn()
+        window, classes = beat_images.WINDOW, AAMI
+        fields: dict[str, Any] = {"before": beat_images.BEFORE}
+        strides, flatten = [2, 2, 2, 2], True
+        databases = ["mitdb DS1 and paced", "svdb", "nstdb noise"]
+    else:
+        (calibration, _), (check, _) = rhythm_windows.build()
+        net = RhythmCnn()
+        af = json.loads((runs / "af.json").read_text())
+        window, classes = rhythm_windows.WINDOW, RHYTHMS
+        fields = {
+            "hop": rhythm_windows.HOP,
+            "calibration": {key: af.pop(key) for key in ("af_const", "af_mean", "af_rms")},
+            "results": {"AF from 32 RR intervals, afdb, leaving one patient out": af},
+        }
+        strides, flatten = [2] * 6, False
+        databases = ["mitdb DS1", "svdb", "vfdb", "cudb", "cinc2017", "nstdb noise"]
+    rng = np.random.default_rng(0)
+    take = calibration[rng.choice(len(calibration), 600, replace=False)].astype(np.float32) / STORE
+    content = tflite_graphs.cnn_int8(
+        arrays(fold_norms(saved["ema"])), strides, flatten, window, take.shape[2], take
+    )
+    net.load_state_dict(saved["ema"])
+    write(
+        kind,
+        content,
+        out,
+        units="mV over the patient's scale" if kind == "beat_cnn" else "mV over the window's 95th percentile",
+        classes=classes,
+        window=window,
+        **fields,
+        trained_on=trained_on(databases, saved["recipe"], f"python -m train fit {kind}"),
+        parity=agreement(
+            content,
+            net,
+            check[rng.choice(len(check), min(1500, len(check)), replace=False)],
+            window,
+            len(classes),
+        ),
+    )
+
+
+@torch.no_grad()
+def agreement(
+    content: bytes, net: torch.nn.Module, images: NDArray[np.int8], window: int, n_classes: int
+) -> dict[str, float]:
+    """How far the int8 file is from the float network on the same windows."""
+    net.eval()
+    x = images.astype(np.float32) / STORE
+    theirs = net(torch.from_numpy(x)).softmax(1).numpy()
+    model = Int8Cnn(content, (1, window, x.shape[2]), n_classes, "check")
+    ours = np.stack([model.probs(v) for v in x])
+    return {
+        "argmax_agreement": float((ours.argmax(1) == theirs.argmax(1)).mean()),
+        "p99_abs_probability_difference": float(np.quantile(np.abs(ours - theirs), 0.99)),
+        "windows": len(x),
+    }
+
+
+def export_fusion(runs: Path, out: Path) -> None:
+    """The fusion network, float32."""
+    saved = torch.load(runs / "fusion.pt", weights_only=False)
+    content = tflite_graphs.fusion(arrays(saved["net"]), len(FUSION_INPUTS))
+    write(
+        "fusion",
+        content,
+        out,
+        units="see edge.fusion",
+        classes=AAMI,
+        inputs=FUSION_INPUTS,
+        trained_on={
+            "patients": saved["patients"],
+            "seed": saved["recipe"]["seed"],
+            "recipe": saved["recipe"],
+            "command": "python -m train fit fusion",
+        },
+        results=saved["results"],
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m train quantise [kind ...]``: write artefacts from the checkpoints in ``--runs``."""
+    parser = argparse.ArgumentParser(prog="python -m train quantise", description=main.__doc__)
+    parser.add_argument("kinds", nargs="*", default=["gru", "beat_cnn", "rhythm_cnn", "fusion"])
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--out", type=Path, default=shipped())
+    args = parser.parse_args(argv)
+    for kind in args.kinds:
+        {"gru": export_gru, "fusion": export_fusion}.get(
+            kind, lambda r, o, kind=kind: export_cnn(kind, r, o)
+        )(args.runs, args.out)
+        print(json.dumps({"kind": kind, "to": str(args.out / kind)}))
+    return 0
