@@ -1,0 +1,41 @@
+"""Rules for the whole suite: nothing may be lost on the way, and on the build machine nothing may skip itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("HEARTWIRE_REQUIRE_ALL", "") not in ("", "0")
+DATA_NOT_GIVEN = ("HEARTWIRE_DATA is not set", "HEARTWIRE_GOLDEN is not set")
+"""Skips that stay skips: the databases are not part of the project, and are named by a variable."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run fewer tests than the project has: a file that is no longer collected fails nobody else."""
+    least = int(os.environ.get("HEARTWIRE_MIN_TESTS", "0"))
+    if len(session.items) < least:
+        raise pytest.UsageError(f"{len(session.items)} tests collected, expected at least {least}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail what skipped itself for want of a tool, where everything is required."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """The same for a whole file that skipped itself while it was imported."""
+    return _required((yield))
+
+
+def _required(report: Any) -> Any:
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not any(text in reason for text in DATA_NOT_GIVEN):
+            report.outcome = "failed"
+            report.longrepr = f"skipped where everything is required: {reason}"
+    return report
