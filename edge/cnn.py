@@ -11,7 +11,8 @@ from firmware_bridge.types import BadInput
 
 def quantise(x: NDArray[np.float32], scale: float, zero_point: int) -> NDArray[np.int8]:
     """Real values to int8: round to nearest, then clip (a cast alone turns a tall R-wave upside down)."""
-    return np.clip(np.rint(x / scale) + zero_point, -128, 127).astype(np.int8)
+    out: NDArray[np.int8] = np.clip(np.rint(x / scale) + zero_point, -128, 127).astype(np.int8)
+    return out
 
 
 class Int8Cnn:

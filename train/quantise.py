@@ -97,7 +97,7 @@ def export_gru(runs: Path, out: Path) -> None:
         classes=AAMI,
         sos=SOS,
         thresholds={"qrs_logit": QRS_LOGIT, "clip_mv": 8.0},
-        delay={"qrs": config.qrs_delay, "class": config.class_delay, "filter": FILTER_LAG},
+        delay={"qrs": config.qrs_delay, "class": config.class_delay - 1, "filter": FILTER_LAG},
         gate_order="r z n (PyTorch)",
         trained_on=trained_on(
             ["mitdb DS1 and paced", "svdb", "nstdb noise"], saved["recipe"], "python -m train fit gru"
