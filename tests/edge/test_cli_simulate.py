@@ -1,0 +1,154 @@
+"""The verbs that play: what they print first, where the bytes go, and one line for every mistake."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.cli import replay, simulate
+from firmware_bridge.device import DecoderOptions
+from firmware_bridge.devices import get
+from firmware_bridge.patient import VirtualPatient
+from firmware_bridge.types import BadInput, SampleBlock
+
+ROOT = Path(__file__).parents[2]
+
+
+def args_of(verb: object, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)  # type: ignore[attr-defined]
+    return parser.parse_args(words)
+
+
+def samples(data: bytes, name: str = "native", fs: float | None = None) -> np.ndarray:
+    items = get(name).decoder(DecoderOptions(fs=fs)).feed(data, 0.0)
+    return np.concatenate([item.mv for item in items if isinstance(item, SampleBlock)])[:, 0]
+
+
+def command(*words: str) -> list[str]:
+    code = "import sys; from edge.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", code, *words]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """A record of 8 s of the virtual patient at 360 Hz, leads MLII and V5."""
+    wfdb = pytest.importorskip("wfdb")
+    mv = VirtualPatient(360, 0, "sinus").read(2880).mv.astype(float)
+    wfdb.wrsamp(
+        "rec",
+        fs=360,
+        units=["mV", "mV"],
+        sig_name=["V5", "MLII"],
+        p_signal=np.hstack([-mv, mv]),
+        fmt=["16", "16"],
+        adc_gain=[1000.0, 1000.0],
+        baseline=[0, 0],
+        write_dir=str(tmp_path),
+    )
+    return tmp_path / "rec"
+
+
+def test_simulate_when_sent_to_stdout_then_it_is_the_patient_and_the_line_is_on_stderr() -> None:
+    words = ("simulate", "--to", "-", "--seconds", "20", "--speed", "0", "--seed", "3", "--fs", "300")
+    done = subprocess.run(command(*words), capture_output=True, env=environment(), timeout=60, check=True)
+    assert np.abs(samples(done.stdout) - VirtualPatient(300, 3, "demo").read(6000).mv[:, 0]).max() <= 0.00051
+    assert done.stderr.decode() == "heartwire simulate: native, 300 Hz, lead MLII, on -\n"
+
+
+def test_simulate_when_on_a_pty_then_the_first_line_names_a_port_that_can_be_read(tmp_path: Path) -> None:
+    link = tmp_path / "port"
+    words = ("simulate", "--to", f"pty:{link}", "--seconds", "30", "--speed", "0", "--script", "sinus")
+    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        assert line == f"heartwire simulate: native, 250 Hz, lead MLII, on {link}\n"
+        fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        data = b""
+        with contextlib.suppress(OSError):  # a port that vanishes reads as an error or as an end
+            while part := os.read(fd, 4096):
+                data += part
+        os.close(fd)
+        assert process.wait(30) == 0
+    assert samples(data).shape == (7500,)
+
+
+def test_replay_when_sent_to_stdout_then_it_is_the_records_mlii(record: Path) -> None:
+    words = ("replay", str(record), "--to", "-", "--speed", "0")
+    done = subprocess.run(command(*words), capture_output=True, env=environment(), timeout=60, check=True)
+    expected = VirtualPatient(360, 0, "sinus").read(2880).mv[:, 0]
+    assert np.abs(samples(done.stdout) - expected).max() <= 0.00051
+    assert b"360 Hz, lead MLII" in done.stderr
+
+
+def test_replay_when_the_device_has_its_own_rate_then_the_record_is_resampled(
+    record: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    words = (str(record), "--to", "-", "--speed", "0", "--format", "openview", "--start", "2", "--lead", "0")
+    assert replay.run(args_of(replay, *words)) == 0
+    out, err = capfdbinary.readouterr()
+    fs = get("openview").fs
+    assert fs is not None
+    assert samples(out, "openview").shape[0] == pytest.approx(6 * fs, abs=2)
+    assert f"openview, {fs:g} Hz, lead V5".encode() in err
+
+
+def test_replay_when_seconds_are_given_then_it_stops_there(
+    record: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    replay.run(args_of(replay, str(record), "--to", "-", "--speed", "0", "--seconds", "100", "--loop"))
+    assert samples(capfdbinary.readouterr().out).shape == (36000,)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--script", "sinus:9"), None),
+        (("--script", "nonsense:9s"), "rhythm 'nonsense' is unknown"),
+        (("--format", "morse"), "format 'morse' is unknown"),
+        (("--format", "mqtt-json"), "goes to a broker: use --to mqtt://"),
+        (("--format", "text", "--to", "mqtt://127.0.0.1/bed"), "does not go over MQTT"),
+        (("--to", "serial"), "--to is 'serial': expected pty, pty:LINK, tcp:PORT"),
+        (("--to", "tcp:http"), "--to is 'tcp:http'"),
+        (("--to", "mqtt://127.0.0.1"), "expected levels of a-z"),
+        (("--to", "mqtt://127.0.0.1:1/bed"), "no connection"),
+        (("--speed", "-2"), "speed is -2"),
+        (("--speed", "nan"), "speed is nan"),
+        (("--seconds", "-1"), "--seconds is -1"),
+        (("--frame-ms", "1e9"), "frame length is 1e+09 ms"),
+        (("--fs", "3"), "expected 50 to 4000 Hz"),
+        (("--seed", "-1"), "seed is -1"),
+    ],
+)
+def test_simulate_when_an_argument_is_wrong_then_one_line_says_so(
+    words: tuple[str, ...], said: str | None, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    call: Callable[[], int] = lambda: simulate.run(args_of(simulate, "--to", "-", "--seconds", "0", *words))  # noqa: E731
+    if said is None:
+        assert call() == 0
+        return
+    with pytest.raises(BadInput, match=re.escape(said)) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_main_when_the_record_is_missing_then_one_line_and_a_failure() -> None:
+    done = subprocess.run(
+        command("replay", "/nowhere/208"), capture_output=True, env=environment(), timeout=60
+    )
+    assert done.returncode != 0
+    assert done.stderr.decode().count("\n") == 1
+    assert "'/nowhere/208' not found" in done.stderr.decode()
