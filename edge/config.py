@@ -65,6 +65,7 @@ class Config:
     scale: float = _key(1.0, "extra factor on the millivolts")
     invert: bool = _key(False, "turn the signal upside down")
     leads: tuple[str, ...] = _key((), "names of the leads, comma separated")
+    lead: str = _key("", "lead to analyse, by name or column from 0; default is the first")
     wave_ms: float = _key(100.0, "length of a waveform chunk in ms; 0 publishes none")
     models: str = _key("", "folder of the models; default is the shipped ones")
     mqtt: MqttConfig = field(default_factory=MqttConfig)

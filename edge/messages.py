@@ -28,7 +28,7 @@ TRUSTED_FROM_S = 1704067200.0  # 2024-01-01T00:00:00Z: a clock before this was n
 Stamp = Callable[[int], float]
 """Device sample index -> UTC seconds."""
 
-_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 _NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
 _encode = msgspec.json.Encoder().encode
 
@@ -46,7 +46,7 @@ class Message:
 
 def topic_id(text: str, what: str) -> str:
     """Return `text` if it may stand as one topic level, else raise `BadInput` naming `what`."""
-    if not _ID.match(text):
+    if not ID.match(text):
         raise BadInput(
             f"{what}: got {text[:80]!r}, expected 1 to 64 of a-z A-Z 0-9 _ - "
             f"(it becomes a topic level); write it as {safe_id(text)!r}"

@@ -1,0 +1,358 @@
+"""[io] One bed: source -> decoder -> pipeline -> messages -> publisher, in one thread and one loop.
+
+Nothing that comes over a wire ends it: a lost source is opened again for ever, an exception out of the
+pipeline is counted, published and answered by a reset, a broker that is away is the publisher's affair.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from edge.commands import read_command
+from edge.config import MqttConfig
+from edge.io.publisher import Publisher
+from edge.io.source import BackOff, Source, SourceEnded, SourceLost
+from edge.link import LinkWatch
+from edge.messages import Composer, Message
+from edge.stamps import Stamps
+from edge.throttle import Throttle
+from edge.types import Alarm, Command, Event, LinkState, Note, Status
+from firmware_bridge.device import Decoder
+from firmware_bridge.types import BadInput, Gap, SampleBlock
+
+TICK_S = 0.25
+START_S = 15.0
+"""A refusal by the broker ends the monitor only this soon after its start; later it keeps trying."""
+STATE_S = 0.95
+RUBBISH_BYTES = 500
+
+
+class Stages(Protocol):
+    """What the monitor needs of a pipeline."""
+
+    def push(self, item: SampleBlock | Gap | LinkState | Command) -> list[Event]:
+        """Take one item, give the events it caused."""
+
+    def reset(self) -> list[Event]:
+        """Begin anew."""
+
+
+class Monitor:
+    """Runs one bed.
+
+    Parameters
+    ----------
+    source, decoder : Source, Decoder
+        Where bytes come from and what makes samples of them.
+    make_pipeline : callable
+        Gives a new pipeline; called again only if one cannot even be reset.
+    composer : Composer
+        Makes the messages.
+    mqtt : MqttConfig
+        The broker; an empty host means none.
+    log : callable
+        Takes one line for the person at the terminal (alarms, losses): works without any broker.
+    tap : callable, optional
+        Takes every message as it is published.
+
+    Attributes
+    ----------
+    publisher : Publisher or None
+        None without a broker.
+    n_errors : int
+        Exceptions that came out of decoder or pipeline.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        decoder: Decoder,
+        make_pipeline: Callable[[], Stages],
+        composer: Composer,
+        mqtt: MqttConfig,
+        log: Callable[[str], None],
+        tap: Callable[[Message], None] | None = None,
+    ) -> None:
+        self._source, self._decoder, self._composer = source, decoder, composer
+        self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
+        self._log, self._tap = log, tap
+        self._selector = selectors.DefaultSelector()
+        self.publisher = Publisher(mqtt, composer, self._selector, self._note) if mqtt.host else None
+        self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
+        self._throttle, self._rarely = Throttle(10, 10.0), Throttle(1, 60.0)
+        self._back_off, self._open_at_s = BackOff(), 0.0
+        self._lost_at_s: float | None = None
+        self._open = self._fresh = False
+        self._heard = False
+        self._stop = False
+        self._refusable_until_s = 0.0
+        self._status: Status | None = None
+        self._status_due = False
+        self._status_at_s = 0.0
+        self._alarms: dict[str, Alarm] = {}
+        self._n_bytes_heard = self._n_errors_told = 0
+        self.n_errors = 0
+
+    # -- the loop ------------------------------------------------------------------------------------
+
+    def run(self, seconds: float | None = None) -> None:
+        """Run until `stop`, the end of the stream, or for `seconds`.
+
+        Raises
+        ------
+        BadInput
+            The source cannot be opened at start, or the broker refuses us at start.
+        """
+        now_s = time.monotonic()
+        self._refusable_until_s = now_s + START_S
+        end_s = None if seconds is None else now_s + seconds
+        try:
+            self._open_first()
+            self._publish(self._composer.availability(False))
+            tick_s = now_s
+            select, monotonic = self._selector.select, time.monotonic
+            while not self._stop:
+                for key, mask in select(max(0.0, tick_s - now_s)):
+                    key.data(mask)
+                now_s = monotonic()
+                if now_s >= tick_s:
+                    tick_s = now_s + TICK_S
+                    self._tick(now_s)
+                    if end_s is not None and now_s >= end_s:
+                        break
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        """End `run` at its next turn. May be called from a signal handler."""
+        self._stop = True
+
+    def _close(self) -> None:
+        if self._open:
+            self._selector.unregister(self._source.fileno())
+        self._source.close()
+        if self.publisher is not None:
+            self.publisher.close()
+        self._selector.close()
+
+    # -- the source ----------------------------------------------------------------------------------
+
+    def _open_first(self) -> None:
+        try:
+            self._source.open()
+        except SourceLost as error:
+            raise BadInput(self._source.explain(error)) from None
+        self._watch_source()
+
+    def _watch_source(self) -> None:
+        self._open, self._fresh = True, False
+        self._selector.register(self._source.fileno(), selectors.EVENT_READ, self._on_bytes)
+
+    def _on_bytes(self, _mask: int) -> None:
+        try:
+            data = self._source.read()
+        except SourceLost as error:
+            self._lose_source(error)
+            return
+        except SourceEnded:
+            self._stop = True
+            return
+        if not data:
+            return
+        now_s = time.monotonic()
+        if not self._fresh:
+            self._hear_source(now_s)
+        try:
+            items = self._decoder.feed(data, now_s)
+        except Exception as error:
+            self._survive(error, "decoder")
+            self._decoder.reset()
+            return
+        for item in items:
+            if isinstance(item, SampleBlock):
+                self._stamps.push(item, now_s)
+                for state in self._watch.push(now_s, item.mv.shape[0], item.start, item.fs):
+                    self._on_link(state)
+                if not self._heard:
+                    self._hear(True)
+            elif item.reason != "lost":
+                self._watch.restart()
+                self._stamps.restart()
+            self._push(item)
+
+    def _lose_source(self, error: SourceLost) -> None:
+        self._selector.unregister(self._source.fileno())
+        self._open = False
+        self._source.close()
+        self._decoder.reset()
+        now_s = time.monotonic()
+        self._open_at_s = now_s + self._back_off.fail()
+        if self._lost_at_s is None:
+            self._lost_at_s = now_s
+            self._note("source_lost", f"{self._source.name}: {error.strerror or error}")
+
+    def _reopen(self, now_s: float) -> None:
+        try:
+            self._source.open()
+        except (SourceLost, BadInput):
+            self._open_at_s = now_s + self._back_off.fail()
+            return
+        self._watch_source()
+
+    def _hear_source(self, now_s: float) -> None:
+        """First bytes since it was opened: only now is it really there."""
+        self._fresh = True
+        self._back_off.succeed()
+        if self._lost_at_s is not None:
+            away_s, self._lost_at_s = now_s - self._lost_at_s, None
+            self._note("source_back", f"{self._source.name}: bytes again after {away_s:.1f} s")
+
+    # -- the pipeline --------------------------------------------------------------------------------
+
+    def _push(self, item: SampleBlock | Gap | LinkState | Command) -> None:
+        """Give one item to the pipeline and publish what it says; survive whatever it raises."""
+        try:
+            events = self._pipeline.push(item)
+            if events:
+                asked = isinstance(item, LinkState | Command)
+                self._emit(events, time.monotonic() if asked else None)
+        except Exception as error:
+            self._survive(error, "pipeline")
+            self._restart_pipeline()
+
+    def _survive(self, error: Exception, what: str) -> None:
+        self.n_errors += 1
+        detail = f"{what}: {type(error).__name__}: {str(error)[:200]}"
+        self._note(f"{what}_error", f"{detail} ({self.n_errors} so far)")
+
+    def _restart_pipeline(self) -> None:
+        """A reset; a new pipeline if even that fails, whose alarms nobody would clear any more."""
+        try:
+            self._emit(self._pipeline.reset(), None)
+        except Exception:
+            self.n_errors += 1
+            self._pipeline = self._make_pipeline()
+            cleared = [
+                Alarm(
+                    a.name, "cleared", a.priority, a.kind, a.since, False, a.acked, "monitor restarted", a.at
+                )
+                for a in self._alarms.values()
+                if a.state != "cleared"
+            ]
+            self._emit([*cleared], time.monotonic())
+
+    def _emit(self, events: list[Event], asked_s: float | None) -> None:
+        """Publish events. `asked_s`: they answer no sample but something that happened at this time."""
+        stamp = self._stamps.of_sample
+        if asked_s is not None:
+            utc_s, last = self._stamps.utc_s(asked_s), self._stamps.last
+            stamp = lambda index: utc_s if index >= last else self._stamps.of_sample(index)  # noqa: E731
+        for event in events:
+            if isinstance(event, Status):
+                self._status, self._status_due = event, True
+                if asked_s is not None:
+                    self._status_at_s = 0.0
+                self._publish_status(time.monotonic(), stamp)
+                continue
+            if isinstance(event, Note) and not self._worth_telling(event.kind):
+                continue
+            if isinstance(event, Alarm):
+                self._alarms[event.name] = event
+                self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+            for message in self._composer.compose(event, stamp):
+                self._publish(message)
+
+    def _worth_telling(self, kind: str) -> bool:
+        return self._throttle.push(kind, time.monotonic()) is not None
+
+    def _publish_status(self, now_s: float, stamp: Callable[[int], float]) -> None:
+        """The newest status, if one is due and the last is long enough ago."""
+        if self._status is None or not self._status_due or now_s - self._status_at_s < STATE_S:
+            return
+        self._status_due, self._status_at_s = False, now_s
+        age_ms = 1000.0 * self._watch.age_s(now_s)
+        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms):
+            self._publish(message)
+
+    def _publish(self, message: Message) -> None:
+        if self._tap is not None:
+            self._tap(message)
+        if self.publisher is not None:
+            self.publisher.publish(message)
+
+    # -- what is no sample ---------------------------------------------------------------------------
+
+    def _note(self, kind: str, detail: str) -> None:
+        """Something happened to the links: an event, and a line for the terminal."""
+        if self._worth_telling(kind):
+            self._log(f"{kind}: {detail}")
+            self._publish(self._composer.note(kind, detail, self._stamps.utc_s(time.monotonic())))
+
+    def _on_link(self, state: LinkState) -> None:
+        self._log(f"{state.kind}: {state.detail}")
+        if state.kind in ("signal", "no_signal"):
+            self._hear(state.kind == "signal")
+        self._push(state)
+
+    def _hear(self, heard: bool) -> None:
+        self._heard = heard
+        self._publish(self._composer.availability(heard))
+
+    def _tick(self, now_s: float) -> None:
+        """Everything that time alone brings about."""
+        if self._open:
+            self._source.tick(now_s)
+        elif now_s >= self._open_at_s:
+            self._reopen(now_s)
+        for state in self._watch.poll(now_s):
+            self._on_link(state)
+        step_s = self._stamps.set(now_s, time.time())
+        if step_s is not None:
+            self._note("clock_step", f"the wall clock was set by {step_s:+.1f} s")
+        self._report_link(now_s)
+        self._status_due |= self._watch.silent
+        utc_s = self._stamps.utc_s(now_s)
+        self._publish_status(now_s, (lambda index: utc_s) if self._watch.silent else self._stamps.of_sample)
+        if self.publisher is not None:
+            self.publisher.tick(now_s)
+            self._obey()
+            if self.publisher.refused and now_s < self._refusable_until_s:
+                raise BadInput(
+                    f"mqtt: the broker refused us ({self.publisher.refused}); "
+                    "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
+                )
+
+    def _report_link(self, now_s: float) -> None:
+        """Bytes that are no frames, and frames that are damaged, at most once a minute."""
+        stats = self._decoder.stats
+        if not self._watch.silent:
+            self._n_bytes_heard = stats.n_bytes
+        elif (
+            stats.n_bytes - self._n_bytes_heard > RUBBISH_BYTES
+            and self._rarely.push("rubbish", now_s) is not None
+        ):
+            n = stats.n_bytes - self._n_bytes_heard
+            self._note("rubbish", f"{n} bytes and no sample in them: wrong --format or --baud?")
+        bad = stats.n_crc + stats.n_resync + stats.n_unknown + stats.n_rejected + stats.n_duplicate
+        if bad > self._n_errors_told and self._rarely.push("link_errors", now_s) is not None:
+            self._n_errors_told = bad
+            detail = f"crc {stats.n_crc}, resync {stats.n_resync}, unknown {stats.n_unknown}"
+            rest = f"rejected {stats.n_rejected}, duplicate {stats.n_duplicate}, lost {stats.n_lost}"
+            self._note("link_errors", f"so far: {detail}, {rest}")
+
+    def _obey(self) -> None:
+        """Act on commands, answer each; what the broker had only kept is not acted on."""
+        assert self.publisher is not None
+        while self.publisher.commands:
+            received = self.publisher.commands.popleft()
+            if received.retain:
+                self._note("command_ignored", "a retained command: publish it without retain")
+                continue
+            command, answer = read_command(received.topic, received.payload)
+            if command is not None:
+                self._push(command)
+            utc_s = self._stamps.utc_s(time.monotonic())
+            self._publish(self._composer.response(answer["verb"], answer, utc_s))

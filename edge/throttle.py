@@ -1,0 +1,23 @@
+"""At most so many of one kind in so long: a fault that repeats must not flood those who read. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Throttle:
+    """Lets `n` of a kind pass in any `per_s` seconds, and says how many it held back in between."""
+
+    def __init__(self, n: int, per_s: float) -> None:
+        self._n, self._per_s = n, per_s
+        self._passed: dict[str, deque[float]] = {}
+        self._held: dict[str, int] = {}
+
+    def push(self, kind: str, t_s: float) -> int | None:
+        """None: hold this one back. Else let it pass; the number held back since the last that passed."""
+        passed = self._passed.setdefault(kind, deque(maxlen=self._n))
+        if len(passed) == self._n and t_s - passed[0] < self._per_s:
+            self._held[kind] = self._held.get(kind, 0) + 1
+            return None
+        passed.append(t_s)
+        return self._held.pop(kind, 0)
