@@ -1,0 +1,116 @@
+"""The command line: finds the verb, imports only that, and turns a user's mistake into one line.
+
+A verb is a module with ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``, named by an entry point
+of the group ``heartwire.verbs`` (in a checkout that is not installed: by pyproject.toml's lines for them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from firmware_bridge.types import BadInput
+
+GROUP = "heartwire.verbs"
+
+
+def verbs() -> dict[str, str]:
+    """Name of every verb -> module path."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=GROUP)} or _of_checkout()
+
+
+def _of_checkout() -> dict[str, str]:
+    """The verbs of a checkout, from its pyproject.toml; this folder's files where even that is missing."""
+    import pkgutil
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with open(Path(__file__).parents[2] / "pyproject.toml", "rb") as file:
+            named: dict[str, str] = tomllib.load(file)["project"]["entry-points"][GROUP]
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        found = [module.name for module in pkgutil.iter_modules(__path__)]
+        return {name: f"{__name__}.{name}" for name in found if not name.startswith("_")}
+    return named
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; gives the exit status: 0 well, 1 a verb's own, 2 a user's mistake, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words)
+    except BadInput as error:
+        print(f"heartwire: {_printable(str(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _main(words: list[str]) -> int:
+    known = verbs()
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview(known))
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(_version())
+        return 0
+    name = words[0]
+    if name not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+        raise BadInput(f"got verb {name!r}; {hint}")
+    module = _load(name, known[name])
+    parser = argparse.ArgumentParser(prog=f"heartwire {name}", description=module.HELP, allow_abbrev=False)
+    module.add_arguments(parser)
+    status = module.run(parser.parse_args(words[1:]))
+    sys.stdout.flush()
+    return int(status or 0)
+
+
+def _load(name: str, path: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"{name}: {error.name} is not installed; reinstall heartwire with the extra it needs"
+        ) from None
+
+
+def _overview(known: dict[str, str]) -> str:
+    lines = ["usage: heartwire VERB [options]      (heartwire VERB --help tells more)", ""]
+    for name in sorted(known):
+        try:
+            text = _load(name, known[name]).HELP
+        except (BadInput, ImportError) as error:
+            text = f"({error})"
+        lines.append(f"  {name:10} {text}")
+    return "\n".join(lines)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"heartwire {version('heartwire')}"
+    except PackageNotFoundError:
+        return "heartwire (from a checkout)"
+
+
+def _printable(text: str) -> str:
+    """One line without anything that a terminal obeys."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

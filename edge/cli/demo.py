@@ -1,0 +1,150 @@
+"""``heartwire demo``: everything at once on this machine, without any hardware or set-up.
+
+A virtual patient (or a record) plays the device on a pseudo-terminal, an embedded broker listens on the loopback,
+the real monitor runs between them, and a subscriber prints what it hears.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.cli.run import as_json, log, make_monitor, seconds
+from edge.config import Config
+from edge.messages import topic_id
+from firmware_bridge.types import BadInput
+
+if TYPE_CHECKING:
+    from edge.monitor import Monitor
+
+HELP = "see it work: a virtual patient, a broker, the monitor and live lines, in one command"
+START_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument(
+        "--record", metavar="PATH", help="play this WFDB record instead of the virtual patient"
+    )
+    parser.add_argument(
+        "--script", default="demo", help="what the virtual patient does (see simulate --help)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which virtual patient")
+    parser.add_argument("--device", default="demo", help="id of the bed")
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
+    parser.add_argument("--json", action="store_true", help="print every published message as a JSON line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo until interrupted or for `--seconds`."""
+    from edge.io import child
+
+    topic_id(args.device, "--device")
+    children: list[subprocess.Popen[str]] = []
+    listener = None
+    with tempfile.TemporaryDirectory(prefix="heartwire-") as folder:
+        link = Path(folder, "patient")
+        try:
+            port = _free_port()
+            children.append(child.spawn("broker", str(port)))
+            children.append(child.spawn(*_player(args, link)))
+            config = replace(Config(), source=str(link), device=args.device)
+            config = replace(config, mqtt=replace(config.mqtt, port=port))
+            monitor = make_monitor(config, lambda line: None)
+            _await(lambda: _answers(port), children, "the broker")
+            _await(link.exists, children, "the patient")
+            listener = _listen(port, monitor, args.json)
+            _announce(port, args)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: monitor.stop())
+            monitor.run(args.seconds)
+            time.sleep(0.2)  # the last words are still on their way through the broker
+        finally:
+            if listener is not None:
+                listener.disconnect()
+                listener.loop_stop()
+            for process in reversed(children):
+                child.end(process)
+    return 0
+
+
+def _player(args: argparse.Namespace, link: Path) -> list[str]:
+    to = ["--format", "native", "--to", f"pty:{link}", "--wait"]
+    if args.record:
+        return ["replay", args.record, "--loop", *to]
+    return ["simulate", "--script", args.script, "--seed", str(args.seed), *to]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _await(ready: Any, children: list[subprocess.Popen[str]], what: str) -> None:
+    """Wait until `ready()`; a child that died instead says why, in its own last line."""
+    end_s = time.monotonic() + START_S
+    while not ready():
+        for process in children:
+            if process.poll() is not None and process.stderr is not None:
+                lines = process.stderr.read().strip().splitlines() or [f"exit status {process.returncode}"]
+                raise BadInput(lines[-1].removeprefix("heartwire: "))
+        if time.monotonic() > end_s:
+            raise BadInput(f"demo: {what} did not start within {START_S:g} s; is the machine overloaded?")
+        time.sleep(0.02)
+
+
+def _announce(port: int, args: argparse.Namespace) -> None:
+    who = f"record {args.record}" if args.record else "a virtual patient"
+    print(f"heartwire demo: {who} as bed {args.device!r}, live on mqtt://127.0.0.1:{port}", file=sys.stderr)
+    listen = f"mosquitto_sub -h 127.0.0.1 -p {port} -v -t 'heartwire/{args.device}/+'"
+    print(f"Listen along: {listen}    (Ctrl-C ends it)", file=sys.stderr, flush=True)
+
+
+def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
+    """A subscriber of everything, in a thread of its own, that prints what it hears."""
+    import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    from edge.live import LiveLines
+
+    live = LiveLines()
+    latest = {} if monitor.publisher is None else monitor.publisher.latest
+
+    def show(client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            retain = message.topic in latest
+            if as_lines:
+                lines = [as_json(message.topic, bytes(message.payload), retain)]
+            else:
+                lines = live.push(message.topic, bytes(message.payload))
+            for line in lines:
+                print(line, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            monitor.stop()
+        except Exception as error:
+            log(f"demo: cannot show a message on {message.topic}: {error}")
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda client, *_: client.subscribe("heartwire/#", 1)
+    client.on_message = show
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    return client

@@ -1,0 +1,45 @@
+"""``heartwire devices``: the wire formats it understands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from firmware_bridge import devices
+from firmware_bridge.types import BadInput
+
+HELP = "list the wire formats that `run --format` takes"
+
+_TELLS = ("has_counter", "has_checksum", "has_lead_off", "has_clock")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("--json", action="store_true", help="print one JSON line a device")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print all devices."""
+    for name in devices.names():
+        try:
+            facts = _facts(name)
+        except BadInput as error:
+            facts = {"name": name, "error": str(error)}
+        print(json.dumps(facts) if args.json else _line(facts))
+    return 0
+
+
+def _facts(name: str) -> dict[str, Any]:
+    device = devices.get(name)
+    keys = ("name", "title", "fs", "baud", "leads", *_TELLS)
+    return {key: getattr(device, key) for key in keys}
+
+
+def _line(facts: dict[str, Any]) -> str:
+    if "error" in facts:
+        return f"{facts['name']:12} cannot be used: {facts['error']}"
+    rate = "rate in the stream" if facts["fs"] is None else f"{facts['fs']:g} Hz"
+    tells = ", ".join(key[4:].replace("_", "-") for key in _TELLS if facts[key]) or "samples only"
+    leads = " ".join(facts["leads"])
+    return f"{facts['name']:12} {facts['title']}; {rate}, {facts['baud']} baud, leads {leads}; tells {tells}"
