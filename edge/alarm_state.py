@@ -81,27 +81,36 @@ class AlarmState:
 
         `since` is the sample at which the cause began, `value` what was seen.
         """
-        if self.state == "active":
-            return self._while_active(cause, now_s, at, since, value)
-        if cause:
-            self._owed = (since, value)
-        elif not self.spec.latching:
+        due = now_s >= self.raised_s + self.spec.again_s
+        if cause and self._is_new(now_s):
+            self._owed, self._gone_s = self._owed or (since, value), None
+        elif not cause and not self.spec.latching:
             self._owed = None
-        if self._owed is None or now_s < self.raised_s + self.spec.again_s:
-            return []
-        self.since, self.value = self._owed
+        if self._owed is not None and due:
+            return self._raise(cause, now_s, at)
+        if self.state == "active":
+            return self._while_active(cause, now_s, at)
+        if cause and self.state == "cleared":
+            # Seen and acknowledged a moment ago: shown now, and a new alarm when it is due.
+            self.state = "active"
+            return [self._alarm(at)]
+        return []
+
+    def _is_new(self, now_s: float) -> bool:
+        if self.state != "active":
+            return True
+        return self.acked and self._gone_s is not None and now_s >= self._gone_s + self.spec.off_s
+
+    def _raise(self, cause: bool, now_s: float, at: int) -> list[Alarm]:
+        if self._owed is not None:
+            self.since, self.value = self._owed
         self._owed = None
         self.state, self.acked, self.raised_s = "active", False, now_s
         self._gone_s = None if cause else now_s
         return [self._alarm(at)]
 
-    def _while_active(self, cause: bool, now_s: float, at: int, since: int, value: str) -> list[Alarm]:
+    def _while_active(self, cause: bool, now_s: float, at: int) -> list[Alarm]:
         if cause:
-            if self._gone_s is not None and self.acked and now_s >= self._gone_s + self.spec.off_s:
-                # Held, but over: this is a new occurrence, which an old acknowledgement does not cover.
-                self._owed = (since, value)
-                self.state = "cleared"
-                return [self._alarm(at), *self.update(cause, now_s, at, since, value)]
             self._gone_s = None
             return []
         if self._gone_s is None:
