@@ -1,4 +1,4 @@
-"""A device that is not there: any source of samples, as any device's bytes or messages, in true time.
+"""[io] A device that is not there: any source of samples, as any device's bytes or messages, in true time.
 
 The pump is pure: clock, sleep and sink are arguments. The sinks that touch the world are in
 :mod:`firmware_bridge.sinks`.
