@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -12,9 +12,13 @@ from edge.types import Command
 VERBS = ("ack", "reset")
 
 
+_Text = Annotated[str, msgspec.Meta(max_length=64)]
+_Number = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+
+
 class _Body(msgspec.Struct):
-    name: str = ""
-    id: str | int | None = None
+    name: _Text = ""
+    id: _Text | _Number | None = None
 
 
 _decode = msgspec.json.Decoder(_Body).decode

@@ -351,8 +351,11 @@ class Monitor:
             if received.retain:
                 self._note("command_ignored", "a retained command: publish it without retain")
                 continue
-            command, answer = read_command(received.topic, received.payload)
-            if command is not None:
-                self._push(command)
-            utc_s = self._stamps.utc_s(time.monotonic())
-            self._publish(self._composer.response(answer["verb"], answer, utc_s))
+            try:
+                command, answer = read_command(received.topic, received.payload)
+                if command is not None:
+                    self._push(command)
+                utc_s = self._stamps.utc_s(time.monotonic())
+                self._publish(self._composer.response(answer["verb"], answer, utc_s))
+            except Exception as error:
+                self._survive(error, "command")

@@ -1,0 +1,73 @@
+"""Commands as bytes, friendly and hostile."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.commands import read_command
+from edge.types import Command
+
+ACK = "heartwire/bed4/command/ack"
+
+
+@pytest.mark.parametrize(
+    ("payload", "name", "id_"),
+    [
+        (b"", "", None),
+        (b" vt\n", "vt", None),
+        (b'{"name":"asystole","id":17}', "asystole", 17),
+        (b'{"id":"x-1"}', "", "x-1"),
+        (b'{"name":"vt","colour":"red"}', "vt", None),
+    ],
+)
+def test_command_when_readable_then_obeyed_and_its_id_comes_back(
+    payload: bytes, name: str, id_: str | int | None
+) -> None:
+    command, answer = read_command(ACK, payload)
+    assert command == Command("ack", name)
+    assert (answer["ok"], answer["name"], answer.get("id")) == (True, name, id_)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"{",
+        b"[1]",
+        b'"vt"',
+        b'{"name":5}',
+        b'{"name":"../#"}',
+        b'{"id":1e999}',
+        b'{"id":18446744073709551616}',
+        b'{"id":"' + b"x" * 65 + b'"}',
+        b"\xff\xfe",
+        b"vt\x1b]0;x",
+        b'{"name":' + b"[" * 4000,
+        b'{"id":' + b"9" * 4000 + b"}",
+    ],
+)
+def test_command_when_unreadable_then_refused_in_an_answer(payload: bytes) -> None:
+    command, answer = read_command(ACK, payload)
+    assert command is None
+    assert answer["ok"] is False
+    assert "expected" in answer["error"]
+
+
+def test_command_when_verb_is_unknown_then_the_known_are_named() -> None:
+    command, answer = read_command("heartwire/bed4/command/defibrillate", b"")
+    assert command is None
+    assert answer == {"verb": "defibrillate", "ok": False, "error": "unknown verb; known are ack, reset"}
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(st.text(max_size=30), st.binary(max_size=200))
+def test_command_when_anything_comes_then_never_raised_and_the_answer_is_json(
+    verb: str, payload: bytes
+) -> None:
+    for topic in (ACK, f"heartwire/bed4/command/{verb}"):
+        _, answer = read_command(topic, payload)
+        assert json.loads(msgspec.json.encode(answer)) == answer

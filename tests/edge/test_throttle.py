@@ -1,0 +1,26 @@
+"""How often the same thing may be said."""
+
+from __future__ import annotations
+
+from edge.throttle import Throttle
+
+
+def test_throttle_when_few_then_all_pass() -> None:
+    throttle = Throttle(3, 10.0)
+    assert [throttle.push("gap", t) for t in (0.0, 1.0, 2.0)] == [0, 0, 0]
+
+
+def test_throttle_when_many_then_held_back_and_counted_for_the_next_that_passes() -> None:
+    throttle = Throttle(3, 10.0)
+    answers = [throttle.push("gap", 0.1 * k) for k in range(50)]
+    assert answers[:3] == [0, 0, 0]
+    assert set(answers[3:]) == {None}
+    assert throttle.push("gap", 10.05) == 47
+    assert throttle.push("gap", 10.15) == 0
+
+
+def test_throttle_when_another_kind_then_not_held_back_by_the_first() -> None:
+    throttle = Throttle(1, 60.0)
+    assert throttle.push("gap", 0.0) == 0
+    assert throttle.push("reset", 0.0) == 0
+    assert throttle.push("gap", 0.0) is None
