@@ -14,7 +14,8 @@ STRIDE_S = 0.25
 """The gate's state is renewed this often."""
 
 _STRIDES = round(1.0 / STRIDE_S)
-_KEPT = 4 * _STRIDES
+_KEPT_S = 4.0
+_KEPT = round(_KEPT_S / STRIDE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,14 @@ class LeadLimits:
         A sample beyond this is no value. The widest front ends take +-400 mV with the electrodes' offset.
     mains_share, mains_mv : float
         A second that is hum to this share and of this size (peak to peak) is an open lead. A clean record's
-        share is below 0.1; a QRS of 1 mV under 1 mV of hum leaves it near 0.6.
+        share is below 0.1; a QRS of 1 mV under 1 mV of hum leaves it near 0.6. Hum that was half as large
+        while the heart beat is not the lead's.
     stuck_share, stuck_mv : float
         A signal of which so much repeats the sample before, though its range is this large, is a square wave.
-    spike_mv, spike_s, min_spike_fs : float
-        Pace pulse: a jump of this size and back within this time, seen where fs is at least `min_spike_fs`.
-        EC13: 2 to 700 mV, 0.1 to 2 ms, of which sampling leaves one or two samples.
+    spike_mv, spike_stands_out, spike_s, min_spike_fs : float
+        Pace pulse: a jump of this size, and so many times the median jump, and back within this time, seen
+        where fs is at least `min_spike_fs`.
+        EC13: 2 to 700 mV, 0.1 to 2 ms, of which a front end leaves one or two samples of a fraction of it.
     """
 
     lost_s: float = 1.0
@@ -44,7 +47,8 @@ class LeadLimits:
     mains_mv: float = 0.5
     stuck_share: float = 0.9
     stuck_mv: float = 0.2
-    spike_mv: float = 0.7
+    spike_mv: float = 0.25
+    spike_stands_out: float = 8.0
     spike_s: float = 0.012
     min_spike_fs: float = 200.0
 
@@ -64,7 +68,8 @@ class RawGate:
         self._fs, self._limits = fs, limits
         self.stride = max(1, round(STRIDE_S * fs))
         self._mains = MainsMeter(fs, _STRIDES * self.stride)
-        self._back = max(1, int(limits.spike_s * fs))
+        self._back = max(2, int(limits.spike_s * fs))
+        self._after = np.arange(2, self._back + 1)
         self.reset()
 
     def reset(self) -> None:
@@ -75,6 +80,7 @@ class RawGate:
         self._n, self._turn, self._hum = 0, 0, False
         self._second: list[F64] = []
         self._tail: F64 = np.full(self._back + 1, np.nan)
+        self._usual_hum_mv = 0.0
         self._same, self._lost = 0, 0
         self._low, self._high = float("inf"), float("-inf")
         self._means: list[float] = []
@@ -121,7 +127,10 @@ class RawGate:
         self._turn = (self._turn + 1) % _STRIDES
         if self._turn == 0 and len(self._second) == _STRIDES:
             share, size = self._mains(np.concatenate(self._second))
-            self._hum = size > self._limits.mains_mv and share > self._limits.mains_share
+            alone = share > self._limits.mains_share
+            self._hum = alone and size > max(self._limits.mains_mv, 2.0 * self._usual_hum_mv)
+            if not alone:
+                self._usual_hum_mv += 0.1 * (size - self._usual_hum_mv)
 
     def _count_runs(self, x: F64, jumps: F64, good: bool) -> None:
         n_moved = int(np.count_nonzero(jumps))  # a jump to or from NaN is NaN, which counts
@@ -143,13 +152,17 @@ class RawGate:
         return None
 
     def _find_spikes(self, x: F64, jumps: F64, start: int) -> None:
-        for i in np.flatnonzero(np.abs(jumps) > self._limits.spike_mv).tolist():
-            level, top = float(x[i]), float(x[i + 1])
-            after = x[i + 2 : i + 2 + self._back]
-            if bool((np.abs(after - level) < 0.3 * abs(top - level)).any()):
-                self.spikes.append(start + i + 1)
+        size = np.abs(jumps[: -self._back])
+        steep = np.flatnonzero(size > self._limits.spike_mv)
+        if len(steep):
+            # Muscle noise jumps too, but everywhere.
+            usual = float(np.partition(size, len(size) // 2)[len(size) // 2])
+            steep = steep[size[steep] > self._limits.spike_stands_out * usual]
+            away = np.abs(x[steep[:, None] + self._after] - x[steep][:, None])
+            back = (away < 0.3 * size[steep][:, None]).any(axis=1)
+            self.spikes += (start + 1 + steep[back]).tolist()
         if self.spikes:
-            self.spikes = sorted({s for s in self.spikes if s > self._n - 5.0 * self._fs})
+            self.spikes = [s for s in self.spikes if s > self._n - _KEPT_S * self._fs]
 
 
 def _run(before: int, ends: NDArray[Any], n_ends: int) -> int:

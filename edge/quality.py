@@ -43,6 +43,8 @@ class QualityLimits:
         Length of the window for noise [s].
     noise_on, noise_off : int
         Of the last four seconds, so many noisy make the signal unreadable, so few make it readable again.
+    max_spikes : int
+        More pulses in 4 s than two for each beat at 180 bpm are not a pacemaker's.
     lead : LeadLimits
         When a lead is off.
     noise : NoiseLimits
@@ -57,6 +59,7 @@ class QualityLimits:
     noise_s: float = 4.0
     noise_on: int = 3
     noise_off: int = 1
+    max_spikes: int = 24
     lead: LeadLimits = field(default_factory=LeadLimits)
     noise: NoiseLimits = field(default_factory=NoiseLimits)
 
@@ -244,7 +247,9 @@ class Quality:
     def _look_for_calm(self, step_s: float) -> None:
         rate = self._fs / self._fs_device
         first = self._n_pushed - len(self._window)
-        spikes = [int(s * rate) - first for s in self._raw_gate.spikes]
+        found = self._raw_gate.spikes
+        # A pacemaker gives two pulses a beat at most: more than so many are something else.
+        spikes = [int(s * rate) - first for s in found] if len(found) <= self._limits.max_spikes else []
         # A pace pulse is found when its stride of raw samples is full: look one stride back.
         size = self._calm.range_mv(self._window[: -self._stride], spikes)
         flat_mv = min(self._limits.flat_mv, max(0.04, 0.25 * self._amp_mv))

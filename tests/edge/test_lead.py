@@ -93,6 +93,19 @@ def test_spikes_when_steep_qrs_then_none() -> None:
     assert gate.spikes == []
 
 
+def test_spikes_when_muscle_noise_then_nearly_none() -> None:
+    gate = _gate()
+    _feed(gate, _floor(20.0, 0.25))
+    assert len(gate.spikes) <= 1
+
+
+def test_take_when_hum_was_there_with_the_heart_then_a_stopped_heart_is_no_open_lead() -> None:
+    t = np.arange(5000) / FS
+    ecg = 1.2 * np.exp(-(((t % 0.8 - 0.4) / 0.03) ** 2)) * (t < 15.0)
+    hum = 0.3 * np.sin(2 * np.pi * 50.0 * t)
+    assert set(_feed(_gate(), ecg + hum + _floor(20.0))) == {None}
+
+
 def test_square_when_test_wave_then_true_and_not_for_a_floor() -> None:
     gate = _gate()
     _feed(gate, np.where(np.arange(1250) // 125 % 2, 1.0, 0.0))
