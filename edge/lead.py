@@ -36,9 +36,9 @@ class LeadLimits:
     stuck_share, stuck_mv : float
         A signal of which so much repeats the sample before, though its range is this large, is a square wave.
     spike_mv, spike_stands_out, spike_s, min_spike_fs : float
-        Pace pulse: a jump of this size, and so many times the median jump, and back within this time, seen
-        where fs is at least `min_spike_fs`.
-        EC13: 2 to 700 mV, 0.1 to 2 ms, of which a front end leaves one or two samples of a fraction of it.
+        Pace pulse: a jump of this size, and so many times the median jump, and back within this time or three
+        samples; looked for where fs is at least `min_spike_fs`. EC13: 2 to 700 mV, 0.1 to 2 ms, of
+        which a front end leaves one or two samples of a fraction of it.
     """
 
     lost_s: float = 1.0
@@ -49,7 +49,7 @@ class LeadLimits:
     stuck_mv: float = 0.2
     spike_mv: float = 0.25
     spike_stands_out: float = 8.0
-    spike_s: float = 0.012
+    spike_s: float = 0.0085
     min_spike_fs: float = 200.0
 
 
@@ -68,7 +68,7 @@ class RawGate:
         self._fs, self._limits = fs, limits
         self.stride = max(1, round(STRIDE_S * fs))
         self._mains = MainsMeter(fs, _STRIDES * self.stride)
-        self._back = max(2, int(limits.spike_s * fs))
+        self._back = max(3, int(limits.spike_s * fs))
         self._after = np.arange(2, self._back + 1)
         self.reset()
 
