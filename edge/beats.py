@@ -46,7 +46,6 @@ class _Open:
     evidence: BeatEvidence
     window: F32
     k: int
-    position: float
 
 
 class BeatStage:
@@ -105,6 +104,11 @@ class BeatStage:
         self.intervals.forget_rate()
         self._last_position = -1e9
 
+    def forget(self) -> None:
+        """Another patient: nothing of the last one may colour his answers. Beats' ids go on."""
+        self.template.reset()
+        self.intervals.forget()
+
     def _answer(
         self,
         k0: int,
@@ -132,7 +136,7 @@ class BeatStage:
         peak = RPeak(sample, amp_mv, float(1.0 / (1.0 + np.exp(-height))))
         beat = _beat(self._next_id, peak, rr_s, probs, False, now)
         self._next_id += 1
-        self._open = _Open(beat, evidence, window, k0, position)
+        self._open = _Open(beat, evidence, window, k0)
         return beat
 
     def _finish(self, now: Circumstances, gru_before: F32 | None, next_rr_s: float | None) -> list[Beat]:
@@ -145,9 +149,9 @@ class BeatStage:
         probs = self._models.fusion.probs(features(held.evidence, gru_before, next_rr_s, final=True))
         first = held.beat
         beat = _beat(first.id, first.r_peak, first.rr_s, probs, True, now, first)
+        self.intervals.keep_class(first.rr_s, normal=beat.aami == "N" and beat.readable)
         if beat.aami == "N" and max(beat.probs) > LEARN_ABOVE and beat.readable:
             self.template.learn(held.window)
-            self.intervals.keep_normal(first.rr_s)
         return [beat]
 
 

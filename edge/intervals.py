@@ -6,7 +6,11 @@ import math
 from collections import deque
 
 MEAN_OF = 8
-"""Beats in the running mean; heart rate is taken from the same."""
+"""Intervals in the running mean, and the most that a heart rate is taken from."""
+
+RATE_OVER_S = 6.0
+"""Heart rate is taken from the newest intervals that make up so much, so that also a step from 80 to 40 bpm
+shows within 10 s (IEC 60601-2-27)."""
 
 LONGEST_RR_S = 3.0
 """A longer interval is a pause or a gap: it does not enter the mean."""
@@ -15,11 +19,13 @@ LONGEST_RR_S = 3.0
 class Intervals:
     """Keeps what is known about a patient's RR intervals (all in seconds)."""
 
-    __slots__ = ("_last_peak_s", "_nn", "_recent", "last")
+    __slots__ = ("_after_normal", "_differences", "_last_nn", "_last_peak_s", "_recent", "last")
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=MEAN_OF)
-        self._nn: deque[float] = deque(maxlen=32)
+        self._differences: deque[float] = deque(maxlen=32)
+        self._last_nn: float | None = None
+        self._after_normal = False
         self.last: float | None = None
         self._last_peak_s: float | None = None
 
@@ -35,10 +41,13 @@ class Intervals:
         if rr_s is not None and rr_s <= LONGEST_RR_S:
             self._recent.append(rr_s)
 
-    def keep_normal(self, rr_s: float | None) -> None:
-        """Take an interval between two normal beats into the variability."""
-        if rr_s is not None and rr_s <= LONGEST_RR_S:
-            self._nn.append(rr_s)
+    def keep_class(self, rr_s: float | None, normal: bool) -> None:
+        """Take a beat's final class: an interval between two normal beats counts for the variability."""
+        nn = rr_s if normal and self._after_normal and rr_s is not None and rr_s <= LONGEST_RR_S else None
+        if nn is not None and self._last_nn is not None:
+            self._differences.append(nn - self._last_nn)
+        self._last_nn = nn
+        self._after_normal = normal
 
     @property
     def mean_s(self) -> float | None:
@@ -56,16 +65,22 @@ class Intervals:
 
     @property
     def hr_bpm(self) -> float | None:
-        """Heart rate from the mean of at least two intervals."""
-        return 60.0 * len(self._recent) / sum(self._recent) if len(self._recent) >= 2 else None
+        """Heart rate from the newest intervals, two at least."""
+        n, total = 0, 0.0
+        for rr in reversed(self._recent):
+            n, total = n + 1, total + rr
+            if n >= 2 and total >= RATE_OVER_S:
+                break
+        return 60.0 * n / total if n >= 2 else None
 
     @property
     def rmssd_ms(self) -> float | None:
-        """Root mean square of successive differences of normal intervals (Task Force, Circulation 93:1043, 1996)."""
-        rr = list(self._nn)
-        if len(rr) < 8:
-            return None
-        return 1000.0 * math.sqrt(sum((b - a) ** 2 for a, b in zip(rr, rr[1:], strict=False)) / (len(rr) - 1))
+        """Root mean square of at least seven successive differences of normal intervals.
+
+        Task Force, Circulation 93:1043, 1996.
+        """
+        n = len(self._differences)
+        return 1000.0 * math.sqrt(sum(d * d for d in self._differences) / n) if n >= 7 else None
 
     def break_(self) -> None:
         """Samples were lost: the next peak has no interval."""
@@ -76,3 +91,9 @@ class Intervals:
         """Forget the running mean too (a gap too long to bridge)."""
         self.break_()
         self._recent.clear()
+
+    def forget(self) -> None:
+        """Another patient: forget the variability as well."""
+        self.forget_rate()
+        self._differences.clear()
+        self._last_nn, self._after_normal = None, False
