@@ -35,6 +35,11 @@ class Guard:
         self.run = 0
         """Bad samples in a row, up to now."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether no good sample has come yet."""
+        return self._last is None
+
     def push(self, x: float, lead_off: bool) -> float:
         """Give `x`, or what stands in for it [mV]."""
         last = self._last

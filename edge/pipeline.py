@@ -5,7 +5,6 @@ The same samples give the same events, however they were cut into blocks.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Union
 
 from edge.alarms import AlarmEngine, Observation
@@ -13,12 +12,13 @@ from edge.artefact import Models
 from edge.beats import BeatStage, Circumstances
 from edge.filters import Cascade
 from edge.guard import Guard
-from edge.quality import Quality
+from edge.quality import Quality, QualityState
 from edge.resample import Resampler
 from edge.rhythm import RhythmStage
 from edge.rhythm_window import rhythm_image
 from edge.rpeaks import RPeakDetector
 from edge.types import Beat, Command, Event, LinkState, Note, Rhythm, Status
+from edge.vitals import Vitals
 from edge.wave_chunks import WaveChunker
 from edge.windows import Ring
 from firmware_bridge.types import BadInput, Gap, SampleBlock
@@ -36,9 +36,6 @@ WARM_S = 5.0
 
 TICK = 25
 """Model samples between two looks at the alarms (0.2 s)."""
-
-NO_BEAT_S = 4.0
-"""Without a beat for so long there is no heart rate to show."""
 
 
 class Pipeline:
@@ -74,7 +71,9 @@ class Pipeline:
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
         self._alarms = AlarmEngine()
         self._chunker = WaveChunker(wave_ms)
+        self._vitals = Vitals(self._beats.intervals)
         self._fs = 0.0
+        self._leads: tuple[str, ...] = ()
         self._column = 0
         self._resampler: Resampler | None = None
         self._quality: Quality | None = None
@@ -83,10 +82,7 @@ class Pipeline:
         self._base = 0
         self._at = 0
         self._k = 0
-        self._n_lost = 0
-        self._last_r: int | None = None
-        self._blocked: str | None = None
-        self._pvcs: deque[int] = deque()
+        self._detached: str | None = None
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
@@ -107,90 +103,76 @@ class Pipeline:
         return self._command(item)
 
     def reset(self) -> list[Event]:
-        """Another patient: forget states, template and alarms."""
-        self._beats.template.reset()
-        events: list[Event] = [*self._alarms.reset(self._at)]
-        return events + self._restart(self._at + 1, "reset by command")
+        """Another patient: forget states, template, statistics and alarms."""
+        events = self._restart(self._next(), "reset by command")
+        self._beats.forget()
+        self._vitals.reset()
+        return events + [*self._alarms.reset(self._at)]
 
     def _block(self, block: SampleBlock) -> list[Event]:
         events: list[Event] = []
-        if block.fs != self._fs:
+        if self._expected is not None and block.start > self._expected:
+            events += self._gap(Gap(self._expected, block.start - self._expected))
+        elif self._expected is not None and block.start < self._expected:
+            events += self._gap(Gap(block.start, 0, "reboot"))
+        if block.fs != self._fs or block.leads != self._leads:
             events += self._configure(block)
-        if self._expected is not None and block.start != self._expected:
-            n_lost = block.start - self._expected
-            events += self._gap(Gap(self._expected, max(0, n_lost), "lost" if n_lost > 0 else "reboot"))
-        if self._expected is None:
-            self._base = block.start
         self._expected = block.end
-        events += self._chunker.push(block)
         lead_off = bool(block.lead_off >> self._column & 1)
         at = block.start
-        for x in block.mv[:, self._column].tolist():
-            self._sample(x, lead_off, at, events)
-            at += 1
+        values = block.mv[:, self._column].tolist()
+        for chunk in self._chunker.push(block):
+            self._samples(values[at - block.start : chunk.at + 1 - block.start], lead_off, at, events)
+            events.append(chunk)
+            at = chunk.at + 1
+        self._samples(values[at - block.start :], lead_off, at, events)
         return events
 
     def _configure(self, block: SampleBlock) -> list[Event]:
-        """A first block, or a new rate: build what depends on the device's rate."""
-        self._column = _column(self._lead, block, self._device_id)
+        """A first block, another rate or other leads: build what depends on them."""
+        column = _column(self._lead, block, self._device_id)
         resampler = Resampler(block.fs, self._fs_model)
-        first = self._fs == 0.0
-        flushed: list[Event] = [] if first else [*self._alarm_all(self._beats.flush(self._now()))]
-        self._fs = block.fs
+        what = f"{block.fs:g} Hz, leads {' '.join(block.leads)}"
+        start = block.start
+        first = self._resampler is None
+        events: list[Event] = [] if first else [*self._chunker.flush(), *self._restart(start, f"now {what}")]
+        self._fs, self._leads, self._column, self._base = block.fs, block.leads, column, start
         self._resampler = resampler
         self._quality = Quality(block.fs, self._fs_model)
         self._guard = Guard(block.fs)
-        self._expected = block.start
         if first:
-            self._base = block.start
-            return [
-                Note(
-                    "stream",
-                    block.start,
-                    block.start,
-                    f"{block.fs:g} Hz, leads {' '.join(block.leads)}",
-                    block.start,
-                )
-            ]
-        return flushed + self._restart(block.start, f"rate is now {block.fs:g} Hz")
+            return [Note("stream", start, start, what, start)]
+        return events + [*self._alarms.on_gap(0.0, start, block.fs)]
 
     def _gap(self, gap: Gap) -> list[Event]:
         if self._expected is None or self._resampler is None:
             return []
         seconds = gap.n_lost / self._fs
-        self._n_lost += gap.n_lost
+        self._vitals.n_lost += gap.n_lost
         self._expected = gap.start + gap.n_lost
-        at = max(self._at, self._expected - 1)
+        at = self._expected - 1
         events: list[Event] = [
             *self._chunker.flush(),
             Note("gap", gap.start, self._expected, f"{gap.n_lost} samples lost ({gap.reason})", at),
         ]
-        if gap.reason == "lost" and seconds <= LONGEST_BRIDGE_S:
-            self._bridge(gap, events)
+        lost = gap.reason == "lost"
+        if not lost or seconds > LONGEST_BRIDGE_S:
+            events += self._flush()
+            events += self._alarms.on_gap(seconds, at, self._fs)
+        if lost and seconds <= LONGEST_MEMORY_S:
+            # Held samples: the guard counts them as unusable, and where they are many the RR series breaks.
+            self._samples([float("nan")] * gap.n_lost, False, gap.start, events)
             return events
-        events += self._alarm_all(self._beats.flush(self._now()))
-        events += self._alarms.on_gap(seconds, at, self._fs)
-        if gap.reason == "lost" and seconds <= LONGEST_MEMORY_S:
-            self._bridge(gap, events)
-            return events
+        self._at = at
         return events + self._restart(self._expected, f"{seconds:.2f} s without samples ({gap.reason})")
 
-    def _bridge(self, gap: Gap, events: list[Event]) -> None:
-        for at in range(gap.start, gap.start + gap.n_lost):
-            self._sample(float("nan"), False, at, events)
-
     def _link(self, link: LinkState) -> list[Event]:
-        events: list[Event] = []
-        if link.kind in ("no_signal", "rate_mismatch"):
-            self._blocked = link.kind
-        elif self._blocked is not None:
-            self._blocked = None
-        events.append(Note(link.kind, self._at, self._at, link.detail, self._at))
+        events: list[Event] = [Note(link.kind, self._at, self._at, link.detail, self._at)]
+        self._vitals.on_link(link.kind)
         if link.kind == "no_signal":
+            # A device without a counter goes on as if nothing had been lost: its states must not.
             events += self._chunker.flush()
-            if self._resampler is not None:
-                events += self._alarm_all(self._beats.flush(self._now()))
-            events += self._rhythm.unknown(self._at)
+            events += self._restart(self._next(), "no signal")
         events += self._alarms.on_link(link, self._at, self._fs or 1.0)
         events.append(self._status())
         return events
@@ -204,19 +186,45 @@ class Pipeline:
 
     # -- one sample ------------------------------------------------------------------------------------------
 
+    def _samples(self, values: list[float], lead_off: bool, at: int, events: list[Event]) -> None:
+        for x in values:
+            self._sample(x, lead_off, at, events)
+            at += 1
+
     def _sample(self, x: float, lead_off: bool, at: int, events: list[Event]) -> None:
         guard, quality, resampler = self._guard, self._quality, self._resampler
         assert guard is not None
         assert quality is not None
         assert resampler is not None
         self._at = at
-        was_bad = guard.run
+        was_bad, was_empty = guard.run, guard.empty
         value = guard.push(x, lead_off)
         quality.push_raw(x, lead_off)
-        if guard.run == 0 and was_bad > LONGEST_MEMORY_S * self._fs:
-            events += self._restart(at, f"{was_bad / self._fs:.2f} s without usable samples")
+        if was_bad and guard.run == 0:
+            self._usable_again(was_bad / self._fs, was_empty, events)
         for y in resampler.push(value):
             self._model_sample(y, events)
+        if quality.state.lead_off or self._detached is not None:
+            self._electrode(quality.state, events)
+
+    def _usable_again(self, bad_s: float, was_empty: bool, events: list[Event]) -> None:
+        """The first usable sample after `bad_s` seconds without; `was_empty`: the first of all."""
+        if was_empty or bad_s > LONGEST_MEMORY_S:
+            events += self._restart(self._at, f"{bad_s:.2f} s without usable samples")
+        elif bad_s > LONGEST_BRIDGE_S:
+            events += self._flush()
+
+    def _electrode(self, state: QualityState, events: list[Event]) -> None:
+        """A lead is off, or has just come back: intervals break, and what a rail or hum left is forgotten."""
+        if state.lead_off:
+            if self._detached is None:
+                events += self._flush()
+            if self._detached is None or state.reason in ("rail", "flat", "mains"):
+                self._detached = state.reason
+            return
+        here, self._detached = self._detached in ("rail", "flat", "mains"), None
+        if here:
+            events += self._restart(self._at + 1, "the electrode is back")
 
     def _model_sample(self, y: float, events: list[Event]) -> None:
         """One sample at the model's rate: filter, GRU, R-peak, and the slower looks."""
@@ -242,12 +250,12 @@ class Pipeline:
             if k >= self._rhythm_window:
                 events += self._look_at_rhythm(k)
             events.append(self._status())
-        state = quality.state
+        state, last_r = quality.state, self._vitals.last_r
         events += self._alarms.on_tick(
             Observation(
                 at=self._at,
                 fs=self._fs,
-                since_qrs_s=None if self._last_r is None else (self._at - self._last_r) / self._fs,
+                since_qrs_s=None if last_r is None else (self._at - last_r) / self._fs,
                 lead_off=state.lead_off,
                 unreadable=state.unreadable,
                 quiet=state.quiet,
@@ -272,12 +280,10 @@ class Pipeline:
         out: list[Event] = []
         for beat in beats:
             out.append(beat)
+            self._vitals.on_beat(beat)
             if beat.final:
                 self._rhythm.on_beat(beat)
-                if beat.aami == "V":
-                    self._pvcs.append(beat.r_peak.sample)
             else:
-                self._last_r = beat.r_peak.sample
                 self._quality.note_peak(beat.r_peak.amp_mv)  # type: ignore[union-attr]
             out += self._alarms.on_beat(beat, self._fs)
         return out
@@ -293,12 +299,21 @@ class Pipeline:
 
     def _to_device(self, position: float) -> int:
         assert self._resampler is not None
-        return self._base + round(self._resampler.input_index(position))
+        return max(self._base, self._base + round(self._resampler.input_index(position)))
+
+    def _next(self) -> int:
+        return self._at if self._expected is None else self._expected
+
+    def _flush(self) -> list[Event]:
+        """Answer the open beat without a following interval; the next one has none before it."""
+        return [] if self._quality is None else self._alarm_all(self._beats.flush(self._now()))
 
     def _restart(self, start: int, why: str) -> list[Event]:
         """Begin anew at device sample `start`: same patient, cold states."""
+        events = self._flush()
         self._base = start
         self._k = 0
+        self._detached = None
         self._state.reset()
         self._cascade.reset()
         self._ring.reset()
@@ -307,48 +322,13 @@ class Pipeline:
             if stage is not None:
                 stage.reset()
         self._beats.restart()
-        self._last_r = None
-        events: list[Event] = [Note("restart", start, start, why, self._at)]
+        self._vitals.last_r = None
+        events.append(Note("restart", start, start, why, self._at))
         return events + [*self._rhythm.unknown(self._at)]
 
     def _status(self) -> Status:
-        state = self._quality.state if self._quality is not None else None
-        hr, reason = self._rate()
-        while self._pvcs and self._at - self._pvcs[0] > 60.0 * self._fs:
-            self._pvcs.popleft()
-        known = reason is None
-        last = self._beats.intervals.last
-        return Status(
-            hr_bpm=hr,
-            reason=reason,
-            rhythm=self._rhythm.label,
-            sqi=state.sqi if state is not None else 0.0,
-            lead_off=state.lead_off if state is not None else False,
-            rr_ms=1000.0 * last if known and last is not None else None,
-            rmssd_ms=self._beats.intervals.rmssd_ms if known else None,
-            pvc_per_min=float(len(self._pvcs)) if known else None,
-            n_lost=self._n_lost,
-            warming=self._warming(),
-            at=self._at,
-        )
-
-    def _rate(self) -> tuple[float | None, str | None]:
-        """Heart rate, or why there is none."""
-        if self._blocked is not None:
-            return None, self._blocked
-        if self._quality is None:
-            return None, "no_signal"
-        state = self._quality.state
-        if state.lead_off:
-            return None, "lead_off"
-        if state.unreadable:
-            return None, "unreadable"
-        hr = self._beats.intervals.hr_bpm
-        if self._last_r is None or hr is None:
-            return None, "warming" if self._warming() else "no_beats"
-        if self._at - self._last_r > NO_BEAT_S * self._fs:
-            return None, "no_beats"
-        return hr, None
+        state = None if self._quality is None else self._quality.state
+        return self._vitals.status(self._at, self._fs, state, self._rhythm.label, self._warming())
 
 
 def _column(lead: str | int, block: SampleBlock, device_id: str) -> int:
