@@ -61,8 +61,10 @@ class Backlog:
         elif message.qos:
             self._events.appendleft((since_s, message))
             self._n_kept += message.keep
-        else:
+        elif len(self._ring) < self._max_ring:
             self._ring.appendleft((since_s, message))
+        else:
+            self.n_dropped += 1
 
     def pop(self, now_s: float, qos1: bool = True) -> tuple[float, Message] | None:
         """The next to send and since when it waits: retained, events (both only if `qos1`), then the ring."""

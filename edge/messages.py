@@ -12,7 +12,8 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -67,10 +68,17 @@ def safe_id(text: str, otherwise: str = "unnamed") -> str:
 
 
 def iso(utc_s: float) -> str:
-    """ISO-8601 in UTC with milliseconds and Z. Times outside the years 1970 to 9999 are clipped to them."""
-    clipped = min(max(utc_s, 0.0), 253402300799.0) if math.isfinite(utc_s) else 0.0
-    text = datetime.fromtimestamp(clipped, timezone.utc).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    """ISO-8601 in UTC with milliseconds and Z. Times outside the years 1970 to 9999 become 1970."""
+    ms = int(utc_s * 1000.0 + 0.5) if 0.0 <= utc_s < 253402300799.0 else 0
+    days, ms = divmod(ms, 86_400_000)
+    minute, second = ms // 60_000, ms // 1000
+    return f"{_date(days)}T{minute // 60:02d}:{minute % 60:02d}:{second % 60:02d}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _date(days: int) -> str:
+    """Date of so many days after 1970-01-01."""
+    return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
 def mark_late(payload: bytes) -> bytes:
@@ -143,7 +151,7 @@ class Composer:
             "sample": beat.r_peak.sample,
             "rr_ms": None if beat.rr_s is None else _number(beat.rr_s * 1000.0, 1),
             "aami": beat.aami,
-            "probs": {name: _number(p, 4) for name, p in zip(AAMI, beat.probs, strict=True)},
+            "probs": dict(zip(AAMI, [_number(p, 4) for p in beat.probs], strict=True)),
             "amp_mv": _number(beat.r_peak.amp_mv, 3),
             "sqi": _number(beat.sqi, 3),
             "final": beat.final,

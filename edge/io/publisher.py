@@ -222,19 +222,17 @@ class Publisher:
 
     def _send(self, link: MqttLink, message: Message, since_s: float) -> None:
         try:
-            sent = link.send(message, since_s)
-        except ValueError:  # a topic or payload that paho never takes: trying again would be for ever
+            if not link.send(message, since_s):
+                self._backlog.push_back(since_s, message)
+            if link.wants_write():
+                self._watch(link)
+        except ValueError:  # a message that can never be sent: trying again would be for ever
             self.n_errors += 1
-            return
-        except Exception:
-            self.n_errors += 1
-            sent = False
-        if sent:
-            self._watch(link)
-        else:
+        except Exception as error:
+            self.n_errors += not isinstance(error, OSError)
             self._backlog.push_back(since_s, message)
             now_s = self._clock()
-            self._drop(link, link.verdict(now_s) or "a message was not taken", now_s)
+            self._drop(link, link.verdict(now_s) or f"{type(error).__name__}: {error}", now_s)
 
     def _guarded(self, link: MqttLink, act: Callable[[], Any]) -> None:
         """Call into paho; an exception out of it ends this connection and nothing else."""
@@ -278,7 +276,7 @@ class Publisher:
         """Wait for reading always, for writing only when paho has something left."""
         if link is not self._link or link.client.socket() is None:
             return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.client.want_write() else 0)
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.wants_write() else 0)
         if link.events == 0:
             self._selector.register(link.sock, wanted, self._on_socket)
         elif wanted != link.events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,9 @@ def test_base_when_several_levels_then_each_is_checked() -> None:
     assert base_topic("ward7/heartwire") == "ward7/heartwire"
     with pytest.raises(BadInput, match=r"mqtt\.base: got ''"):
         base_topic("ward7//x")
+
+
+def test_iso_when_compared_with_datetime_then_the_same() -> None:
+    for utc_s in (0.0, 951782400.0, 1709164799.9994, 1709164799.9996, 1784894400.123, 4102444800.5):
+        expected = datetime.fromtimestamp(round(utc_s * 1000) / 1000, timezone.utc)
+        assert iso(utc_s) == expected.strftime("%Y-%m-%dT%H:%M:%S.") + f"{expected.microsecond // 1000:03d}Z"

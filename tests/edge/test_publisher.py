@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from edge.config import MqttConfig
-from edge.io.mqtt_link import CONNACK_S, DEAD_S
+from edge.io.mqtt_link import CONNACK_S, DEAD_S, publish_packet
 from edge.io.publisher import Publisher
 from edge.messages import Composer, Message
 from edge.types import Alarm
@@ -291,8 +291,9 @@ def test_publisher_when_a_message_can_never_be_sent_then_dropped_and_the_connect
 ) -> None:
     loop = make_loop(broker.port)
     loop.until_ready()
-    loop.publisher.publish(Message("a/#", b"x", False, 1))
-    assert (loop.publisher.ready, loop.publisher.n_errors, loop.publisher.n_waiting) == (True, 1, 0)
+    for qos in (0, 1):
+        loop.publisher.publish(Message("a/#", b"x", False, qos))
+    assert (loop.publisher.ready, loop.publisher.n_errors, loop.publisher.n_waiting) == (True, 2, 0)
 
 
 def test_publisher_when_commands_come_then_kept_with_their_retain_flag_and_big_ones_ignored(
@@ -339,3 +340,22 @@ def test_publisher_when_another_has_its_client_id_then_the_clash_is_named(
 def test_publisher_when_tls_files_are_missing_then_one_line(make_loop: Any) -> None:
     with pytest.raises(BadInput, match=r"mqtt TLS: cannot use /nowhere/ca\.pem"):
         make_loop(1, tls=True, ca_file="/nowhere/ca.pem")
+
+
+@pytest.mark.parametrize("n", [0, 1, 115, 116, 16_372, 16_373, 100_000])
+def test_packet_when_written_past_the_client_then_the_broker_reads_it(
+    broker: Any, make_subscriber: Any, make_loop: Any, n: int
+) -> None:
+    subscriber, loop = make_subscriber(broker.port, "a/#"), make_loop(broker.port)
+    loop.until_ready()
+    payload = bytes(k % 251 for k in range(n))
+    loop.publisher.publish(Message("a/waveform/é", payload, False, 0))
+    loop.publisher.publish(Message("a/state", b"after", True, 1))
+    loop.until(lambda: subscriber.payloads("a/state"), "the message after it")
+    assert subscriber.payloads("a/waveform/é") == [payload]
+
+
+@pytest.mark.parametrize("topic", ["", "a/#", "+", "a\0b", "x" * 65_536])
+def test_packet_when_the_topic_is_no_topic_then_refused(topic: str) -> None:
+    with pytest.raises(ValueError, match="topic"):
+        publish_packet(Message(topic, b"x", False, 0))
