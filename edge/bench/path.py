@@ -1,0 +1,148 @@
+"""[io] From a byte on a serial port to a subscriber: this monitor and the plain build, each in its own process.
+
+Both get the same ECG at the same rate, one sample a frame, and publish the same chunks through the same real
+Mosquitto. A latency is the time from writing the frame that completes a chunk to the chunk's arrival.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from edge.bench.feed import I16, Line, Passage, play
+from edge.bench.listener import Listener
+from edge.bench.process import cpu_s, end, rss_mb
+from firmware_bridge.device import EncoderOptions
+from firmware_bridge.devices.native import NativeEncoder
+from firmware_bridge.patient import VirtualPatient
+from firmware_bridge.types import BadInput
+
+FS = 360.0
+CHUNK_MS = 100.0
+WARM_S = 2.0
+START_S = 30.0
+SETTLE_S = 0.7
+SCRIPT = "sinus:20s rate=75 pvc=0.1"
+DEVICE = "bench"
+STATE = "heartwire/bridge/state"
+WAVES = f"heartwire/{DEVICE}/waveform/"
+
+
+@dataclass(frozen=True, slots=True)
+class PathCost:
+    """Latency in microseconds (median, 99th percentile), CPU in percent of a core, resident memory in MB."""
+
+    p50_us: float
+    p99_us: float
+    n_chunks: int
+    cpu_pct: float | None
+    rss_mb: float | None
+
+
+def monitor_cost(broker_port: int, seconds: float) -> PathCost:
+    """The real monitor, waveforms on, fed native frames for `seconds`."""
+    samples = _samples(seconds)
+    encoder = NativeEncoder(EncoderOptions(FS, ("ECG",)))
+    mv = (samples / np.float32(1000.0))[:, None]
+    frames = [encoder.encode(mv[k : k + 1]) for k in range(len(mv))]
+
+    def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
+        return (STATE, b"online") in listener.read(0.1)
+
+    return _measure(lambda line: monitor_command(line.port, broker_port), samples, frames, broker_port, ready)
+
+
+def plain_cost(broker_port: int, seconds: float) -> PathCost:
+    """The plain build, fed text lines for `seconds`."""
+    samples = _samples(seconds)
+    frames = [b"%.3f\n" % (uv / 1000.0) for uv in samples.tolist()]
+    chunk = round(CHUNK_MS * FS / 1000.0)
+
+    def command(line: Line) -> list[str]:
+        arguments = [line.port, str(broker_port), WAVES + "ECG", str(chunk)]
+        return [sys.executable, "-m", "edge.bench.plain", *arguments]
+
+    def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
+        assert process.stdout is not None
+        return process.stdout.readline() == b"ready\n"
+
+    return _measure(command, samples, frames, broker_port, ready)
+
+
+def monitor_command(port: str, broker_port: int) -> list[str]:
+    """The command line of the real monitor on a native device at `port`."""
+    source = ["--source", port, "--format", "native", "--device", DEVICE, "--wave-ms", f"{CHUNK_MS:g}"]
+    return [sys.executable, "-m", "edge.cli", "run", *source, "--mqtt", f"127.0.0.1:{broker_port}"]
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without the user's own settings of heartwire."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HEARTWIRE_")}
+    return {**kept, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
+def _samples(seconds: float) -> I16:
+    mv = VirtualPatient(FS, 0, SCRIPT).read(int((WARM_S + seconds) * FS)).mv[:, 0]
+    samples: I16 = np.rint(mv * 1000.0).astype(np.int16)
+    return samples
+
+
+def _measure(
+    command: Callable[[Line], list[str]],
+    samples: I16,
+    frames: list[bytes],
+    broker_port: int,
+    ready: Callable[[subprocess.Popen[bytes], Listener], bool],
+) -> PathCost:
+    line = Line()
+    listener = Listener(broker_port, [STATE, WAVES + "+"])
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command(line), stdout=subprocess.PIPE, stderr=errors, env=environment())
+        try:
+            _await(process, listener, ready, errors)
+            time.sleep(
+                SETTLE_S
+            )  # the port is open before the broker answers, but thrown away is what came before
+            return _run(process.pid, Passage(samples, FS), frames, line, listener)
+        finally:
+            end(process)
+            if process.stdout is not None:
+                process.stdout.close()
+            listener.close()
+            line.close()
+
+
+def _await(
+    process: subprocess.Popen[bytes],
+    listener: Listener,
+    ready: Callable[[subprocess.Popen[bytes], Listener], bool],
+    errors: IO[bytes],
+) -> None:
+    until_s = time.monotonic() + START_S
+    while not ready(process, listener):
+        if process.poll() is not None or time.monotonic() > until_s:
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines() or ["nothing"]
+            raise BadInput(f"bench: {process.args!r} did not start; it said: {said[-1]}")
+
+
+def _run(pid: int, passage: Passage, frames: list[bytes], line: Line, listener: Listener) -> PathCost:
+    n_warm = round(WARM_S * FS)
+    play(passage, frames[:n_warm], line, listener, WAVES)
+    begun_s, used_s = time.monotonic(), cpu_s(pid)
+    play(passage, frames[n_warm:], line, listener, WAVES)
+    now_s, cpu_now_s = time.monotonic(), cpu_s(pid)
+    latency = passage.latency_us(WARM_S)
+    if not len(latency):
+        raise BadInput("bench: no chunk arrived; is the measurement shorter than one chunk?")
+    cpu = None if used_s is None or cpu_now_s is None else 100.0 * (cpu_now_s - used_s) / (now_s - begun_s)
+    p50, p99 = np.percentile(latency, [50.0, 99.0]).tolist()
+    return PathCost(p50, p99, len(latency), cpu, rss_mb(pid))

@@ -1,0 +1,137 @@
+"""``heartwire bench``: what the monitor costs here, measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge.artefact import Models
+
+HELP = (
+    "measure the GRU step, the CNN window, the pipeline, the path from serial port to subscriber, the start"
+)
+
+LABELS = {
+    "gru_step_us": "GRU step, this engine [us]",
+    "gru_step_peers_us": "GRU step, other engines [us]",
+    "cnn_window_us": "beat CNN, one window [us]",
+    "rhythm_cnn_window_us": "rhythm CNN, one window [us]",
+    "pipeline_us_per_sample": "pipeline, a sample, in chunks of [us]",
+    "path_p50_us": "serial byte to subscriber, median [us]",
+    "path_p99_us": "serial byte to subscriber, 99 % [us]",
+    "path_chunks": "  over so many waveform chunks",
+    "plain_path_p50_us": "the plain build, median [us]",
+    "plain_path_p99_us": "the plain build, 99 % [us]",
+    "cpu_pct": "monitor at 360 Hz, of one core [%]",
+    "plain_cpu_pct": "the plain build, of one core [%]",
+    "rss_mb": "monitor, resident memory [MB]",
+    "import_ms": "process start to first byte read [ms]",
+    "machine": "measured on",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    from edge.cli.run import seconds
+
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        default=30.0,
+        metavar="N",
+        help="how long each build is fed at 360 Hz for the path (default 30)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure everything and print it."""
+    from edge.artefact import load_models
+
+    models = load_models()
+    results: dict[str, Any] = dict.fromkeys(LABELS)
+    results |= _engines(models) | _paths(args.seconds) | {"machine": _machine()}
+    if args.json:
+        print(json.dumps(_rounded(results)))
+    else:
+        print("\n".join(_lines(_rounded(results))))
+    return 0
+
+
+def _engines(models: Models) -> dict[str, Any]:
+    from edge.bench.engines import cnn_window_us, gru_step_us
+    from edge.bench.peers import peers_us
+    from edge.bench.stages import pipeline_us
+
+    _tell("engines")
+    found: dict[str, Any] = {
+        "gru_step_us": gru_step_us(models.gru),
+        "gru_step_peers_us": peers_us(models.gru),
+        "cnn_window_us": cnn_window_us(models.beat_cnn),
+        "rhythm_cnn_window_us": cnn_window_us(models.rhythm_cnn),
+    }
+    _tell("pipeline")
+    return found | {"pipeline_us_per_sample": {str(n): pipeline_us(models, n) for n in (1, 36)}}
+
+
+def _paths(seconds: float) -> dict[str, Any]:
+    """The path and the start; nothing where Mosquitto is not installed."""
+    from edge.bench.broker import find_mosquitto, mosquitto
+    from edge.bench.path import monitor_cost, plain_cost
+    from edge.bench.startup import first_read_ms
+
+    program = find_mosquitto()
+    if program is None:
+        print("bench: no mosquitto (apt-get install mosquitto): the path is not measured", file=sys.stderr)
+        return {}
+    with mosquitto(program) as port:
+        _tell("start-up")
+        import_ms = first_read_ms(port)
+        _tell(f"path, {seconds:g} s")
+        ours = monitor_cost(port, seconds)
+        _tell(f"plain build, {seconds:g} s")
+        plain = plain_cost(port, seconds)
+    return {
+        "path_p50_us": ours.p50_us,
+        "path_p99_us": ours.p99_us,
+        "path_chunks": ours.n_chunks,
+        "plain_path_p50_us": plain.p50_us,
+        "plain_path_p99_us": plain.p99_us,
+        "cpu_pct": ours.cpu_pct,
+        "plain_cpu_pct": plain.cpu_pct,
+        "rss_mb": ours.rss_mb,
+        "import_ms": import_ms,
+    }
+
+
+def _machine() -> str:
+    import os
+
+    from edge.runtime import load_interpreter_class
+
+    where = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+    return f"{where}, Python {platform.python_version()}, {load_interpreter_class()[1]}"
+
+
+def _tell(what: str) -> None:
+    """Progress for a person who waits; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        print(f"bench: {what} ...", file=sys.stderr, flush=True)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return round(value, 2) if isinstance(value, float) else value
+
+
+def _lines(results: dict[str, Any]) -> list[str]:
+    shown = {
+        name: ", ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else value
+        for name, value in results.items()
+    }
+    return [f"{LABELS[name]:42} {'-' if value is None else value}" for name, value in shown.items()]
