@@ -190,12 +190,14 @@ class MqttLink:
         self._gone: str | None = None
         self._echo_s = self._pinged_s = now_s
         self._echo = self._blocked = False
+        self._tail = b""
         self._plain = type(sock) is socket.socket
         self._inbox: deque[Received] = deque()
         self.pending: deque[tuple[mqtt.MQTTMessageInfo, float, Message]] = deque()
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_socket_register_write = lambda *_: None  # so that paho waits for `flush`
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         if code.is_failure:
@@ -216,9 +218,10 @@ class MqttLink:
             self.client.loop_read()
             while isinstance(self.sock, ssl.SSLSocket) and self.client.socket() and self.sock.pending():
                 self.client.loop_read()
-        if mask & selectors.EVENT_WRITE and self.client.socket():
+        if mask & selectors.EVENT_WRITE:
             self._blocked = False
-            self.client.loop_write()
+        if self.client.socket():
+            self.flush()
         self.settle()
         came = []
         while self._inbox:
@@ -234,9 +237,11 @@ class MqttLink:
         self.client.loop_misc()
         if self._echo:
             self._echo, self._echo_s = False, now_s
-        if self.ready and now_s - self._pinged_s >= PING_S and not self.client.want_write():
+        if self.ready and now_s - self._pinged_s >= PING_S and not self.wants_write():
             self._pinged_s = now_s
             self.client.publish(self._ping_topic, b"ping", 0)
+        if self.client.socket():
+            self.flush()
         self.settle()
 
     def verdict(self, now_s: float) -> str | None:
@@ -253,11 +258,11 @@ class MqttLink:
 
     def wants_write(self) -> bool:
         """Whether the socket must become writable before anything else can be sent."""
-        return self._blocked or self.client.want_write()
+        return self._blocked or bool(self._tail) or self.client.want_write()
 
     def is_full(self, qos: int) -> bool:
         """Whether a message of this QoS must wait."""
-        return self._blocked or self.client.want_write() or (qos > 0 and len(self.pending) >= MAX_INFLIGHT)
+        return self.wants_write() or (qos > 0 and len(self.pending) >= MAX_INFLIGHT)
 
     def send(self, message: Message, since_s: float) -> bool:
         """Send one message at once; False if the socket does not take it now.
@@ -276,11 +281,12 @@ class MqttLink:
             raise ConnectionError(self._gone or mqtt.error_string(info.rc))
         if message.qos:
             self.pending.append((info, since_s, message))
+        self.flush()
         return True
 
     def _send_plain(self, message: Message) -> bool:
         """QoS 0 past paho, whose way takes several times as long: a sample's way to its reader is counted in
-        microseconds. Only when paho has nothing left to write, so that packets never mix.
+        microseconds. What the socket leaves of a packet is the first to go on, so that packets never mix.
         """
         packet = publish_packet(message)
         try:
@@ -288,9 +294,18 @@ class MqttLink:
         except BlockingIOError:
             self._blocked = True
             return False
-        if n != len(packet):
-            raise ConnectionError("the socket took half a packet")
+        self._tail = packet[n:]
         return True
+
+    def flush(self) -> None:
+        """Write what is left of our own packet, then what paho has. paho never writes but here."""
+        if self._tail:
+            try:
+                self._tail = self._tail[self.sock.send(self._tail) :]
+            except BlockingIOError:
+                return
+        if not self._tail and self.client.want_write():
+            self.client.loop_write()
 
     def settle(self) -> None:
         """Forget what the broker has acknowledged."""
@@ -300,7 +315,7 @@ class MqttLink:
     def disconnect(self) -> None:
         """End it as the protocol wants it, so that the last will is not sent."""
         self.client.disconnect()
-        self.client.loop_write()
+        self.flush()
 
     def abandon(self) -> None:
         """Close the socket without a word."""
