@@ -67,6 +67,7 @@ class BeatStage:
         self._fs = gru.fs
         self._lag = gru.delay["qrs"]
         self._filter_lag = gru.delay["filter"]
+        self._peak_lag = gru.calibration["peak_lag"]
         self._window, self._before = cnn.window, cnn.before
         self._wait = round(LONGEST_WAIT_S * gru.fs)
         self.template = Template()
@@ -132,7 +133,7 @@ class BeatStage:
             correlation=0.0 if self.template.mean is None else correlation(window, self.template.mean),
         )
         probs = self._models.fusion.probs(features(evidence))
-        sample = self._to_device(position - self._filter_lag)
+        sample = self._to_device(position - self._peak_lag)
         peak = RPeak(sample, amp_mv, float(1.0 / (1.0 + np.exp(-height))))
         beat = _beat(self._next_id, peak, rr_s, probs, False, now)
         self._next_id += 1

@@ -10,8 +10,8 @@ from edge.windows import Ring
 REFRACTORY = 25
 """Samples (200 ms at 125 Hz): no two beats are closer (the refractory time of Pan and Tompkins, 1985)."""
 
-SEARCH_BACK, SEARCH_AHEAD = 8, 5
-"""The R-peak lies from 64 ms before to 40 ms after where the posterior says."""
+SEARCH_BACK, SEARCH_AHEAD = 8, 4
+"""The R-peak lies from 64 ms before to 32 ms after where the posterior says."""
 
 
 class RPeakDetector:
