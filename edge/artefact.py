@@ -10,13 +10,22 @@ from typing import Any
 import msgspec
 
 from edge.cnn import Int8Cnn
+from edge.filters import Cascade
 from edge.fusion import FUSION_INPUTS, BeatFuser, Fusion, MeanFusion
 from edge.gru import GruModel
+from edge.rpeaks import SEARCH_AHEAD
 from edge.types import AAMI, RHYTHMS
+from edge.windows import RING_SIZE
 from firmware_bridge.types import BadInput
 
 KINDS = ("gru", "beat_cnn", "rhythm_cnn", "fusion")
 MANIFEST_VERSION = 1
+
+NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "gru": {"delay": ("qrs", "class", "filter"), "thresholds": ("qrs_logit", "clip_mv")},
+    "rhythm_cnn": {"calibration": ("af_const", "af_mean", "af_rms")},
+}
+"""Entries that the pipeline reads, by kind and field."""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,6 +111,7 @@ def load_networks(root: Path) -> Models:
     read = {kind: _read(root / kind, kind) for kind in KINDS[:3]}
     manifests = {kind: manifest for kind, (manifest, _) in read.items()}
     rates = {m.fs for m in manifests.values()}
+    _check_fit(root, manifests["gru"], manifests["beat_cnn"], manifests["rhythm_cnn"])
     if len(rates) != 1:
         raise BadInput(f"{root}: the models run at different rates {sorted(rates)} Hz; export them together")
     return Models(
@@ -111,6 +121,29 @@ def load_networks(root: Path) -> Models:
         fusion=MeanFusion(),
         manifests=manifests,
     )
+
+
+def _check_fit(root: Path, gru: Manifest, beat: Manifest, rhythm: Manifest) -> None:
+    """Windows must lie in what the ring keeps and be complete when a beat is answered."""
+    if gru.classes != AAMI:
+        raise BadInput(f"{root / 'gru'}: classes {list(gru.classes)}, expected {list(AAMI)}; fit it again")
+    if not gru.sos:
+        raise BadInput(f"{root / 'gru'}: its manifest has no filters (sos); export the model again")
+    Cascade(gru.sos)
+    lead_time = gru.delay["class"] - gru.delay["filter"] - SEARCH_AHEAD
+    if (
+        not 0 < beat.before < beat.window <= beat.before + lead_time
+        or not gru.delay["class"] > gru.delay["qrs"]
+    ):
+        raise BadInput(
+            f"{root / 'beat_cnn'}: window {beat.window} with {beat.before} before the R-peak, expected at most "
+            f"{lead_time} after it (what the delays of gru leave); export them together"
+        )
+    if not 0 < rhythm.hop <= rhythm.window <= RING_SIZE:
+        raise BadInput(
+            f"{root / 'rhythm_cnn'}: window {rhythm.window}, hop {rhythm.hop}, expected 0 < hop <= window <= "
+            f"{RING_SIZE}; export the model again"
+        )
 
 
 def _cnn(root: Path, read: tuple[Manifest, bytes], n_channels: int, classes: tuple[str, ...]) -> Int8Cnn:
@@ -131,13 +164,22 @@ def _read(folder: Path, kind: str) -> tuple[Manifest, bytes]:
         raise BadInput(
             f"{folder}: {error.strerror or error}; expected manifest.json and model.tflite"
         ) from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadInput(f"{folder / 'manifest.json'}: {error}; export the model again") from None
     if manifest.kind != kind or manifest.version != MANIFEST_VERSION:
         raise BadInput(
             f"{folder / 'manifest.json'}: kind {manifest.kind!r} version {manifest.version}, "
             f"expected {kind!r} version {MANIFEST_VERSION}; export the model again"
         )
+    missing = [
+        f"{field}.{key}"
+        for field, keys in NEEDED.get(kind, {}).items()
+        for key in keys
+        if key not in getattr(manifest, field)
+    ]
+    if missing or not 20.0 <= manifest.fs <= 1000.0:
+        what = f"no {', '.join(missing)}" if missing else f"fs {manifest.fs:g}, expected 20 to 1000 Hz"
+        raise BadInput(f"{folder / 'manifest.json'}: {what}; export the model again")
     found = hashlib.sha256(content).hexdigest()
     if found != manifest.sha256:
         raise BadInput(

@@ -39,17 +39,17 @@ class Int8Cnn:
         interpreter = make_interpreter(content)
         (given,) = interpreter.get_input_details()
         (made,) = interpreter.get_output_details()
-        got = tuple(int(v) for v in given["shape"] if v != 1) or (1,)
-        if got != tuple(v for v in shape if v != 1) or int(made["shape"][-1]) != n_classes:
+        takes, gives = given["shape"].tolist(), made["shape"].tolist()
+        if [v for v in takes if v != 1] != [v for v in shape if v != 1] or gives != [1, n_classes]:
             raise BadInput(
-                f"{where}: input {tuple(given['shape'])}, output {tuple(made['shape'])}, expected {shape} and "
+                f"{where}: input {tuple(takes)}, output {tuple(gives)}, expected {shape} and "
                 f"{n_classes} classes; export the model again"
             )
         if given["dtype"] is not np.int8 or made["dtype"] is not np.int8:
             raise BadInput(f"{where}: expected int8 input and output; export the model again")
         self.content = content
         self.window = shape[1]
-        self._shape = tuple(int(v) for v in given["shape"])
+        self._shape = tuple(takes)
         self._in, self._out = given["index"], made["index"]
         self._in_scale, self._in_zero = given["quantization"]
         self._out_scale, self._out_zero = made["quantization"]

@@ -114,9 +114,10 @@ class Fusion:
         interpreter = make_interpreter(content)
         (given,) = interpreter.get_input_details()
         (made,) = interpreter.get_output_details()
-        if tuple(given["shape"]) != (1, len(FUSION_INPUTS)) or tuple(made["shape"]) != (1, len(AAMI)):
+        takes, gives = tuple(given["shape"].tolist()), tuple(made["shape"].tolist())
+        if takes != (1, len(FUSION_INPUTS)) or gives != (1, len(AAMI)):
             raise BadInput(
-                f"{where}: input {tuple(given['shape'])}, output {tuple(made['shape'])}, expected "
+                f"{where}: input {takes}, output {gives}, expected "
                 f"(1, {len(FUSION_INPUTS)}) and (1, {len(AAMI)}); fit it again"
             )
         self.content = content

@@ -47,14 +47,16 @@ class GruModel:
 
     def __init__(self, content: bytes, n_out: int, where: str) -> None:
         interpreter = make_interpreter(content)
-        inputs = {tuple(d["shape"]): d for d in interpreter.get_input_details()}
-        outputs = {tuple(d["shape"]): d for d in interpreter.get_output_details()}
+        inputs = {_shape(d): d for d in interpreter.get_input_details()}
+        outputs = {_shape(d): d for d in interpreter.get_output_details()}
         shapes = [s for s in inputs if s != (1, 1)]
         if (1, 1) not in inputs or len(shapes) != 1 or set(outputs) != {(1, n_out), shapes[0]}:
             raise BadInput(
                 f"{where}: inputs {sorted(inputs)} and outputs {sorted(outputs)}, expected x (1, 1), "
                 f"s (1, n) and y (1, {n_out}), s (1, n); export the model again"
             )
+        if any(d["dtype"] is not np.float32 for d in (*inputs.values(), *outputs.values())):
+            raise BadInput(f"{where}: expected float32 inputs and outputs; export the model again")
         self.content = content
         self.n_state = int(shapes[0][1])
         self.n_out = n_out
@@ -83,3 +85,7 @@ class GruModel:
         state.s = self._get(at[3])
         y: NDArray[np.float32] = self._get(at[2])[0]
         return y
+
+
+def _shape(detail: Any) -> tuple[int, ...]:
+    return tuple(int(v) for v in detail["shape"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+RING_SIZE = 2048
+"""Samples that a ring keeps (16 s at 125 Hz)."""
+
 
 class Ring:
     """The newest `size` samples of one filtered lead.
@@ -19,7 +22,7 @@ class Ring:
 
     __slots__ = ("_buffer", "_size", "end")
 
-    def __init__(self, size: int = 2048) -> None:
+    def __init__(self, size: int = RING_SIZE) -> None:
         self._size = size
         self._buffer: NDArray[np.float32] = np.zeros(2 * size, np.float32)
         self.end = 0
