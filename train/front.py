@@ -33,7 +33,7 @@ The test `tests/train/test_front.py` derives them again."""
 
 
 def run_front(x_mv: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
-    """Filter one lead as the pipeline does.
+    """Filter one lead as the pipeline does (its guard against glitches and its clip at 8 mV aside).
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def run_front(x_mv: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of float32, shape (about n * 125 / fs,)
-        Sample k stands for time ``k / 125`` s after the first input, plus the low-pass' delay of about one sample.
+        Sample k stands for time ``k / 125`` s after the first input, plus the low-pass' delay of 0.4 to 0.5 samples.
     """
     resampler, cascade = Resampler(fs, FS_MODEL), Cascade(SOS)
     push, smooth = resampler.push, cascade.push

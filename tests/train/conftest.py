@@ -1,0 +1,107 @@
+"""Patients whose every beat is known, in the form the trainings take, and a cache full of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.types import AAMI
+from firmware_bridge.patient import VirtualPatient
+from train import splits
+from train.dataset import HELD_OUT, Patient
+from train.front import FS_MODEL, run_front
+
+FS = 250.0
+RHYTHM_OF = {"sinus": 1, "bigeminy": 1, "af": 2, "vt": 3, "vf": 4, "noise": 5}
+SCRIPTS = {
+    "beats": "sinus:40s rate=80 pvc=0.15 apc=0.1; bigeminy:30s rate=80; end",
+    "rhythms": "sinus:16s; af:16s; vt:14s; vf:14s; noise:16s; end",
+}
+
+
+@lru_cache(maxsize=8)
+def live(kind: str, seed: int) -> Patient:
+    """The virtual patient `seed` after the front end, living by one of :data:`SCRIPTS`."""
+    virtual = VirtualPatient(FS, seed, SCRIPTS[kind])
+    n = int(70 * FS)
+    mv = virtual.read(n).mv[:, 0]
+    x = run_front(mv, FS)
+    ratio = FS_MODEL / FS
+    rhythm = np.zeros(len(x), np.int8)
+    for start, label in virtual.rhythms:
+        rhythm[int(start * ratio) :] = RHYTHM_OF.get(label, 0)
+    r = np.array([b.sample for b in virtual.beats]) * ratio
+    c = np.array([AAMI.index(b.aami) for b in virtual.beats], np.int64)
+    mask = (rhythm != 4).astype(np.uint8)
+    return Patient(f"virtual/{seed}", "svdb", x[:, None], r, c, mask, rhythm)
+
+
+@pytest.fixture(scope="session")
+def virtual_patient() -> Callable[..., Patient]:
+    """Makes (kind, seed, group) -> Patient."""
+
+    def make(kind: str = "beats", seed: int = 0, group: str = "svdb") -> Patient:
+        return replace(live(kind, seed), group=group)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def noises() -> list[NDArray[np.float32]]:
+    """Two leads of slow and fast noise, 90 s each."""
+    rng = np.random.default_rng(5)
+    wide = rng.normal(0.0, 0.1, (2, int(90 * FS_MODEL)))
+    slow = np.stack([np.convolve(row, np.ones(25) / 5.0, "same") for row in wide])
+    return [np.ascontiguousarray(row, np.float32) for row in (wide[0], slow[1])]
+
+
+@pytest.fixture
+def synthetic_cache(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    noises: list[NDArray[np.float32]],
+) -> Path:
+    """A cache in which every record a training may ask for is one of four virtual patients; no data behind it."""
+    folder = _filled(tmp_path_factory, noises)
+    monkeypatch.setenv("HEARTWIRE_CACHE", str(folder))
+    monkeypatch.setenv("HEARTWIRE_DATA", str(folder))
+    return folder
+
+
+_FILLED: list[Path] = []
+
+
+def _filled(factory: pytest.TempPathFactory, noises: list[NDArray[np.float32]]) -> Path:
+    if _FILLED:
+        return _FILLED[0]
+    folder = factory.mktemp("cache")
+    (folder / "cinc2017").mkdir()
+    (folder / "cinc2017" / "REFERENCE-v3.csv").write_text("A00001,N\nA00007,A\n")
+    for name in ("A00001", "A00007"):
+        (folder / "cinc2017" / f"{name}.hea").touch()
+    beats = [("mitdb", n) for n in (*splits.DS1, *splits.PACED)] + [("svdb", n) for n in splits.SVDB]
+    rhythms = [("vfdb", n) for n in splits.VFDB] + [("cudb", n) for n in splits.CUDB]
+    rhythms += [("cinc2017", n) for n in ("A00001", "A00007")]
+    for kind, records in (("beats", beats), ("rhythms", rhythms)):
+        for k, (database, name) in enumerate(records):
+            _write(folder / f"{database}_{name}.npz", live(kind, k % 2))
+    for name in splits.NOISE:
+        lead = np.stack(noises, 1)
+        empty = np.zeros(0)
+        np.savez(
+            folder / f"nstdb_{name}.npz",
+            x=lead, r=empty, c=empty, mask=np.ones(len(lead), np.uint8), rhythm=np.zeros(len(lead), np.int8),
+        )  # fmt: skip
+    assert all((folder / f"{d}_{n}.npz").exists() for d, names in HELD_OUT.items() for n in names)
+    _FILLED.append(folder)
+    return folder
+
+
+def _write(path: Path, p: Patient) -> None:
+    np.savez(path, x=p.x, r=p.r, c=p.c.astype(np.int8), mask=p.mask, rhythm=p.rhythm)
