@@ -71,7 +71,7 @@ def add_silence(rng: np.random.Generator, strip: Strip, noises: list[F32], chanc
     mask = strip.mask.copy()
     n = len(x)
     for _ in range(rng.integers(1, 4)):
-        length = int(rng.uniform(3.0, 20.0) * 125)
+        length = min(int(rng.uniform(3.0, 20.0) * 125), n - 1)
         start = int(rng.integers(0, n - length))
         floor = rng.normal(0.0, np.exp(rng.uniform(np.log(0.003), np.log(0.03))), length)
         if rng.random() < 0.5:
