@@ -11,6 +11,7 @@ from firmware_bridge.types import BadInput
 #: Sub-command to the module whose ``main(argv)`` it is, and what it does.
 COMMANDS = {
     "download": ("train.download", "fetch the databases from PhysioNet"),
+    "cache": ("train.dataset", "filter the databases once, for all trainings"),
     "fit": ("train.fit", "train a model"),
     "quantise": ("train.quantise", "make the int8 artefacts"),
     "evaluate": ("train.cli_evaluate", "score the monitor on labelled records"),

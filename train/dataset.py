@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -16,13 +17,16 @@ from train import databases, splits
 from train.front import FS_MODEL, run_front
 from train.labels import AAMI, TABLE
 
-HELD_OUT = {
-    "mitdb": tuple(["116", "124", "205", "209"]),
-    "svdb": tuple(["802", "810", "821", "829", "843", "851", "863", "867", "879", "887"]),
-    "vfdb": tuple(["424", "430", "611", "615"]),
-    "cudb": tuple(["cu04", "cu11", "cu18", "cu25", "cu32"]),
+HELD_OUT: dict[str, tuple[str, ...]] = {
+    "mitdb": ("116", "124", "205", "209"),
+    "svdb": ("802", "810", "821", "829", "843", "851", "863", "867", "879", "887"),
+    "vfdb": ("424", "430", "611", "615"),
+    "cudb": ("cu04", "cu11", "cu18", "cu25", "cu32"),
 }
 """Patients that no network is trained on: thresholds and the fusion are fitted on them. None is in DS2."""
+
+DATABASES = ("mitdb", "svdb", "nstdb", "vfdb", "cudb", "cinc2017")
+"""All that the networks learn from."""
 
 LEFT_OUT = ("201",)
 """201 (DS1) and 202 (DS2) are one person: who scores 202 as never seen cannot train on 201."""
@@ -58,7 +62,15 @@ def cache_dir() -> Path:
 
 
 def cache_record(database: str, name: str) -> Path:
-    """Filter one record through edge's own stages and keep it; gives the file."""
+    """Filter one record through edge's own stages and keep it; gives the file.
+
+    Raises
+    ------
+    BadInput
+        When the record cannot be read, or is one of DS2: nothing is learned or chosen on these.
+    """
+    if database == "mitdb" and name in splits.DS2:
+        raise BadInput(f"mitdb/{name} is in DS2, which is for the report alone; train on others")
     path = cache_dir() / f"{database}_{name}.npz"
     if path.exists():
         return path
@@ -74,27 +86,58 @@ def cache_record(database: str, name: str) -> Path:
     for span in (*record.vf, *record.noise):
         mask[max(0, int(span.start * ratio) - 60) : int(span.end * ratio) + 60] = 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
+    part = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez(part, x=x, r=record.beats * ratio, c=np.array(classes, np.int8), mask=mask, rhythm=rhythm)
     part.rename(path)
     return path
 
 
-def build_cache(which: Iterable[str] = ("mitdb", "svdb", "nstdb", "vfdb", "cudb", "cinc2017")) -> None:
-    """Cache every record that a training may use (not DS2's)."""
-    jobs = [(d, n) for d in which for n in databases.names(d) if not (d == "mitdb" and n in splits.DS2)]
-    jobs = [(d, n) for d, n in jobs if d != "nstdb" or n in splits.NOISE]
-    with ProcessPoolExecutor() as pool:
-        from tqdm import tqdm
+def usable(which: Iterable[str] = DATABASES) -> list[tuple[str, str]]:
+    """(database, record) of all that a training may use: not DS2, and of nstdb the noises alone."""
+    everything = [(d, n) for d in which for n in databases.names(d)]
+    return [
+        (d, n)
+        for d, n in everything
+        if not (d == "mitdb" and n in splits.DS2) and (d != "nstdb" or n in splits.NOISE)
+    ]
 
-        for _ in tqdm(
-            pool.map(cache_record, *zip(*jobs, strict=True), chunksize=4), total=len(jobs), desc="cache"
-        ):
-            pass
+
+def build_cache(which: Iterable[str] = DATABASES) -> int:
+    """Cache every record of :func:`usable`, on all cores, with a progress bar; gives their number."""
+    from tqdm import tqdm
+
+    jobs = usable(which)
+    with ProcessPoolExecutor() as pool:
+        done = pool.map(cache_record, *zip(*jobs, strict=True), chunksize=4)
+        return sum(1 for _ in tqdm(done, total=len(jobs), desc="cache"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m train cache [database ...]``: filter the databases once, for all trainings to come."""
+    parser = argparse.ArgumentParser(prog="python -m train cache", description=main.__doc__)
+    parser.add_argument("databases", nargs="*", metavar="DATABASE", help=f"default: {' '.join(DATABASES)}")
+    args = parser.parse_args(argv)
+    n = build_cache(args.databases or DATABASES)
+    print(f"{n} records in {cache_dir()}")
+    return 0
 
 
 def align(x: NDArray[np.float32], r: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Move labels that sit off the QRS by record (svdb: -47 to +63 ms) onto it, by their median offset."""
+    """Move labels that sit off the QRS by record (svdb: -47 to +63 ms) onto it, by their median offset.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (n, n_leads)
+        Filtered lead at 125 Hz; the first is looked at.
+    r : ndarray of float64, shape (n_beats,)
+        Labels, in samples. With fewer than 20 beats they stay as they are.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_beats,)
+        All labels moved by the same distance: halfway between where the slopes within 96 ms of a label have
+        their centre and where they are steepest, the median over beats.
+    """
     at = np.rint(r).astype(np.int64)
     at = at[(at > 20) & (at < len(x) - 20)]
     if len(at) < 20:
@@ -123,11 +166,6 @@ def load_patients() -> tuple[list[Patient], list[Patient]]:
 
 
 def load_noise() -> list[NDArray[np.float32]]:
-    """Leads of the recorded noises bw, em, ma, filtered like everything else."""
-    leads = []
-    for name in ("em", "ma", "bw"):
-        x = load_patient("nstdb", name, "noise").x
-        leads += [np.ascontiguousarray(x[:, k]) for k in range(x.shape[1])]
-    if not leads:
-        raise BadInput("no noise records; unpack nstdb into HEARTWIRE_DATA")
-    return leads
+    """Leads of the recorded noises em, ma, bw, each (n,) in mV, filtered like everything else."""
+    both = [load_patient("nstdb", name, "noise").x for name in ("em", "ma", "bw")]
+    return [np.ascontiguousarray(lead) for x in both for lead in x.T]

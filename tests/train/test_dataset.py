@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.types import AAMI
+from firmware_bridge.patient import VirtualPatient
+from firmware_bridge.types import BadInput
+from train import __main__ as train_main
+from train import dataset, splits
+from train.dataset import HELD_OUT, LEFT_OUT, RHYTHM_LABELS, Patient, align
+from train.front import run_front
+
+wfdb = pytest.importorskip("wfdb", reason="wfdb is not installed")
+FS = 250.0
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VirtualPatient:
+    """vfdb/418 as a virtual patient of 12 s, 3 s of it in VF; HEARTWIRE_DATA and HEARTWIRE_CACHE beside it."""
+    patient = VirtualPatient(FS, 1, "sinus:12s pvc=0.2; end")
+    mv = patient.read(int(12 * FS)).mv.astype(float)
+    folder = tmp_path / "data" / "vfdb"
+    folder.mkdir(parents=True)
+    wfdb.wrsamp(
+        "418", fs=FS, units=["mV", "mV"], sig_name=["V5", "MLII"], p_signal=np.hstack([0.5 * mv, mv]),
+        fmt=["16", "16"], adc_gain=[1000.0] * 2, baseline=[0, 0], write_dir=str(folder),
+    )  # fmt: skip
+    marks = [(1, "+", "(N"), *((b.sample, b.symbol, "") for b in patient.beats), (2000, "+", "(VF"),
+             (2750, "+", "(VT")]  # fmt: skip
+    marks = sorted(m for m in marks if m[1] == "+" or not 2000 <= m[0] < 2750)
+    sample, symbol, note = zip(*marks, strict=True)
+    wfdb.wrann("418", "atr", np.array(sample), list(symbol), aux_note=list(note), write_dir=str(folder))
+    monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HEARTWIRE_CACHE", str(tmp_path / "cache"))
+    return patient
+
+
+def test_load_patient_when_a_record_is_read_then_leads_beats_and_rhythms_are_at_the_models_rate(
+    record: VirtualPatient,
+) -> None:
+    p = dataset.load_patient("vfdb", "418", "g")
+    mlii = dataset.databases.load("vfdb", "418").mv[:, 1]
+    assert (p.name, p.group) == ("vfdb/418", "g")
+    assert np.array_equal(p.x[:, 0], run_front(mlii, FS))
+    beats = [b for b in record.beats if not 2000 <= b.sample < 2750]
+    assert np.array_equal(p.r, np.array([b.sample for b in beats]) / 2)
+    assert [AAMI[c] for c in p.c] == [b.aami for b in beats]
+    assert [RHYTHM_LABELS[p.rhythm[k]] for k in (10, 990, 1010, 1370, 1380)] == [
+        "other", "other", "vf", "vf", "vt"
+    ]  # fmt: skip
+    assert p.mask[939:1436].tolist() == [1] + [0] * 495 + [1]
+
+
+def test_cache_record_when_it_is_there_then_it_is_not_filtered_again(
+    record: VirtualPatient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = dataset.cache_record("vfdb", "418")
+    assert [p.name for p in path.parent.iterdir()] == ["vfdb_418.npz"]
+    monkeypatch.delenv("HEARTWIRE_DATA")
+    assert dataset.cache_record("vfdb", "418") == path
+
+
+def test_cache_record_when_it_is_of_ds2_then_it_is_refused(synthetic_cache: Path) -> None:
+    for name in splits.DS2:
+        with pytest.raises(BadInput, match=f"mitdb/{name} is in DS2"):
+            dataset.load_patient("mitdb", name, "ds1")
+
+
+def test_usable_when_asked_for_everything_then_ds2_and_the_noisy_copies_are_not_in_it(
+    synthetic_cache: Path,
+) -> None:
+    jobs = dataset.usable()
+    assert len(jobs) == len(set(jobs))
+    assert not {n for d, n in jobs if d == "mitdb"} & set(splits.DS2)
+    assert {n for d, n in jobs if d == "nstdb"} == set(splits.NOISE)
+    assert {d for d, _ in jobs} == set(dataset.DATABASES)
+
+
+def test_load_patients_when_called_then_nobody_is_on_both_lists_nor_in_ds2_nor_201(
+    synthetic_cache: Path,
+) -> None:
+    train, held = dataset.load_patients()
+    names, held_names = {p.name for p in train}, {p.name for p in held}
+    assert not names & held_names
+    assert held_names == {f"{d}/{n}" for d in ("mitdb", "svdb") for n in HELD_OUT[d]}
+    assert not (names | held_names) & {f"mitdb/{n}" for n in (*splits.DS2, *LEFT_OUT)}
+    assert {p.group for p in train} == {"ds1", "svdb", "paced"}
+    assert len(train) + len(held) == len(splits.DS1) - 1 + len(splits.SVDB) + len(splits.PACED)
+
+
+def test_held_out_when_listed_then_each_is_a_record_that_could_have_been_trained_on() -> None:
+    lists = {
+        "mitdb": splits.DS1 + splits.PACED,
+        "svdb": splits.SVDB,
+        "vfdb": splits.VFDB,
+        "cudb": splits.CUDB,
+    }
+    assert {d: set(names) - set(lists[d]) for d, names in HELD_OUT.items()} == {d: set() for d in HELD_OUT}
+    people = {splits.person(d, n) for d, names in HELD_OUT.items() for n in names}
+    assert not people & {splits.person("mitdb", n) for n in splits.DS2}
+    assert {splits.person("mitdb", n) for n in LEFT_OUT} & {splits.person("mitdb", n) for n in splits.DS2}
+
+
+def test_load_noise_when_called_then_each_lead_of_each_record_is_one(synthetic_cache: Path) -> None:
+    leads = dataset.load_noise()
+    assert len(leads) == 6
+    assert all(lead.flags.c_contiguous and lead.ndim == 1 for lead in leads)
+
+
+@pytest.mark.parametrize("offset", [-6, -3, 0, 4, 7])
+def test_align_when_labels_sit_off_the_qrs_then_the_offset_is_taken_away(
+    virtual_patient: Callable[..., Patient], offset: int
+) -> None:
+    p = virtual_patient(seed=1)
+    home = align(p.x, p.r)
+    assert np.abs(home - p.r).max() <= 2.0
+    moved = align(p.x, p.r + offset)
+    assert np.abs(moved - home).max() <= 2.0
+    assert len(set(np.round(moved - p.r, 6))) == 1
+
+
+def test_align_when_there_are_few_beats_then_labels_stay() -> None:
+    r = np.array([30.0, 90.0])
+    assert np.array_equal(align(np.zeros((200, 1), np.float32), r), r)
+
+
+def test_main_when_asked_to_cache_a_database_then_its_records_are_there(
+    record: VirtualPatient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dataset.databases, "names", lambda database: ("418",))
+    assert train_main.main(["cache", "vfdb"]) == 0
+    assert capsys.readouterr().out.startswith("1 records in ")
+    assert (dataset.cache_dir() / "vfdb_418.npz").exists()
+
+
+def test_main_when_the_database_is_unknown_then_one_line_names_the_known(
+    synthetic_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_main.main(["cache", "heartdb"]) == 2
+    assert "unknown database 'heartdb': expected one of mitdb" in capsys.readouterr().err
