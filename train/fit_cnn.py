@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from firmware_bridge.types import BadInput
 from train import beat_images, rhythm_windows
 from train.beat_images import STORE
+from train.checkpoint import Training, average_of
 from train.dataset import load_noise, load_patients
 from train.models import BeatCnn, RhythmCnn
 
@@ -45,65 +47,77 @@ RHYTHM = CnnRecipe(
 )
 
 
-def fit(net: nn.Module, recipe: CnnRecipe, train: Set, held: Set, path: Path) -> Path:
-    """Train and leave EMA weights under 'ema' at `path`; prints a line of JSON an epoch."""
+def start(net: nn.Module, recipe: CnnRecipe, per_epoch: int) -> Training:
+    """The network's optimiser, its rate falling along a cosine to 2 % over all epochs of `per_epoch` steps."""
     torch.manual_seed(recipe.seed)
-    images, classes = torch.from_numpy(train[0]), torch.from_numpy(train[1])
-    ema = {k: v.clone() for k, v in net.state_dict().items()}
     optimiser = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
-    per_epoch = len(order_of(train[1], recipe, 0)[: recipe.most_per_epoch]) // recipe.batch
     total = per_epoch * recipe.epochs
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda k: 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, k / total)))
     )
-    first = 0
-    if path.exists():
-        saved = torch.load(path, weights_only=False)
-        if saved["recipe"] == asdict(recipe):
-            net.load_state_dict(saved["net"])
-            optimiser.load_state_dict(saved["optimiser"])
-            schedule.load_state_dict(saved["schedule"])
-            ema, first = saved["ema"], saved["epoch"]
-    weights = torch.tensor(recipe.weights)
-    for epoch in range(first, recipe.epochs):
+    return Training(net, average_of(net), optimiser, schedule, "epoch")
+
+
+def fit(net: nn.Module, recipe: CnnRecipe, train: Set, held: Set, path: Path) -> Path:
+    """Train and leave EMA weights under 'ema' at `path`; prints a line of JSON an epoch.
+
+    Parameters
+    ----------
+    train, held : (images int8 (n, window, n_channels) in steps of 1/STORE, classes int64 (n,))
+        What is learned from, and what is scored after every epoch.
+
+    Raises
+    ------
+    BadInput
+        When there are fewer windows than one batch takes, or none of a class that has a share.
+    """
+    per_epoch = len(order_of(train[1], recipe, 0)[: recipe.most_per_epoch]) // recipe.batch
+    if per_epoch == 0:
+        raise BadInput(f"{path.stem}: {len(train[1])} windows to train on, expected at least {recipe.batch}")
+    training = start(net, recipe, per_epoch)
+    training.resume(path, recipe=asdict(recipe))
+    images, classes = torch.from_numpy(train[0]), torch.from_numpy(train[1])
+    for epoch in range(training.done, recipe.epochs):
         t0 = time.monotonic()
-        order = torch.from_numpy(order_of(train[1], recipe, epoch))
-        net.train()
-        mean = 0.0
-        for k in range(per_epoch):
-            at = order[k * recipe.batch : (k + 1) * recipe.batch]
-            y = net(images[at].float() / STORE)
-            loss = functional.cross_entropy(y, classes[at], weights, label_smoothing=recipe.smoothing)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            with torch.no_grad():
-                for name, value in net.state_dict().items():
-                    if value.dtype.is_floating_point:
-                        ema[name].lerp_(value, 1.0 - recipe.ema)
-            mean += float(loss.detach()) / per_epoch
-        torch.save(
-            {
-                "net": net.state_dict(),
-                "ema": ema,
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-                "epoch": epoch + 1,
-                "recipe": asdict(recipe),
-            },
-            path,
-        )
-        row = {"epoch": epoch + 1, "loss": round(mean, 4), "s": round(time.monotonic() - t0, 1)}
-        print(json.dumps({**row, **score(net, ema, held)}), flush=True)
+        order = torch.from_numpy(order_of(train[1], recipe, epoch))[: per_epoch * recipe.batch]
+        loss = one_epoch(training, recipe, images, classes, order)
+        training.save(path, recipe=asdict(recipe))
+        row = {"epoch": epoch + 1, "loss": round(loss, 4), "s": round(time.monotonic() - t0, 1)}
+        print(json.dumps({**row, **score(net, training.ema, held)}), flush=True)
     return path
 
 
+def one_epoch(training: Training, recipe: CnnRecipe, images: Tensor, classes: Tensor, order: Tensor) -> float:
+    """Show the images of `order`, a batch at a time; gives the mean loss."""
+    training.net.train()
+    weights = torch.tensor(recipe.weights)
+    batches = order.split(recipe.batch)
+    mean = 0.0
+    for at in batches:
+        y = training.net(images[at].float() / STORE)
+        loss = functional.cross_entropy(y, classes[at], weights, label_smoothing=recipe.smoothing)
+        training.step(loss, recipe.ema)
+        mean += float(loss.detach()) / len(batches)
+    training.done += 1
+    return mean
+
+
 def order_of(classes: NDArray[np.int64], recipe: CnnRecipe, epoch: int) -> NDArray[np.int64]:
-    """Which windows an epoch shows, in order: all of them shuffled, or each class by its share."""
+    """Which windows an epoch shows, in order: all of them shuffled, or each class by its share (drawn with return).
+
+    Raises
+    ------
+    BadInput
+        When a class with a share has no window.
+    """
     rng = np.random.default_rng(recipe.seed * 1009 + epoch)
     if not recipe.shares:
         return rng.permutation(len(classes))
+    absent = [k for k, share in enumerate(recipe.shares) if share and not (classes == k).any()]
+    if absent:
+        raise BadInput(
+            f"no windows of class {absent[0]} to train on; unpack every database into HEARTWIRE_DATA"
+        )
     n = min(recipe.most_per_epoch, len(classes))
     parts = [rng.choice(np.flatnonzero(classes == k), int(n * s)) for k, s in enumerate(recipe.shares)]
     return rng.permutation(np.concatenate(parts))
@@ -112,7 +126,7 @@ def order_of(classes: NDArray[np.int64], recipe: CnnRecipe, epoch: int) -> NDArr
 @torch.no_grad()
 def score(net: nn.Module, weights: dict[str, Tensor], held: Set) -> dict[str, object]:
     """F1 of every class and the confusion matrix on held-out patients."""
-    kept = {k: v.clone() for k, v in net.state_dict().items()}
+    kept = average_of(net)
     net.load_state_dict(weights)
     net.eval()
     out = [
@@ -133,7 +147,6 @@ def _join(sets: list[Set]) -> Set:
 
 def main(kind: str, out: Path) -> Path:
     """Fit 'beat_cnn' or 'rhythm_cnn' into `out`."""
-    out.mkdir(parents=True, exist_ok=True)
     if kind == "beat_cnn":
         patients, held = load_patients()
         noises = load_noise()

@@ -10,17 +10,29 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from train.augment import Strip, augment
+from firmware_bridge.types import BadInput
+from train.augment import F32, Strip, augment
+from train.checkpoint import Training, average_of
 from train.dataset import Patient, load_noise, load_patients
+from train.front import FS_MODEL
 from train.models import KERNEL, GruConfig, GruNet
 
 CONTEXT = 2 * (KERNEL - 1)
+"""Samples that the two convolutions of the stem look back."""
+
+LEARNING_S = 300.0
+"""The quick look leaves out the first five minutes, as EC57 does."""
+
+MATCH = 0.15 * FS_MODEL
+"""A peak this near a label is that beat (EC57: 150 ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,18 @@ class GruRecipe:
     shares: tuple[tuple[str, float], ...] = (("ds1", 0.5), ("svdb", 0.45), ("paced", 0.05))
 
 
-def make_targets(strip: Strip, config: GruConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """QRS target and weight, class target of this beat and of the beat before (-1: none), each (n,)."""
+def make_targets(strip: Strip, config: GruConfig) -> tuple[F32, F32, NDArray[np.int8], NDArray[np.int8]]:
+    """What the three heads should say at every sample of a strip.
+
+    Returns
+    -------
+    qrs, weight : ndarray of float32, shape (n,)
+        1 for three samples round `config.qrs_delay` after each R-peak, and how much each sample counts there:
+        three times at the peak, not at all beside it or where the strip is masked.
+    now, before : ndarray of int8, shape (n,)
+        Class of the beat whose R-peak was `config.class_delay` samples ago (five samples long), and of the beat
+        before it if that is less than 3 s older; -1 elsewhere.
+    """
     n = len(strip.x)
     qrs, weight = np.zeros(n, np.float32), strip.mask.astype(np.float32)
     now, before = np.full(n, -1, np.int8), np.full(n, -1, np.int8)
@@ -65,13 +87,16 @@ class Feeder:
     """Draws augmented strips: databases by their share, patients evenly within one."""
 
     def __init__(
-        self, recipe: GruRecipe, config: GruConfig, patients: list[Patient], noises: list[np.ndarray]
+        self, recipe: GruRecipe, config: GruConfig, patients: list[Patient], noises: list[F32]
     ) -> None:
         self._recipe, self._config, self._noises = recipe, config, noises
         self._groups = {name: [p for p in patients if p.group == name] for name, _ in recipe.shares}
-        self._n = int(recipe.strip_s * 125)
+        empty = [name for name, group in self._groups.items() if not group]
+        if empty:
+            raise BadInput(f"no patients to train on in {', '.join(empty)}; the recipe's shares name them")
+        self._n = int(recipe.strip_s * FS_MODEL)
 
-    def draw(self, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def draw(self, seed: int) -> tuple[Tensor, ...]:
         """One batch of strips and targets: x (batch, n), qrs, weight, now, before."""
         rng = np.random.default_rng(seed)
         names = [name for name, _ in self._recipe.shares]
@@ -80,9 +105,9 @@ class Feeder:
         for _ in range(self._recipe.batch):
             group = self._groups[names[rng.choice(len(names), p=shares / shares.sum())]]
             rows.append(self._one(rng, group[rng.integers(len(group))]))
-        return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))  # type: ignore[return-value]
+        return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
 
-    def _one(self, rng: np.random.Generator, patient: Patient) -> tuple[np.ndarray, ...]:
+    def _one(self, rng: np.random.Generator, patient: Patient) -> tuple[NDArray[Any], ...]:
         need = int(self._n / 0.82) + 2
         start = int(rng.integers(0, max(1, len(patient.x) - need)))
         leads = patient.x[start : start + need]
@@ -116,99 +141,72 @@ def losses(
     return 2.0 * q + (a + 0.5 * b) / n
 
 
-def fit(
-    recipe: GruRecipe, config: GruConfig, patients: list[Patient], held_out: list[Patient], out: Path
-) -> Path:
-    """Train to the last round and give the path of the checkpoint (EMA weights under 'ema')."""
+def start(recipe: GruRecipe, config: GruConfig) -> Training:
+    """A fresh network and its optimiser: 300 steps of warm-up, then a cosine down to 2 %."""
     torch.manual_seed(recipe.seed)
     net = GruNet(config)
-    ema = {k: v.clone() for k, v in net.state_dict().items()}
-    steps_a_round = int(recipe.strip_s * 125) // recipe.window
+    total = recipe.rounds * (int(recipe.strip_s * FS_MODEL) // recipe.window)
     optimiser = torch.optim.AdamW(
         net.parameters(), recipe.lr, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
     )
-    total = recipe.rounds * steps_a_round
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
         lambda k: (
             min(1.0, (k + 1) / 300) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, k / total))))
         ),
     )
-    first = 0
-    path = out / "gru.pt"
-    if path.exists():
-        saved = torch.load(path, weights_only=False)
-        if saved["recipe"] == asdict(recipe):
-            net.load_state_dict(saved["net"])
-            optimiser.load_state_dict(saved["optimiser"])
-            schedule.load_state_dict(saved["schedule"])
-            ema, first = saved["ema"], saved["round"]
-    feeder = Feeder(recipe, config, patients, load_noise())
-    class_weights = torch.tensor(recipe.weights)
-    for k in range(first, recipe.rounds):
+    return Training(net, average_of(net), optimiser, schedule, "round")
+
+
+def fit(
+    recipe: GruRecipe,
+    config: GruConfig,
+    patients: list[Patient],
+    held_out: list[Patient],
+    noises: list[F32],
+    out: Path,
+    every: int = 8,
+) -> Path:
+    """Train to the last round and give the path of the checkpoint (EMA weights under 'ema').
+
+    Every `every` rounds the checkpoint is renewed and a look taken at `held_out`; a line of JSON a round.
+    """
+    training = start(recipe, config)
+    path, recipes = out / "gru.pt", {"recipe": asdict(recipe), "config": asdict(config)}
+    training.resume(path, **recipes)
+    feeder = Feeder(recipe, config, patients, noises)
+    for k in range(training.done, recipe.rounds):
         t0 = time.monotonic()
-        mean = _one_round(
-            net, ema, optimiser, schedule, feeder.draw(recipe.seed * 100003 + k), recipe, class_weights
-        )
-        row = {"round": k + 1, "loss": round(mean, 4), "s": round(time.monotonic() - t0, 1)}
-        if (k + 1) % 8 == 0 or k + 1 == recipe.rounds:
-            row.update(check(config, ema, held_out))
-            torch.save(
-                {
-                    "net": net.state_dict(),
-                    "ema": ema,
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "round": k + 1,
-                    "recipe": asdict(recipe),
-                    "config": asdict(config),
-                },
-                path,
-            )
+        loss = one_round(training, feeder.draw(recipe.seed * 100003 + k), recipe)
+        row = {"round": k + 1, "loss": round(loss, 4), "s": round(time.monotonic() - t0, 1)}
+        if (k + 1) % every == 0 or k + 1 == recipe.rounds:
+            row.update(check(config, training.ema, held_out))
+            training.save(path, **recipes)
         print(json.dumps(row), flush=True)
     return path
 
 
-def _one_round(
-    net: GruNet,
-    ema: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LambdaLR,
-    batch: tuple[Tensor, ...],
-    recipe: GruRecipe,
-    class_weights: Tensor,
-) -> float:
-    x, qrs, weight, now, before = batch
-    net.train()
-    state = torch.zeros(1, len(x), net.config.n_hidden)
+def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) -> float:
+    """Walk through one batch of strips, window by window, the state carried; gives the mean loss."""
+    x, *targets = batch
+    weights = torch.tensor(recipe.weights)
+    training.net.train()
+    state = torch.zeros(1, len(x), training.net.config.n_hidden)
     padded = functional.pad(x, (CONTEXT, 0))
     total, n = 0.0, 0
-    for start in range(0, x.shape[1] - recipe.window + 1, recipe.window):
-        stop = start + recipe.window
+    for begin in range(0, x.shape[1] - recipe.window + 1, recipe.window):
+        end = begin + recipe.window
         state = state.detach() + recipe.state_noise * torch.randn_like(state)
-        y, state = net(padded[:, start : stop + CONTEXT], state, recipe.dropout)
-        loss = losses(
-            y,
-            qrs[:, start:stop],
-            weight[:, start:stop],
-            now[:, start:stop],
-            before[:, start:stop],
-            class_weights,
-        )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        with torch.no_grad():
-            for name, value in net.state_dict().items():
-                ema[name].lerp_(value, 1.0 - recipe.ema)
+        y, state = training.net(padded[:, begin : end + CONTEXT], state, recipe.dropout)
+        loss = losses(y, *(t[:, begin:end] for t in targets), weights)
+        training.step(loss, recipe.ema, most_norm=1.0)
         total, n = total + float(loss.detach()), n + 1
+    training.done += 1
     return total / n
 
 
 @torch.no_grad()
-def posteriors(config: GruConfig, weights: dict[str, Tensor], x: np.ndarray) -> np.ndarray:
+def posteriors(config: GruConfig, weights: dict[str, Tensor], x: F32) -> F32:
     """Logits of whole filtered leads, `x` (batch, n) -> (batch, n, 11), the state carried throughout."""
     net = GruNet(config)
     net.load_state_dict(weights)
@@ -223,34 +221,35 @@ def posteriors(config: GruConfig, weights: dict[str, Tensor], x: np.ndarray) -> 
 
 
 def check(config: GruConfig, weights: dict[str, Tensor], held_out: list[Patient]) -> dict[str, float]:
-    """Quick look at patients not trained on: QRS by plain peak picking, classes read at the annotated beats."""
+    """Quick look at patients not trained on: QRS by plain peak picking, classes read at the annotated beats.
+
+    Returns percent: sensitivity 'se' and positive predictivity 'ppv' of QRS, F1 of S and V, early and final.
+    """
     n = min(len(p.x) for p in held_out)
+    first, last = LEARNING_S * FS_MODEL, n - 100
     y = posteriors(config, weights, np.stack([p.x[:n, 0] for p in held_out]))
     tp = fn = fp = 0
     table = np.zeros((2, 5, 5), int)
     for p, rows in zip(held_out, y, strict=True):
-        r = p.r[(p.r > 37500) & (p.r < n - 100)]
-        c = p.c[(p.r > 37500) & (p.r < n - 100)]
-        found = pick(rows[:, 0])
-        found = found[(found > 37500 + 13) & (found < n - 100 + 13)] - config.qrs_delay
-        near = np.abs(found[:, None] - r[None]) if len(found) else np.zeros((0, len(r)))
-        tp += int((near.min(0) <= 18.75).sum())
-        fn += int((near.min(0) > 18.75).sum())
-        fp += int((near.min(1) > 18.75).sum())
+        inside = (p.r > first) & (p.r < last)
+        r, c = p.r[inside], p.c[inside]
+        found = pick(rows[:, 0]) - config.qrs_delay
+        found = found[(found > first) & (found < last)]
+        near = np.abs(found[:, None] - r[None])
+        tp += int((near.min(0, initial=np.inf) <= MATCH).sum())
+        fn += int((near.min(0, initial=np.inf) > MATCH).sum())
+        fp += int((near.min(1, initial=np.inf) > MATCH).sum())
         at = np.rint(r).astype(int) + config.class_delay
         np.add.at(table[0], (c, rows[at, 1:6].argmax(1)), 1)
         np.add.at(table[1], (c[:-1], rows[at[1:], 6:].argmax(1)), 1)
-    row: dict[str, float] = {
-        "se": round(100 * tp / (tp + fn), 2),
-        "ppv": round(100 * tp / max(1, tp + fp), 2),
-    }
+    row = {"se": round(100 * tp / max(1, tp + fn), 2), "ppv": round(100 * tp / max(1, tp + fp), 2)}
     for which, t in zip(("early", "final"), table, strict=True):
         for name, k in (("S", 1), ("V", 2)):
             row[f"{which}_{name}"] = round(200 * t[k, k] / max(1, t[k].sum() + t[:, k].sum()), 1)
     return row
 
 
-def pick(logit: np.ndarray, threshold: float = 0.0, refractory: int = 25) -> np.ndarray:
+def pick(logit: F32, threshold: float = 0.0, refractory: int = 25) -> NDArray[np.int64]:
     """Local maxima above `threshold`, the higher of any two closer than `refractory` samples."""
     middle = logit[1:-1]
     peaks = np.flatnonzero((middle > threshold) & (middle >= logit[:-2]) & (middle > logit[2:])) + 1
@@ -265,8 +264,7 @@ def pick(logit: np.ndarray, threshold: float = 0.0, refractory: int = 25) -> np.
 
 
 def main(out: Path, **changes: object) -> Path:
-    """Fit the shipped GRU into `out`."""
+    """Fit the shipped GRU into `out`; `changes` replace knobs of the recipe."""
     recipe = GruRecipe(**changes)  # type: ignore[arg-type]
     patients, held_out = load_patients()
-    out.mkdir(parents=True, exist_ok=True)
-    return fit(recipe, GruConfig(), patients, held_out, out)
+    return fit(recipe, GruConfig(), patients, held_out, load_noise(), out)
