@@ -22,7 +22,7 @@ from edge.fusion import FUSION_INPUTS, MeanFusion
 from edge.pipeline import Pipeline
 from edge.types import AAMI, Beat
 from firmware_bridge.types import SampleBlock
-from train import databases, splits
+from train import checkpoint, databases, splits
 from train.dataset import ESCAPES_AS_N, HELD_OUT, LEFT_OUT, align, load_patient
 from train.front import FS_MODEL
 from train.labels import TABLE
@@ -79,18 +79,34 @@ def record(job: tuple[str, str, bool, str]) -> Rows:
         truth = align(load_patient(database, name, database).x, truth * ratio) / ratio
     classes = np.array([AAMI.index(ESCAPES_AS_N.get(s, TABLE[s])) for s in source.symbols])
     beats = beats_of(models, source.fs, mv)
-    x, c, final = [], [], []
-    for row, beat in zip(recorder.rows, beats, strict=True):
-        near = int(np.searchsorted(truth, beat.r_peak.sample))
-        best = min(
-            (k for k in (near - 1, near) if 0 <= k < len(truth)),
-            key=lambda k: abs(truth[k] - beat.r_peak.sample),
-        )
-        if abs(truth[best] - beat.r_peak.sample) <= 0.15 * source.fs and not beat.warming:
-            x.append(row)
-            c.append(classes[best])
+    return match(f"{database}/{name}", held_out, recorder.rows, beats, truth, classes, 0.15 * source.fs)
+
+
+def match(
+    patient: str,
+    held_out: bool,
+    rows: list[F32],
+    beats: list[Beat],
+    truth: NDArray[np.float64],
+    classes: NDArray[np.int64],
+    most: float,
+) -> Rows:
+    """Keep the answers that are at most `most` samples from a label, with its class; not those of a cold state.
+
+    `rows` and `beats` are the same answers in the same order, as features and as what became of them.
+    """
+    x, c, final = [np.zeros((0, len(FUSION_INPUTS)), np.float32)], [], []
+    for row, beat in zip(rows, beats, strict=True):
+        if beat.warming or not len(truth):
+            continue
+        after = int(np.searchsorted(truth, beat.r_peak.sample))
+        around = [k for k in (after - 1, after) if 0 <= k < len(truth)]
+        nearest = min(around, key=lambda k: abs(truth[k] - beat.r_peak.sample))
+        if abs(truth[nearest] - beat.r_peak.sample) <= most:
+            x.append(row[None])
+            c.append(classes[nearest])
             final.append(beat.final)
-    return Rows(f"{database}/{name}", held_out, np.stack(x), np.asarray(c), np.asarray(final))
+    return Rows(patient, held_out, np.concatenate(x), np.asarray(c, np.int64), np.asarray(final, np.bool_))
 
 
 def beats_of(models: Models, fs: float, mv: F32) -> list[Beat]:
@@ -119,7 +135,7 @@ class FusionNet(nn.Module):
 
 
 def fit(rows: list[Rows], recipe: FusionRecipe) -> FusionNet:
-    """Full-batch fit; patients weigh by the root of their number of beats, classes by the recipe."""
+    """Fit by batches of 4096 answers drawn at random; patients and classes weigh by the recipe."""
     torch.manual_seed(recipe.seed)
     net = FusionNet(recipe.n_hidden)
     x = torch.from_numpy(np.concatenate([r.x for r in rows]))
@@ -178,7 +194,15 @@ def cross_validate(rows: list[Rows], recipe: FusionRecipe) -> dict[str, object]:
 
 
 def main(runs: Path, artefacts: Path) -> Path:
-    """Record, cross-validate, fit on all, save ``fusion.pt``."""
+    """Record, cross-validate, fit on all, save ``fusion.pt``.
+
+    Raises
+    ------
+    BadInput
+        When the databases or the three networks are not there.
+    """
+    databases.data_root()
+    load_networks(artefacts)
     lists = [("mitdb", splits.DS1 + splits.PACED), ("svdb", splits.SVDB)]
     jobs = [
         (d, n, n in HELD_OUT[d], str(artefacts)) for d, names in lists for n in names if n not in LEFT_OUT
@@ -190,7 +214,7 @@ def main(runs: Path, artefacts: Path) -> Path:
     print(json.dumps(results), flush=True)
     net = fit(rows, recipe)
     path = runs / "fusion.pt"
-    torch.save(
+    checkpoint.write(
         {
             "net": net.state_dict(),
             "recipe": asdict(recipe),

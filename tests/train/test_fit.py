@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from train import __main__ as train_main
+from train import fit
+
+torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_one_thread_when_inside_then_denormals_are_zero_and_afterwards_as_before() -> None:
+    tiny = torch.tensor([1e-39])
+    n_threads = torch.get_num_threads()
+    with fit.one_thread():
+        assert torch.get_num_threads() == 1
+        assert float(tiny * 0.5) == 0.0
+    assert float(tiny * 0.5) > 0.0
+    assert torch.get_num_threads() == n_threads
+
+
+def test_one_thread_when_numpy_asks_for_its_limits_then_it_has_nothing_to_warn_of() -> None:
+    code = (
+        "import numpy as np\nfrom train.fit import one_thread\n"
+        "with one_thread():\n    np.finfo(np.float64), np.finfo(np.float32)\n"
+    )
+    subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], cwd=ROOT, check=True)
+
+
+def test_main_when_the_kind_is_unknown_then_the_known_ones_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["lstm"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert all(kind in said for kind in fit.KINDS)
+
+
+@pytest.mark.parametrize("kind", fit.KINDS)
+def test_main_when_there_is_no_data_then_one_line_says_how_to_get_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HEARTWIRE_DATA", raising=False)
+    monkeypatch.setenv("HEARTWIRE_CACHE", str(tmp_path / "cache"))
+    words = ["fit", kind, "--runs", str(tmp_path / "runs"), "--artefacts", str(tmp_path)]
+    assert train_main.main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "HEARTWIRE_DATA is not set" in said
