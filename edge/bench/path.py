@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.bench.feed import I16, Line, Passage, play
 from edge.bench.listener import Listener
@@ -36,6 +37,16 @@ STATE = "heartwire/bridge/state"
 WAVES = f"heartwire/{DEVICE}/waveform/"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """One run of one build: latency of each chunk [us], seconds of CPU and of time, resident memory in MB."""
+
+    latency_us: NDArray[np.float64]
+    cpu_s: float | None
+    wall_s: float
+    rss_mb: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class PathCost:
     """Latency in microseconds (median, 99th percentile), CPU in percent of a core, resident memory in MB."""
@@ -47,7 +58,29 @@ class PathCost:
     rss_mb: float | None
 
 
-def monitor_cost(broker_port: int, seconds: float) -> PathCost:
+def path_costs(broker_port: int, seconds: float, n_rounds: int = 2) -> tuple[PathCost, PathCost]:
+    """The monitor's and the plain build's, by turns, so that both see the same of what else runs here."""
+    ours, plain = [], []
+    for _ in range(n_rounds):
+        ours.append(monitor_stretch(broker_port, seconds / n_rounds))
+        plain.append(plain_stretch(broker_port, seconds / n_rounds))
+    return cost_of(ours), cost_of(plain)
+
+
+def cost_of(stretches: list[Stretch]) -> PathCost:
+    """All stretches of one build as one. Raises BadInput when no chunk arrived."""
+    latency = np.concatenate([one.latency_us for one in stretches])
+    if not len(latency):
+        raise BadInput("bench: no chunk arrived; is the measurement shorter than one chunk?")
+    p50, p99 = np.percentile(latency, [50.0, 99.0]).tolist()
+    used = [one.cpu_s for one in stretches if one.cpu_s is not None]
+    held = [one.rss_mb for one in stretches if one.rss_mb is not None]
+    whole = len(used) == len(stretches)
+    cpu_pct = 100.0 * sum(used) / sum(one.wall_s for one in stretches) if whole else None
+    return PathCost(p50, p99, len(latency), cpu_pct, max(held, default=None))
+
+
+def monitor_stretch(broker_port: int, seconds: float) -> Stretch:
     """The real monitor, waveforms on, fed native frames for `seconds`."""
     samples = _samples(seconds)
     encoder = NativeEncoder(EncoderOptions(FS, ("ECG",)))
@@ -60,7 +93,7 @@ def monitor_cost(broker_port: int, seconds: float) -> PathCost:
     return _measure(lambda line: monitor_command(line.port, broker_port), samples, frames, broker_port, ready)
 
 
-def plain_cost(broker_port: int, seconds: float) -> PathCost:
+def plain_stretch(broker_port: int, seconds: float) -> Stretch:
     """The plain build, fed text lines for `seconds`."""
     samples = _samples(seconds)
     frames = [b"%.3f\n" % (uv / 1000.0) for uv in samples.tolist()]
@@ -101,7 +134,7 @@ def _measure(
     frames: list[bytes],
     broker_port: int,
     ready: Callable[[subprocess.Popen[bytes], Listener], bool],
-) -> PathCost:
+) -> Stretch:
     line = Line()
     listener = Listener(broker_port, [STATE, WAVES + "+"])
     with tempfile.TemporaryFile() as errors:
@@ -134,15 +167,11 @@ def _await(
             raise BadInput(f"bench: {process.args!r} did not start; it said: {said[-1]}")
 
 
-def _run(pid: int, passage: Passage, frames: list[bytes], line: Line, listener: Listener) -> PathCost:
+def _run(pid: int, passage: Passage, frames: list[bytes], line: Line, listener: Listener) -> Stretch:
     n_warm = round(WARM_S * FS)
     play(passage, frames[:n_warm], line, listener, WAVES)
-    begun_s, used_s = time.monotonic(), cpu_s(pid)
+    begun_s, before_s = time.monotonic(), cpu_s(pid)
     play(passage, frames[n_warm:], line, listener, WAVES)
-    now_s, cpu_now_s = time.monotonic(), cpu_s(pid)
-    latency = passage.latency_us(WARM_S)
-    if not len(latency):
-        raise BadInput("bench: no chunk arrived; is the measurement shorter than one chunk?")
-    cpu = None if used_s is None or cpu_now_s is None else 100.0 * (cpu_now_s - used_s) / (now_s - begun_s)
-    p50, p99 = np.percentile(latency, [50.0, 99.0]).tolist()
-    return PathCost(p50, p99, len(latency), cpu, rss_mb(pid))
+    wall_s, after_s = time.monotonic() - begun_s, cpu_s(pid)
+    used_s = None if before_s is None or after_s is None else after_s - before_s
+    return Stretch(passage.latency_us(WARM_S), used_s, wall_s, rss_mb(pid))
