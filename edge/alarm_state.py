@@ -40,7 +40,7 @@ SPECS = (
     AlarmSpec("vt", "high", "patient", True, 3.0),
     AlarmSpec("extreme_brady", "high", "patient", True, 3.0),
     AlarmSpec("extreme_tachy", "high", "patient", True, 3.0),
-    AlarmSpec("no_signal", "technical", "technical", False, 1.0, 10.0, 0.0),
+    AlarmSpec("no_signal", "technical", "technical", False, 1.0, 3.0, 0.0),
     AlarmSpec("lead_off", "technical", "technical", False, 1.0, 10.0),
     AlarmSpec("unreadable", "technical", "technical", False, 2.0, 10.0),
     AlarmSpec("rate_mismatch", "technical", "technical", False, 1.0, 10.0, 0.0),
