@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.runtime import make_interpreter
+from edge.runtime import make_interpreter, sole_tensors
 from firmware_bridge.types import BadInput
 
 
@@ -37,8 +37,7 @@ class Int8Cnn:
 
     def __init__(self, content: bytes, shape: tuple[int, int, int], n_classes: int, where: str) -> None:
         interpreter = make_interpreter(content)
-        (given,) = interpreter.get_input_details()
-        (made,) = interpreter.get_output_details()
+        given, made = sole_tensors(interpreter, where)
         takes, gives = given["shape"].tolist(), made["shape"].tolist()
         if [v for v in takes if v != 1] != [v for v in shape if v != 1] or gives != [1, n_classes]:
             raise BadInput(

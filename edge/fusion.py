@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cnn import softmax
-from edge.runtime import make_interpreter
+from edge.runtime import make_interpreter, sole_tensors
 from edge.types import AAMI
 from firmware_bridge.types import BadInput
 
@@ -112,8 +112,7 @@ class Fusion:
 
     def __init__(self, content: bytes, where: str) -> None:
         interpreter = make_interpreter(content)
-        (given,) = interpreter.get_input_details()
-        (made,) = interpreter.get_output_details()
+        given, made = sole_tensors(interpreter, where)
         takes, gives = tuple(given["shape"].tolist()), tuple(made["shape"].tolist())
         if takes != (1, len(FUSION_INPUTS)) or gives != (1, len(AAMI)):
             raise BadInput(

@@ -73,6 +73,22 @@ def make_interpreter(content: bytes, batch: int | None = None) -> Any:
     return interpreter
 
 
+def sole_tensors(interpreter: Any, where: str) -> tuple[Any, Any]:
+    """Details of the only input and the only output.
+
+    Raises
+    ------
+    BadInput
+        When the model has more of either; `where` names it.
+    """
+    given, made = interpreter.get_input_details(), interpreter.get_output_details()
+    if (len(given), len(made)) != (1, 1):
+        raise BadInput(
+            f"{where}: {len(given)} inputs and {len(made)} outputs, expected 1 and 1; export the model again"
+        )
+    return given[0], made[0]
+
+
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
     """Keep the runtime's start-up chatter (written by C++ to descriptor 2) off the user's terminal."""
