@@ -259,7 +259,9 @@ class Pipeline:
                 lead_off=state.lead_off,
                 unreadable=state.unreadable,
                 quiet=state.quiet,
-                vf_prob=self._rhythm.vf_prob if k >= self._rhythm_window else None,
+                vf_prob=self._rhythm.vf_evidence(self._at - round(4.0 * self._fs))
+                if k >= self._rhythm_window
+                else None,
                 flat_s=state.flat_s,
                 wander_mv=state.wander_mv,
             )
