@@ -173,9 +173,9 @@ class Monitor:
             return
         for item in items:
             if isinstance(item, SampleBlock):
-                self._stamps.push(item, now_s)
                 for state in self._watch.push(now_s, item.mv.shape[0], item.start, item.fs):
                     self._on_link(state)
+                self._stamps.push(item, now_s)
                 if not self._heard:
                     self._hear(True)
             elif item.reason != "lost":
@@ -217,8 +217,7 @@ class Monitor:
         try:
             events = self._pipeline.push(item)
             if events:
-                asked = isinstance(item, LinkState | Command)
-                self._emit(events, time.monotonic() if asked else None)
+                self._emit(events, None if isinstance(item, SampleBlock) else time.monotonic())
         except Exception as error:
             self._survive(error, "pipeline")
             self._restart_pipeline()

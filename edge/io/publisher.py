@@ -168,9 +168,12 @@ class Publisher:
         composer = self._composer
         topics = (composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)
         self._guarded(link, lambda: link.client.subscribe(list(topics)))
+        word = composer.bridge(not self._closing)
+        self.latest[word.topic] = word
         for message in reversed(self.latest.values()):
-            self._backlog.push_back(now_s, message)
-        self._send(link, composer.bridge(not self._closing), now_s)
+            if message is not word:
+                self._backlog.push_back(now_s, message)
+        self._send(link, word, now_s)
         if self._lost_at_s is not None:
             away_s, self._lost_at_s = now_s - self._lost_at_s, None
             self.n_reconnects += 1
