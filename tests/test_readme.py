@@ -1,0 +1,89 @@
+"""What the README says must be so: commands parse, files exist, tables are complete."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from edge.alarm_state import SPECS
+from edge.cli import verbs
+from edge.config import parse
+from firmware_bridge import devices
+from train.__main__ import available
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAIN_JOB = "python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/heartwire demo"
+FIRST_SCREEN = 45
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_readme_when_opened_then_the_first_screen_has_the_picture_and_the_two_commands() -> None:
+    screen = README.split("\n")[:FIRST_SCREEN]
+    assert MAIN_JOB in screen
+    assert "./tests/run" in screen
+    assert any("GRU" in line and "->" in line for line in screen)
+    assert sum("not a medical device" in line for line in README.split("\n")) == 1
+
+
+@pytest.mark.parametrize(
+    "line", [x for block in blocks("sh") for x in block.split("\n") if "heartwire " in x]
+)
+def test_command_when_shown_then_its_verb_takes_those_flags(line: str) -> None:
+    words = shlex.split(line.split("&&")[-1], comments=True)
+    assert words[0].endswith("heartwire")
+    module = importlib.import_module(verbs()[words[1]])
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    module.add_arguments(parser)
+    parser.parse_args(words[2:])
+
+
+def test_verbs_when_they_exist_then_the_table_has_each_and_no_other() -> None:
+    assert set(re.findall(r"^\| `heartwire (\w+)` \|", README, re.MULTILINE)) == set(verbs())
+    assert set(re.findall(r"`heartwire ([a-z]+)", README)) <= set(verbs())
+
+
+def test_train_commands_when_shown_then_they_exist() -> None:
+    shown = set(re.findall(r"python -m train (\w+)", README))
+    assert shown
+    assert shown <= set(available())
+
+
+def test_config_when_shown_then_it_is_valid() -> None:
+    (text,) = blocks("toml")
+    config = parse(text, {}, {}, "README.md")
+    assert config.device == "bed4"
+    assert config.mqtt.tls
+
+
+def test_formats_when_shown_then_they_exist_and_none_is_missing() -> None:
+    section = README.split("## Connecting a device")[1].split("**Over MQTT**")[0]
+    assert {name for name in devices.names() if f"`{name}`" in section} == set(devices.names())
+
+
+def test_alarms_when_they_can_be_raised_then_the_table_has_each_with_its_priority() -> None:
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\| (high|technical) \|$", README, re.MULTILINE)
+    shown = {name: priority for names, priority in rows for name in re.findall(r"`(\w+)`", names)}
+    assert shown == {spec.name: spec.priority for spec in SPECS}
+
+
+def test_dependencies_when_declared_then_each_has_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    wanted = set(re.findall(r'^ {2}"([a-zA-Z][\w-]*)[><=;]', text, re.MULTILINE))
+    reasons = README.split("| dependency | why |")[1].split("\n\n")[0]
+    assert wanted
+    assert {name for name in wanted if name not in reasons} <= {"pytest-timeout"}
+
+
+def test_links_when_local_then_their_files_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
