@@ -46,7 +46,8 @@ class MqttSource:
             )
         except ValueError:
             host = ""
-        if not host or parts.username or parts.password or not parts.path.strip("/"):
+        more = parts.username or parts.password or parts.query or parts.fragment
+        if not host or more or not parts.path.strip("/"):
             raise BadInput(f"source: got {name.partition('@')[2] or name!r}, expected mqtt://HOST:PORT/TOPIC")
         self._topic = base_topic(parts.path.strip("/"), "source topic")
         same = (host, port) == (config.host, config.port)

@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from edge.config import MqttConfig
-from edge.io.mqtt_link import CONNACK_S, DEAD_S, publish_packet
+from edge.io.mqtt_link import CONNACK_S, DEAD_S
 from edge.io.publisher import Publisher
 from edge.messages import Composer, Message
 from edge.types import Alarm
-from firmware_bridge.types import BadInput
 
 DEADLINE_S = 20.0
 BRIDGE, AVAILABLE = "heartwire/bridge/state", "heartwire/bed4/availability"
@@ -337,11 +336,6 @@ def test_publisher_when_another_has_its_client_id_then_the_clash_is_named(
     one.until(both, "a named clash")
 
 
-def test_publisher_when_tls_files_are_missing_then_one_line(make_loop: Any) -> None:
-    with pytest.raises(BadInput, match=r"mqtt TLS: cannot use /nowhere/ca\.pem"):
-        make_loop(1, tls=True, ca_file="/nowhere/ca.pem")
-
-
 @pytest.mark.parametrize("n", [0, 1, 115, 116, 16_372, 16_373, 100_000])
 def test_packet_when_written_past_the_client_then_the_broker_reads_it(
     broker: Any, make_subscriber: Any, make_loop: Any, n: int
@@ -353,9 +347,3 @@ def test_packet_when_written_past_the_client_then_the_broker_reads_it(
     loop.publisher.publish(Message("a/state", b"after", True, 1))
     loop.until(lambda: subscriber.payloads("a/state"), "the message after it")
     assert subscriber.payloads("a/waveform/é") == [payload]
-
-
-@pytest.mark.parametrize("topic", ["", "a/#", "+", "a\0b", "x" * 65_536])
-def test_packet_when_the_topic_is_no_topic_then_refused(topic: str) -> None:
-    with pytest.raises(ValueError, match="topic"):
-        publish_packet(Message(topic, b"x", False, 0))
