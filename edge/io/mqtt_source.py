@@ -46,7 +46,7 @@ class MqttSource:
             )
         except ValueError:
             host = ""
-        more = parts.username or parts.password or parts.query or parts.fragment
+        more = parts.username or parts.password or "?" in name or "#" in name
         if not host or more or not parts.path.strip("/"):
             raise BadInput(f"source: got {name.partition('@')[2] or name!r}, expected mqtt://HOST:PORT/TOPIC")
         self._topic = base_topic(parts.path.strip("/"), "source topic")
