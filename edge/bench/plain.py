@@ -30,10 +30,10 @@ def run(port: str, broker_port: int, topic: str, chunk: int) -> None:
     sos = np.array(models.manifests["gru"].sos)
     held = np.zeros((len(sos), 2))
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", broker_port)
-    client.loop_start()
     seq, raw = 0, []
     with serial.Serial(port, 115200) as device:
+        client.connect("127.0.0.1", broker_port)
+        client.loop_start()
         print("ready", flush=True)
         while True:
             mv = float(device.readline())
