@@ -141,7 +141,8 @@ class Pipeline:
         self._quality = Quality(block.fs, self._fs_model)
         self._guard = Guard(block.fs)
         if first:
-            return [Note("stream", start, start, what, start)]
+            events.append(Note("stream", start, start, what, start))
+        # Alarms count seconds from sample 0 at this rate: their clocks start here, not there.
         return events + [*self._alarms.on_gap(0.0, start, block.fs)]
 
     def _gap(self, gap: Gap) -> list[Event]:
