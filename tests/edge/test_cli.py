@@ -79,20 +79,6 @@ def test_process_when_password_is_a_flag_then_no_such_flag() -> None:
     assert "unrecognized arguments" in done.stderr
 
 
-def test_devices_when_asked_for_json_then_one_object_a_device() -> None:
-    done = heartwire("devices", "--json")
-    found = [json.loads(text) for text in done.stdout.splitlines()]
-    assert "native" in [device["name"] for device in found]
-    assert done.returncode == 0
-
-
-def test_ports_when_asked_for_json_then_objects_or_a_word_on_stderr() -> None:
-    done = heartwire("ports", "--json")
-    assert done.returncode == 0
-    assert all(json.loads(text)["port"].startswith("/dev/") for text in done.stdout.splitlines())
-    assert done.stdout or "no serial port found" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("payload", "shown"),
     [
