@@ -245,7 +245,7 @@ def check(config: GruConfig, weights: dict[str, Tensor], held_out: list[Patient]
     row = {"se": round(100 * tp / max(1, tp + fn), 2), "ppv": round(100 * tp / max(1, tp + fp), 2)}
     for which, t in zip(("early", "final"), table, strict=True):
         for name, k in (("S", 1), ("V", 2)):
-            row[f"{which}_{name}"] = round(200 * t[k, k] / max(1, t[k].sum() + t[:, k].sum()), 1)
+            row[f"{which}_{name}"] = round(float(200 * t[k, k] / max(1, t[k].sum() + t[:, k].sum())), 1)
     return row
 
 
