@@ -16,8 +16,15 @@ HOP = 8
 RIDGE = 1e-3
 
 
-def windows(folder: Path, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Log irregularities (n, 2) of windows in one rhythm from end to end, and whether it is AF, of one patient."""
+Windows = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+def windows(folder: Path, name: str) -> Windows:
+    """Log irregularities (n, 2) of windows in one rhythm from end to end, and whether it is AF (n,), of one patient.
+
+    `folder` holds ``qrsNAME.txt`` (rows of: sample, interval in s, sample) and ``atrNAME.txt`` (rhythm labels as
+    ``rdann`` prints them, after a line of headings).
+    """
     rr = np.loadtxt(folder / f"qrs{name}.txt")
     times, interval = rr[:, 2], rr[:, 1]
     starts, labels = _rhythms(folder / f"atr{name}.txt")
@@ -45,7 +52,7 @@ def regress(x: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray[np.flo
     a = np.column_stack([np.ones(len(x)), x])
     w = np.zeros(a.shape[1])
     for _ in range(30):
-        p = 1.0 / (1.0 + np.exp(-a @ w))
+        p = 1.0 / (1.0 + np.exp(-np.clip(a @ w, -500.0, 500.0)))
         slope = a.T @ (weight * (p - y)) + RIDGE * w
         bend = (a * (weight * p * (1.0 - p))[:, None]).T @ a + RIDGE * np.eye(len(w))
         w -= np.linalg.solve(bend, slope)
@@ -58,30 +65,29 @@ def main(out: Path) -> Path:
     names = sorted(p.stem[3:] for p in folder.glob("qrs*.txt"))
     if not names:
         raise BadInput(f"no RR intervals in {folder}; unpack afdb_rr there")
-    sets = [windows(folder, name) for name in names]
-    sets = [s for s in sets if len(s[0])]
-
-    def fit(chosen: list[tuple[NDArray[np.float64], NDArray[np.int64]]]) -> NDArray[np.float64]:
-        x, y = np.concatenate([s[0] for s in chosen]), np.concatenate([s[1] for s in chosen])
-        return regress(x, y, np.concatenate([np.full(len(s[0]), 1000.0 / len(s[0])) for s in chosen]))
-
-    tp = fn = fp = tn = 0
-    for k, (x, y) in enumerate(sets):
-        w = fit(sets[:k] + sets[k + 1 :])
-        called = w[0] + x @ w[1:] > 0
-        tp, fn = tp + int((called & (y == 1)).sum()), fn + int((~called & (y == 1)).sum())
-        fp, tn = fp + int((called & (y == 0)).sum()), tn + int((~called & (y == 0)).sum())
-    w = fit(sets)
-    result = {
-        "af_const": w[0],
-        "af_mean": w[1],
-        "af_rms": w[2],
-        "se": round(100 * tp / (tp + fn), 2),
-        "sp": round(100 * tn / (tn + fp), 2),
-        "windows": tp + fn + fp + tn,
-        "patients": len(sets),
-    }
+    sets = [s for s in (windows(folder, name) for name in names) if len(s[0])]
+    result = {**_weights(fit(sets)), **leave_one_out(sets), "patients": len(sets)}
     out.mkdir(parents=True, exist_ok=True)
     (out / "af.json").write_text(json.dumps(result) + "\n")
     print(json.dumps(result))
     return out / "af.json"
+
+
+def fit(sets: list[Windows]) -> NDArray[np.float64]:
+    """Constant and two factors; every patient weighs the same."""
+    x, y = np.concatenate([s[0] for s in sets]), np.concatenate([s[1] for s in sets])
+    return regress(x, y, np.concatenate([np.full(len(s[0]), 1000.0 / len(s[0])) for s in sets]))
+
+
+def leave_one_out(sets: list[Windows]) -> dict[str, float]:
+    """Sensitivity and specificity for AF in percent, each patient scored by what the others taught."""
+    table = np.zeros((2, 2), int)
+    for k, (x, y) in enumerate(sets):
+        w = fit(sets[:k] + sets[k + 1 :])
+        np.add.at(table, (y, (w[0] + x @ w[1:] > 0).astype(int)), 1)
+    rates = 100 * table.diagonal() / np.maximum(1, table.sum(1))
+    return {"se": round(float(rates[1]), 2), "sp": round(float(rates[0]), 2), "windows": int(table.sum())}
+
+
+def _weights(w: NDArray[np.float64]) -> dict[str, float]:
+    return {"af_const": w[0], "af_mean": w[1], "af_rms": w[2]}
