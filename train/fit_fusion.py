@@ -184,8 +184,8 @@ def cross_validate(rows: list[Rows], recipe: FusionRecipe) -> dict[str, object]:
     for final, t in tables.items():
         rates = {
             n: {
-                "se": round(100 * t[k, k] / max(1, t[k].sum()), 2),
-                "ppv": round(100 * t[k, k] / max(1, t[:, k].sum()), 2),
+                "se": round(float(100 * t[k, k] / max(1, t[k].sum())), 2),
+                "ppv": round(float(100 * t[k, k] / max(1, t[:, k].sum())), 2),
             }
             for k, n in ((1, "S"), (2, "V"))
         }
