@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -91,4 +93,4 @@ def build(seed: int = 1) -> tuple[Set, Set]:
 
 def _all_other(p: Patient) -> Patient:
     """svdb has no rhythm labels; its patients are in neither fibrillation for long."""
-    return Patient(p.name, p.group, p.x, p.r, p.c, p.mask, np.ones_like(p.rhythm))
+    return replace(p, rhythm=np.ones_like(p.rhythm))
