@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.types import BadInput
 from train.models import KERNEL, GruConfig
 
 F32 = NDArray[np.float32]
@@ -18,8 +20,12 @@ def _tf() -> Any:
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
-
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise BadInput(
+            "exporting needs tensorflow: pip install 'heartwire[train]' on Python 3.10 or 3.11"
+        ) from None
     return tf
 
 
@@ -110,4 +116,7 @@ def _convert(
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    with warnings.catch_warnings():
+        # TensorFlow asks for statistics that it then takes from the representative windows.
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
+        return bytes(converter.convert())
