@@ -93,3 +93,10 @@ def test_main_when_patients_are_told_apart_then_the_pipeline_can_use_the_weights
 def test_main_when_there_are_no_intervals_then_one_line_says_where_they_belong(folder: Path) -> None:
     with pytest.raises(BadInput, match=r"no RR intervals in .*afdb_rr; unpack afdb_rr there"):
         fit_af.main(folder)
+
+
+def test_leave_one_out_when_two_patients_contradict_each_other_then_both_are_scored_by_the_other() -> None:
+    x = np.random.default_rng(0).normal(0.0, 0.1, (40, 2)) + np.repeat([[-1.0, 0.0], [1.0, 0.0]], 20, axis=0)
+    y = np.repeat([0, 1], 20)
+    assert fit_af.leave_one_out([(x, y), (x, 1 - y)]) == {"se": 0.0, "sp": 0.0, "windows": 80}
+    assert fit_af.leave_one_out([(x, y), (x, y)]) == {"se": 100.0, "sp": 100.0, "windows": 80}

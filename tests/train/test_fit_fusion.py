@@ -137,3 +137,25 @@ def test_main_when_records_are_given_then_the_checkpoint_says_who_it_is_from(
     assert not names & {("mitdb", n) for n in (*fit_fusion.splits.DS2, "201")}
     held = {(d, n) for d, n, held_out, _ in seen if held_out}
     assert held == {(d, n) for d in ("mitdb", "svdb") for n in fit_fusion.HELD_OUT[d]}
+
+
+def test_cross_validate_when_it_fits_then_nobody_is_scored_by_a_fit_that_saw_him(
+    rows: list[Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+    scored: list[str] = []
+
+    def fit_and_remember(chosen: list[Rows], recipe: FusionRecipe) -> fit_fusion.FusionNet:
+        seen.append({r.patient for r in chosen})
+        return fit(chosen, recipe)
+
+    def check_and_score(net: fit_fusion.FusionNet, shown: list[Rows], final: bool) -> np.ndarray:
+        assert not seen[-1] & {r.patient for r in shown}
+        assert {r.patient for r in rows if not r.held_out} < seen[-1]
+        scored.extend(r.patient for r in shown)
+        return table(net, shown, final)
+
+    monkeypatch.setattr(fit_fusion, "fit", fit_and_remember)
+    monkeypatch.setattr(fit_fusion, "table", check_and_score)
+    cross_validate(rows, FusionRecipe(steps=1))
+    assert sorted(scored) == sorted(2 * [f"p{k}" for k in range(8)])

@@ -188,3 +188,25 @@ def test_main_when_data_are_cached_then_the_shipped_recipe_runs_on_them(
     saved = checkpoint.read(path)
     assert saved["round"] == 1
     assert GruConfig(**saved["config"]) == CONFIG
+
+
+def test_one_round_when_it_walks_through_windows_then_the_state_is_carried(
+    patients: list[Patient], noises: Noises
+) -> None:
+    recipe = replace(TINY, lr=0.0, state_noise=0.0, dropout=0.0)
+    training = fit_gru.start(recipe, CONFIG)
+    batch = Feeder(recipe, CONFIG, patients, noises).draw(1)
+    x, *targets = batch
+    with torch.no_grad():
+        padded = torch.nn.functional.pad(x, (CONTEXT, 0))
+        y, _ = training.net(padded, torch.zeros(1, len(x), CONFIG.n_hidden))
+        parts = [
+            fit_gru.losses(
+                *(v[:, k : k + recipe.window] for v in (y, *targets)), torch.tensor(recipe.weights)
+            )
+            for k in range(0, x.shape[1], recipe.window)
+        ]
+    assert fit_gru.one_round(training, batch, recipe) == pytest.approx(
+        float(torch.stack(parts).mean()), rel=1e-6
+    )
+    assert training.done == 1
