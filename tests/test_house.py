@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ def read(name: str) -> str:
 
 def tracked() -> list[str]:
     """What git holds, or, where this is no checkout, what a package of the source would."""
-    run = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    git = shutil.which("git")
+    if git is None:
+        return PYTHON
+    run = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     return [name for name in run.stdout.split("\0") if name] if run.returncode == 0 else PYTHON
 
 
