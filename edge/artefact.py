@@ -22,7 +22,11 @@ KINDS = ("gru", "beat_cnn", "rhythm_cnn", "fusion")
 MANIFEST_VERSION = 1
 
 NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
-    "gru": {"delay": ("qrs", "class", "filter"), "thresholds": ("qrs_logit", "clip_mv")},
+    "gru": {
+        "delay": ("qrs", "class", "filter"),
+        "thresholds": ("qrs_logit", "clip_mv"),
+        "calibration": ("peak_lag",),
+    },
     "rhythm_cnn": {"calibration": ("af_const", "af_mean", "af_rms")},
 }
 """Entries that the pipeline reads, by kind and field."""

@@ -136,6 +136,7 @@ def test_networks_when_manifest_is_rubbish_then_one_line_names_the_file(root: Pa
         ("gru", lambda m: m["thresholds"].pop("clip_mv"), "no thresholds.clip_mv"),
         ("gru", lambda m: m.update(delay={}), "no delay.qrs, delay.class, delay.filter"),
         ("rhythm_cnn", lambda m: m["calibration"].pop("af_rms"), "no calibration.af_rms"),
+        ("gru", lambda m: m.update(calibration={}), "no calibration.peak_lag"),
         ("gru", lambda m: m.update(fs=0.0), "fs 0, expected 20 to 1000 Hz"),
     ],
 )
