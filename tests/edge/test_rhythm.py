@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from edge.rhythm import AF_LEAST, VT_BEATS, RhythmStage, af_from_rr, irregularity
+from edge.types import RHYTHMS, Beat, Rhythm, RPeak
+
+SURE_AF = (30.0, 5.0, 5.0)
+NEVER_AF = (-30.0, 0.0, 0.0)
+FS = 250
+
+
+def _window(**p: float) -> np.ndarray:
+    """Probabilities in the order of the rhythms; what is left over is sinus."""
+    x = np.array([p.get(name, 0.0) for name in RHYTHMS], np.float32)
+    x[0] += 1.0 - x.sum()
+    return x
+
+
+def _beat(k: int, aami: str = "N", rr_s: float | None = 0.8, sure: float = 0.95) -> Beat:
+    probs = [(1.0 - sure) / 4] * 5
+    probs["NSVFQ".index(aami)] = sure
+    peak = RPeak(int(k * FS * (rr_s or 0.8)), 1.0, 1.0)
+    return Beat(k, peak, rr_s, aami, tuple(probs), 1.0, True, False, True, peak.sample + 60)
+
+
+def _after(stage: RhythmStage, windows: list[np.ndarray], readable: bool = True) -> list[Rhythm]:
+    return [r for at, w in enumerate(windows) for r in stage.on_window(w, at * FS, readable)]
+
+
+def _with_beats(weights: tuple[float, float, float], *beats: Beat) -> RhythmStage:
+    stage = RhythmStage(weights)
+    for beat in beats:
+        stage.on_beat(beat)
+    return stage
+
+
+def test_irregularity_when_steady_then_none_and_when_alternating_the_ratio() -> None:
+    assert irregularity([0.8] * 10) == (0.0, 0.0)
+    assert irregularity([0.5, 1.0] * 5) == pytest.approx((math.log(2), math.log(2)))
+
+
+def test_af_from_rr_when_weights_are_known_then_the_logistic_of_the_measures() -> None:
+    rr = [0.5, 1.0, 0.5, 1.0]
+    z = 1.0 + 2.0 * math.log(math.log(2) + 0.005) - 0.5 * math.log(math.log(2) + 0.005)
+    assert af_from_rr(rr, (1.0, 2.0, -0.5)) == pytest.approx(1 / (1 + math.exp(-z)))
+    assert af_from_rr(rr, (1e6, 0.0, 0.0)) == pytest.approx(1.0)
+
+
+def test_label_when_normal_beats_come_then_sinus_told_once() -> None:
+    stage = _with_beats(NEVER_AF, *(_beat(k) for k in range(10)))
+    (told,) = _after(stage, [_window()] * 5)
+    assert (told.label, told.since, told.at) == ("sinus", 0, 0)
+    assert stage.label == "sinus"
+
+
+def test_label_when_no_beats_yet_then_nothing_is_told() -> None:
+    assert _after(_with_beats(NEVER_AF, _beat(0)), [_window()] * 5) == []
+
+
+def test_label_when_most_beats_are_ectopic_then_other() -> None:
+    beats = [_beat(k, "SN"[k % 2], 0.8) for k in range(10)]
+    assert _after(_with_beats(NEVER_AF, *beats), [_window()])[-1].label == "other"
+
+
+def test_label_when_windows_fibrillate_then_vf_and_not_for_one_window_alone() -> None:
+    stage = _with_beats(NEVER_AF, *(_beat(k) for k in range(10)))
+    _after(stage, [_window()] * 8)
+    assert _after(stage, [_window(vf=1.0)]) == []
+    assert stage.vf_prob == 1.0
+    assert [r.label for r in _after(stage, [_window(vf=1.0)] * 3)] == ["vf"]
+    assert [r.label for r in _after(stage, [_window()] * 12)] == ["sinus"]
+
+
+def test_label_when_ventricular_beats_run_then_vt() -> None:
+    slow = [_beat(k, "V", 0.7) for k in range(VT_BEATS)]
+    fast = [_beat(k, "V", 0.4) for k in range(VT_BEATS)]
+    assert _after(_with_beats(NEVER_AF, *slow), [_window()])[-1].label == "other"
+    assert _after(_with_beats(NEVER_AF, *fast), [_window()])[-1].label == "vt"
+
+
+def test_label_when_signal_cannot_be_read_then_noise_but_never_over_vf() -> None:
+    stage = _with_beats(NEVER_AF, *(_beat(k) for k in range(10)))
+    assert _after(stage, [_window()], readable=False)[-1].label == "noise"
+    assert _after(stage, [_window(vf=1.0)] * 6, readable=False)[-1].label == "vf"
+
+
+@pytest.mark.parametrize(("n", "label"), [(AF_LEAST - 1, "sinus"), (AF_LEAST, "af")])
+def test_label_when_intervals_and_window_say_af_then_af_from_enough_beats(n: int, label: str) -> None:
+    stage = _with_beats(SURE_AF, *(_beat(k, rr_s=0.6 + 0.3 * (k % 3)) for k in range(n)))
+    assert _after(stage, [_window(af=0.9)] * 3)[-1].label == label
+
+
+def test_label_when_intervals_are_of_ventricular_beats_then_they_do_not_count_for_af() -> None:
+    beats = [_beat(k, "V" if k % 4 == 0 else "N", 0.7) for k in range(20)]
+    assert _after(_with_beats(SURE_AF, *beats), [_window(af=0.9)] * 3)[-1].label == "sinus"
+
+
+def test_unknown_when_signal_is_lost_then_told_once_and_nothing_is_remembered() -> None:
+    stage = _with_beats(NEVER_AF, *(_beat(k) for k in range(10)))
+    _after(stage, [_window(vf=0.4)] * 3)
+    assert [r.label for r in stage.unknown(1000)] == ["unknown"]
+    assert stage.unknown(1001) == []
+    assert (stage.vf_prob, stage.vt_prob, stage.noise_prob) == (0.0, 0.0, 0.0)
+    assert _after(stage, [_window()] * 3) == []
+
+
+def test_evidence_when_cnn_says_vt_then_it_counts_as_fibrillation_unless_beats_explain_it() -> None:
+    alone = _with_beats(NEVER_AF)
+    _after(alone, [_window(vt=0.7, vf=0.2)])
+    assert alone.vf_evidence(0) == pytest.approx(0.9)
+    running = _with_beats(NEVER_AF, *(_beat(k, "V", 0.4) for k in range(VT_BEATS)))
+    _after(running, [_window(vt=0.7, vf=0.2)])
+    assert running.vf_evidence(0) == pytest.approx(0.2)
+    normal = _with_beats(NEVER_AF, *(_beat(k) for k in range(3)))
+    _after(normal, [_window(vt=0.7, vf=0.2)])
+    assert normal.vf_evidence(0) == pytest.approx(0.2)
+    assert normal.vf_evidence(10**6) == pytest.approx(0.9)
