@@ -26,12 +26,12 @@ from train.front import FS_MODEL, SOS
 from train.models import KERNEL, BeatCnn, GruConfig, GruNet, RhythmCnn, fold_norms
 
 FILTER_LAG = 1
-"""Samples by which the 40 Hz low-pass delays an R-peak: 0.49 at 10 Hz and 0.65 at 20 Hz by its group delay, 0.4 for
-the virtual patient's normal beats; whole samples in the manifest, so R-peaks are told about 5 ms early."""
+"""Whole samples after its true time round which an R-peak is looked for on the filtered lead: the 40 Hz low-pass'
+group delay is 0.49 samples at 10 Hz and 0.65 at 20 Hz."""
 
 PEAK_LAG = 0.5
-"""The same for the top of an R-wave, in fractions of a sample: the virtual patient's peaks at 1 kHz came 0.4 samples
-late, those of mitdb's training records 0.65 after their labels."""
+"""What the low-pass delays the top of an R-wave by, in fractions of a sample: the virtual patient's peaks at 1 kHz
+came 0.4 samples late, those of mitdb's training records 0.65 after their labels."""
 
 QRS_LOGIT = 0.0
 """Threshold on the QRS logit until :mod:`train.tune` has chosen one on held-out patients."""

@@ -70,6 +70,7 @@ def test_main_when_all_checkpoints_are_there_then_the_monitor_runs_on_the_artefa
     assert m["gru"].parity["max_abs_logit_difference"] <= 1e-4
     assert m["gru"].gate_order == "r z n (PyTorch)"
     assert m["gru"].delay == {"qrs": 13, "class": 24, "filter": quantise.FILTER_LAG}
+    assert m["gru"].calibration == {"peak_lag": quantise.PEAK_LAG}
     assert m["beat_cnn"].parity["argmax_agreement"] >= 0.95
     assert m["rhythm_cnn"].parity["argmax_agreement"] >= 0.95
     assert (m["beat_cnn"].window, m["beat_cnn"].before) == (beat_images.WINDOW, beat_images.BEFORE)
