@@ -34,6 +34,10 @@ LONGEST_MEMORY_S = 1.0
 WARM_S = 5.0
 """Age at which a state is trusted. A cold twin of the GRU gives the same beats from there on."""
 
+FLAT_S = 4.0
+"""A line without anything of a QRS's size for so long has no rhythm, whatever its noise floor looks like: the
+networks have seen no asystole, and call one in seven fibrillation."""
+
 TICK = 25
 """Model samples between two looks at the alarms (0.2 s)."""
 
@@ -270,7 +274,8 @@ class Pipeline:
 
     def _look_at_rhythm(self, k: int) -> list[Rhythm]:
         assert self._quality is not None
-        if self._quality.state.lead_off:
+        state = self._quality.state
+        if state.lead_off or state.flat_s >= FLAT_S:
             return self._rhythm.unknown(self._at)
         window = self._ring.cut(k - self._rhythm_window, self._rhythm_window)
         probs = self._models.rhythm_cnn.probs(rhythm_image(window))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.types import Alarm
+from edge.types import Alarm, Rhythm
 
 FS = 250.0
 
@@ -22,6 +22,16 @@ def test_asystole_when_heart_of_80_bpm_stops_then_alarm_within_10_s(ward: Any, s
     assert 4.0 <= (alarm.at - last) / FS <= 10.0
     assert (alarm.priority, alarm.kind) == ("high", "patient")
     assert answers.raised() == [alarm]
+
+
+@pytest.mark.parametrize(("seed", "fs"), [(2, 360.0), (7, 500.0), (39, 500.0), (55, 500.0)])
+def test_asystole_when_noise_floor_looks_like_fibrillation_then_it_is_not_called_so(
+    ward: Any, seed: int, fs: float
+) -> None:
+    recording = ward.heart(f"sinus:{12 + seed * 0.013:.3f}s rate=80; asystole:60s", 30, fs, seed)
+    answers = ward.play(recording)
+    assert [a.name for a in answers.raised()] == ["asystole"]
+    assert [e.label for e in answers.of(Rhythm)] == ["sinus", "unknown"]
 
 
 @pytest.mark.parametrize("fs", [125.0, 360.0, 1000.0])
