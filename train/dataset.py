@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +64,7 @@ def cache_dir() -> Path:
 
 
 def cache_record(database: str, name: str) -> Path:
-    """Filter one record through edge's own stages and keep it; gives the file.
+    """Filter one record through edge's own stages and keep it; gives the file. Anew if the stages have changed.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def cache_record(database: str, name: str) -> Path:
     if database == "mitdb" and name in splits.DS2:
         raise BadInput(f"mitdb/{name} is in DS2, which is for the report alone; train on others")
     path = cache_dir() / f"{database}_{name}.npz"
-    if path.exists():
+    if _is_fresh(path):
         return path
     record = databases.load(database, name)
     order = [record.first_lead, *(k for k in range(len(record.leads)) if k != record.first_lead)]
@@ -87,9 +89,25 @@ def cache_record(database: str, name: str) -> Path:
         mask[max(0, int(span.start * ratio) - 60) : int(span.end * ratio) + 60] = 0
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(part, x=x, r=record.beats * ratio, c=np.array(classes, np.int8), mask=mask, rhythm=rhythm)
-    part.rename(path)
+    labels = {"r": record.beats * ratio, "c": np.array(classes, np.int8), "mask": mask, "rhythm": rhythm}
+    np.savez(part, x=x, front=front_mark(), **labels)
+    part.replace(path)
     return path
+
+
+@lru_cache(maxsize=1)
+def front_mark() -> str:
+    """What the front end makes of two seconds of noise, hashed: another resampler or filter, another mark."""
+    noise = np.random.default_rng(0).normal(0.0, 1.0, 500).astype(np.float32)
+    return hashlib.sha256(run_front(noise, 250.0).tobytes()).hexdigest()[:16]
+
+
+def _is_fresh(path: Path) -> bool:
+    """Whether a record is in the cache, filtered as it would be now. A file without a mark is believed."""
+    if not path.exists():
+        return False
+    with np.load(path) as z:
+        return "front" not in z or str(z["front"]) == front_mark()
 
 
 def usable(which: Iterable[str] = DATABASES) -> list[tuple[str, str]]:

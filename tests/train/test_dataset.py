@@ -64,6 +64,18 @@ def test_cache_record_when_it_is_there_then_it_is_not_filtered_again(
     assert dataset.cache_record("vfdb", "418") == path
 
 
+def test_cache_record_when_the_front_end_is_another_than_then_it_is_filtered_again(
+    record: VirtualPatient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = dataset.cache_record("vfdb", "418")
+    with np.load(path) as z:
+        kept = dict(z)
+    np.savez(path, **{**kept, "x": 0.0 * kept["x"], "front": "another"})
+    assert np.array_equal(dataset.load_patient("vfdb", "418", "g").x, kept["x"])
+    np.savez(path, **{**kept, "x": 0.0 * kept["x"]})
+    assert not dataset.load_patient("vfdb", "418", "g").x.any()
+
+
 def test_cache_record_when_it_is_of_ds2_then_it_is_refused(synthetic_cache: Path) -> None:
     for name in splits.DS2:
         with pytest.raises(BadInput, match=f"mitdb/{name} is in DS2"):
