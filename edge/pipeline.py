@@ -141,6 +141,7 @@ class Pipeline:
         first = self._resampler is None
         events: list[Event] = [] if first else [*self._chunker.flush(), *self._restart(start, f"now {what}")]
         self._fs, self._leads, self._column, self._base = block.fs, block.leads, column, start
+        self._rhythm.fs = block.fs
         self._resampler = resampler
         self._quality = Quality(block.fs, self._fs_model)
         self._guard = Guard(block.fs)
@@ -264,9 +265,7 @@ class Pipeline:
                 lead_off=state.lead_off,
                 unreadable=state.unreadable,
                 quiet=state.quiet,
-                vf_prob=self._rhythm.vf_evidence(self._at - round(4.0 * self._fs))
-                if k >= self._rhythm_window
-                else None,
+                vf_prob=self._rhythm.vf_evidence(self._at) if k >= self._rhythm_window else None,
                 flat_s=state.flat_s,
                 wander_mv=state.wander_mv,
             )

@@ -23,6 +23,11 @@ VT_BEATS = 3
 """Three or more ventricular beats in a row above 100 bpm are a run of VT (EC57's definition of a run)."""
 
 VT_RR_S = 0.6
+VT_FRESH_S = 1.5
+"""A run is over when its last answered beat is older: its successor and its answer would have come by now."""
+
+EXPLAIN_S = 4.0
+"""Ordinary beats within so long explain a wave that the CNN takes for VT or fibrillation."""
 
 
 def irregularity(rr_s: list[float]) -> tuple[float, float]:
@@ -55,6 +60,8 @@ class RhythmStage:
         self._af_weights = af_weights
         self._beats: deque[Beat] = deque(maxlen=AF_BEATS + 8)
         self._label, self._prob, self._since = "unknown", 0.0, 0
+        self.fs = 250.0
+        """Device rate [Hz], set when it is known."""
         self.reset()
 
     def reset(self) -> None:
@@ -82,17 +89,18 @@ class RhythmStage:
         self.noise_prob = float(probs[RHYTHMS.index("noise")])
         return self._settle(at, readable)
 
-    def vf_evidence(self, since: int) -> float:
-        """Probability that the newest window fibrillates, given the beats since sample `since`.
+    def vf_evidence(self, at: int) -> float:
+        """Probability that the newest window fibrillates, given the beats up to sample `at`.
 
         Coarse fibrillation and fast VT look alike to the CNN: of 1,729 held-out windows of fibrillation it called
         half VT. So both count, unless the beats explain the wave: a run of ventricular beats (that is the VT
         alarm's) or at least three sure ones that are not ventricular.
         """
+        since = at - round(EXPLAIN_S * self.fs)
         ordinary = sum(
             b.r_peak.sample >= since and b.aami in "NS" and max(b.probs) > 0.8 for b in self._beats
         )
-        if ordinary >= 3 or self._running_vt():
+        if ordinary >= 3 or self._running_vt(at):
             return self.vf_prob
         return self.vf_prob + self.vt_prob
 
@@ -109,7 +117,7 @@ class RhythmStage:
         slow = {name: float(p) for name, p in zip(RHYTHMS, self._slow, strict=True)}
         if slow["vf"] > (VF_OFF if self._label == "vf" else VF_ON):
             return self._change("vf", slow["vf"], at)
-        if self._running_vt():
+        if self._running_vt(at):
             return self._change("vt", max(slow["vt"], self._beats[-1].probs[2]), at)
         if not readable or slow["noise"] > (NOISE_OFF if self._label == "noise" else NOISE_ON):
             return self._change("noise", slow["noise"], at)
@@ -126,11 +134,11 @@ class RhythmStage:
         normal = sum(b.aami == "N" for b in last) / len(last)
         return ("sinus", normal * (1.0 - (af or 0.0))) if normal >= 0.6 else ("other", 1.0 - normal)
 
-    def _running_vt(self) -> bool:
+    def _running_vt(self, at: int) -> bool:
         last = list(self._beats)[-VT_BEATS:]
-        return len(last) == VT_BEATS and all(
-            b.aami == "V" and b.rr_s is not None and b.rr_s < VT_RR_S for b in last
-        )
+        if len(last) < VT_BEATS or at - last[-1].r_peak.sample > VT_FRESH_S * self.fs:
+            return False
+        return all(b.aami == "V" and b.rr_s is not None and b.rr_s < VT_RR_S for b in last)
 
     def _af(self, cnn: float) -> float | None:
         """Intervals and waveform together: the mean of their log-odds."""

@@ -79,7 +79,8 @@ def test_label_when_ventricular_beats_run_then_vt() -> None:
     slow = [_beat(k, "V", 0.7) for k in range(VT_BEATS)]
     fast = [_beat(k, "V", 0.4) for k in range(VT_BEATS)]
     assert _after(_with_beats(NEVER_AF, *slow), [_window()])[-1].label == "other"
-    assert _after(_with_beats(NEVER_AF, *fast), [_window()])[-1].label == "vt"
+    stage = _with_beats(NEVER_AF, *fast)
+    assert [r.label for r in _after(stage, [_window()] * 6)] == ["vt", "other"]
 
 
 def test_label_when_signal_cannot_be_read_then_noise_but_never_over_vf() -> None:
@@ -108,14 +109,26 @@ def test_unknown_when_signal_is_lost_then_told_once_and_nothing_is_remembered() 
     assert _after(stage, [_window()] * 3) == []
 
 
-def test_evidence_when_cnn_says_vt_then_it_counts_as_fibrillation_unless_beats_explain_it() -> None:
-    alone = _with_beats(NEVER_AF)
-    _after(alone, [_window(vt=0.7, vf=0.2)])
-    assert alone.vf_evidence(0) == pytest.approx(0.9)
-    running = _with_beats(NEVER_AF, *(_beat(k, "V", 0.4) for k in range(VT_BEATS)))
-    _after(running, [_window(vt=0.7, vf=0.2)])
-    assert running.vf_evidence(0) == pytest.approx(0.2)
-    normal = _with_beats(NEVER_AF, *(_beat(k) for k in range(3)))
-    _after(normal, [_window(vt=0.7, vf=0.2)])
-    assert normal.vf_evidence(0) == pytest.approx(0.2)
-    assert normal.vf_evidence(10**6) == pytest.approx(0.9)
+def _seen(*beats: Beat) -> RhythmStage:
+    """A window that the CNN takes for VT rather than fibrillation, after these beats."""
+    stage = _with_beats(NEVER_AF, *beats)
+    stage.on_window(_window(vt=0.7, vf=0.2), beats[-1].r_peak.sample if beats else 0, True)
+    return stage
+
+
+def test_evidence_when_cnn_says_vt_and_no_beat_explains_it_then_it_counts_as_fibrillation() -> None:
+    assert _seen().vf_evidence(0) == pytest.approx(0.9)
+    assert _seen(_beat(0), _beat(1)).vf_evidence(200) == pytest.approx(0.9)
+
+
+def test_evidence_when_ordinary_beats_explain_the_wave_then_only_while_they_are_new() -> None:
+    stage = _seen(*(_beat(k) for k in range(3)))
+    assert stage.vf_evidence(400) == pytest.approx(0.2)
+    assert stage.vf_evidence(4 * FS + 1) == pytest.approx(0.9)
+
+
+def test_evidence_when_a_ventricular_run_has_ended_then_it_explains_nothing_any_more() -> None:
+    stage = _seen(*(_beat(k, "V", 0.4) for k in range(VT_BEATS)))
+    last = int((VT_BEATS - 1) * 0.4 * FS)
+    assert stage.vf_evidence(last + int(1.5 * FS)) == pytest.approx(0.2)
+    assert stage.vf_evidence(last + int(1.5 * FS) + 1) == pytest.approx(0.9)
