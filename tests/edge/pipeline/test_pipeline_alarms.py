@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.types import Alarm, Rhythm
+from edge.types import Alarm, Command, Rhythm
 
 FS = 250.0
 
@@ -154,3 +154,26 @@ def test_polarity_when_electrodes_are_swapped_then_a_stop_is_still_seen(ward: An
     answers = ward.play(recording.changed(lambda mv: np.negative(mv, out=mv)))
     (alarm,) = answers.raised("asystole")
     assert (alarm.at - recording.beats[-1].sample) / FS <= 10.0
+
+
+def test_asystole_when_the_pipeline_was_reset_before_then_alarm_within_10_s(ward: Any) -> None:
+    pipeline = ward.pipeline()
+    first, second = ward.heart("sinus:60s rate=78", 25), ward.heart("sinus:15s rate=80; asystole:60s", 27)
+    ward.play(first, pipeline=pipeline)
+    ward.push([Command("reset")], FS, pipeline)
+    answers = ward.play(second, pipeline=pipeline, start=25 * 250)
+    (alarm,) = answers.raised("asystole")
+    assert 4.0 <= (alarm.at - 6250 - second.beats[-1].sample) / FS <= 10.0
+
+
+@pytest.mark.parametrize("fs", [125.0, 500.0])
+def test_asystole_when_it_comes_again_at_another_rate_then_a_new_alarm_within_10_s(
+    ward: Any, fs: float
+) -> None:
+    pipeline = ward.pipeline()
+    first = ward.heart("sinus:15s rate=80; asystole:8s; sinus:60s", 60)
+    second = ward.heart("sinus:15s rate=80; asystole:60s", 27, fs)
+    assert len(ward.play(first, pipeline=pipeline).raised("asystole")) == 1
+    start = 60 * 250
+    (alarm,) = ward.play(second, pipeline=pipeline, start=start).raised("asystole")
+    assert 4.0 <= (alarm.at - start - second.beats[-1].sample) / fs <= 10.0
