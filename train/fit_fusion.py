@@ -35,12 +35,12 @@ class FusionRecipe:
     """Every knob of the fusion's fit."""
 
     seed: int = 1
-    n_hidden: int = 24
+    n_hidden: int = 48
     steps: int = 1500
     lr: float = 5e-3
     weight_decay: float = 3e-2
     train_share: float = 0.25  # weight of patients that the networks were trained on
-    weights: tuple[float, ...] = (1.0, 1.3, 1.3, 1.0, 1.0)
+    weights: tuple[float, ...] = (1.0, 1.3, 2.2, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
