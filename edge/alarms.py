@@ -34,6 +34,8 @@ class AlarmEngine:
 
     def __init__(self, limits: AlarmLimits | None = None) -> None:
         self._limits = limits or AlarmLimits()
+        self._at, self._fs, self._now_s = 0, 1.0, 0.0
+        self._from_at, self._from_s = 0, 0.0
         self._states = {spec.name: AlarmState(spec) for spec in SPECS}
         self._clock = QuietClock()
         self._vf = Fibrillation(self._limits)
@@ -41,13 +43,12 @@ class AlarmEngine:
         self._forget()
 
     def _forget(self) -> None:
-        self._at, self._fs = 0, 1.0
         self._tick_s: float | None = None
         self._heart_seen = False
         self._silent = self._mismatch = False
         self._unreadable_s = self._still_s = 0.0
         self._noise_end_s = float("-inf")
-        self._restart(0.0)
+        self._restart(self._now_s)
 
     def _restart(self, now_s: float) -> None:
         self._clock.reset(now_s)
@@ -115,6 +116,7 @@ class AlarmEngine:
     def reset(self, at: int | None = None) -> list[Alarm]:
         """A new patient: every alarm ends, nothing is remembered. Gives those that ended."""
         at = self._at if at is None else at
+        self._see(at, self._fs)
         before = [s for s in self._states.values() if s.state != "cleared"]
         out = []
         for state in self._states.values():
@@ -124,16 +126,19 @@ class AlarmEngine:
                 state.since, state.value = since, value
                 out.append(state.alarm(at))
         self._forget()
-        self._clock.reset(at / self._fs)
         return out
 
     def _see(self, at: int, fs: float) -> float:
+        """Seconds of stream at sample `at`: they go on where the rate changes or the count begins anew."""
+        if fs != self._fs or at < self._at:
+            self._from_at, self._from_s = (self._at if at >= self._at else at), self._now_s
         self._at, self._fs = at, fs
-        return at / fs
+        self._now_s = self._from_s + (at - self._from_at) / fs
+        return self._now_s
 
     def _set(self, name: str, finding: Finding) -> list[Alarm]:
         since = max(0, self._at - round(finding.since_s * self._fs))
-        return self._states[name].update(finding.cause, self._at / self._fs, self._at, since, finding.value)
+        return self._states[name].update(finding.cause, self._now_s, self._at, since, finding.value)
 
     def _judge_beats(self) -> list[Alarm]:
         fs, newest = self._fs, self._beats.newest

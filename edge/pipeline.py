@@ -111,9 +111,7 @@ class Pipeline:
         events = self._restart(self._next(), "reset by command")
         self._beats.forget()
         self._vitals.reset()
-        events += self._alarms.reset(self._at)
-        # Its clocks must start here: a reset engine knows no rate yet.
-        return events + [*self._alarms.on_gap(0.0, self._at, self._fs or 1.0)]
+        return events + [*self._alarms.reset(self._at)]
 
     def _block(self, block: SampleBlock) -> list[Event]:
         events: list[Event] = []

@@ -23,16 +23,23 @@ class Bed:
         self.n = 0
         self.qrs_s: float | None = None
         self.out: list[Alarm] = []
-        self.gap_s = 0.0
+        self.fs = FS
+        self.count_from: tuple[int, float] = (0, 0.0)
 
     @property
     def at(self) -> int:
-        return round(self.t * FS)
+        at, t = self.count_from
+        return at + round((self.t - t) * self.fs)
+
+    def recount(self, at: int, fs: float) -> None:
+        """The device counts its samples from `at` now, at `fs` Hz."""
+        self.count_from, self.fs = (at, self.t), fs
+        self._keep(self.engine.on_gap(0.0, at, fs))
 
     def tick(self, **seen: object) -> list[Alarm]:
         self.t += 0.25
         since = None if self.qrs_s is None else self.t - self.qrs_s
-        obs = Observation(self.at, FS, since, False, False, False, 0.0, 0.0, 0.2)
+        obs = Observation(self.at, self.fs, since, False, False, False, 0.0, 0.0, 0.2)
         return self._keep(self.engine.on_tick(replace(obs, **seen)))  # type: ignore[arg-type]
 
     def wait(self, seconds: float, **seen: object) -> None:
@@ -50,7 +57,7 @@ class Bed:
             beat = Beat(
                 self.n, RPeak(self.at, 1.0, 0.9), rr, aami, (0.2,) * 5, 1.0, False, False, readable, self.at
             )
-            self._keep(self.engine.on_beat(beat, FS))
+            self._keep(self.engine.on_beat(beat, self.fs))
 
     def flat(self, seconds: float, **seen: object) -> None:
         """A flat line with a noise floor."""
@@ -60,11 +67,11 @@ class Bed:
             self.tick(**{"quiet": calm >= 3.0, "flat_s": max(0.0, calm - 0.5), "wander_mv": 0.02, **seen})
 
     def link(self, kind: str) -> None:
-        self._keep(self.engine.on_link(LinkState(kind), self.at, FS))
+        self._keep(self.engine.on_link(LinkState(kind), self.at, self.fs))
 
     def lose(self, seconds: float) -> None:
         self.t += seconds
-        self._keep(self.engine.on_gap(seconds, self.at, FS))
+        self._keep(self.engine.on_gap(seconds, self.at, self.fs))
 
     def raised(self, name: str) -> list[float]:
         """When `name` became active, in seconds."""
@@ -280,6 +287,36 @@ def test_reset_when_alarms_are_on_then_all_end_and_nothing_is_remembered(bed: Be
     start = bed.t
     bed.flat(8.0)
     assert all(t >= start + 4.0 for t in bed.raised("asystole")[1:])
+
+
+def test_reset_when_stream_is_hours_old_then_a_stopped_heart_is_told_in_time(bed: Bed) -> None:
+    bed.lose(7200.0)
+    bed.beats(20)
+    bed.engine.reset(bed.at)
+    bed.qrs_s = None
+    start = bed.t
+    bed.flat(8.0)
+    (at,) = bed.raised("asystole")
+    assert start + 6.0 <= at <= start + 7.0
+
+
+@pytest.mark.parametrize("fs", [120.0, 480.0])
+@pytest.mark.parametrize("reboot", [False, True])
+def test_asystole_when_it_comes_again_after_the_count_or_rate_changed_then_in_four_seconds(
+    bed: Bed, fs: float, reboot: bool
+) -> None:
+    bed.lose(600.0)
+    bed.beats(20)
+    bed.flat(5.0)
+    bed.beats(20)
+    bed.engine.ack("", bed.at)
+    bed.recount(0 if reboot else bed.at, fs)
+    bed.beats(20)
+    bed.out.clear()
+    stopped = bed.at
+    bed.flat(8.0)
+    (again,) = [a for a in bed.out if a.name == "asystole" and not a.acked]
+    assert (again.at - stopped) / fs == 4.0
 
 
 class Ward(RuleBasedStateMachine):
