@@ -116,6 +116,7 @@ class Composer:
         self._prefix = f"{self.base}/{self.device}/"
         self._chunks: dict[str, int] = {}
         self._meta: dict[str, float] = {}
+        self._topics: dict[tuple[str, int], tuple[str, str]] = {}
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -208,15 +209,23 @@ class Composer:
         messages = []
         t_us = max(0, int(stamp(chunk.start) * 1e6))
         for k, name in enumerate(chunk.leads):
-            lead = safe_id(name, f"lead{k + 1}")
+            lead, topic = self._wave_topic(name, k)
             if self._meta.get(lead) != chunk.fs:
                 self._meta[lead] = chunk.fs
                 messages.append(self._wave_meta(lead, chunk.fs, stamp(chunk.start)))
             seq = self._chunks.get(lead, 0)
             self._chunks[lead] = seq + 1
             payload = encode_wave(seq, t_us, chunk.mv[:, k])
-            messages.append(Message(f"{self._prefix}waveform/{lead}", payload, False, 0))
+            messages.append(Message(topic, payload, False, 0))
         return messages
+
+    def _wave_topic(self, name: str, k: int) -> tuple[str, str]:
+        """Id and topic of the lead `name` in column `k`, made once: chunks come ten times a second."""
+        found = self._topics.get((name, k))
+        if found is None:
+            lead = safe_id(name, f"lead{k + 1}")
+            found = self._topics[name, k] = (lead, f"{self._prefix}waveform/{lead}")
+        return found
 
     def _wave_meta(self, lead: str, fs: float, utc_s: float) -> Message:
         fields = {

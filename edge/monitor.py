@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from edge.commands import read_command
@@ -33,8 +33,8 @@ RUBBISH_BYTES = 500
 class Stages(Protocol):
     """What the monitor needs of a pipeline."""
 
-    def push(self, item: SampleBlock | Gap | LinkState | Command) -> list[Event]:
-        """Take one item, give the events it caused."""
+    def parts(self, item: SampleBlock | Gap | LinkState | Command) -> Iterable[list[Event]]:
+        """Take one item, give the events it caused, in parts as they become known."""
 
     def reset(self) -> list[Event]:
         """Begin anew."""
@@ -173,15 +173,28 @@ class Monitor:
             return
         for item in items:
             if isinstance(item, SampleBlock):
-                for state in self._watch.push(now_s, item.mv.shape[0], item.start, item.fs):
-                    self._on_link(state)
-                self._stamps.push(item, now_s)
-                if not self._heard:
-                    self._hear(True)
-            elif item.reason != "lost":
+                self._on_block(item, now_s)
+                continue
+            if item.reason != "lost":
                 self._watch.restart()
                 self._stamps.restart()
             self._push(item)
+
+    def _on_block(self, block: SampleBlock, now_s: float) -> None:
+        """Samples: their way to the readers comes first, what can wait comes after."""
+        back = self._watch.silent  # 'signal' is said before the samples that prove it
+        if back:
+            self._see(block, now_s)
+        self._stamps.push(block, now_s)
+        if not self._heard:
+            self._hear(True)
+        self._push(block)
+        if not back:
+            self._see(block, now_s)
+
+    def _see(self, block: SampleBlock, now_s: float) -> None:
+        for state in self._watch.push(now_s, block.mv.shape[0], block.start, block.fs):
+            self._on_link(state)
 
     def _lose_source(self, error: SourceLost) -> None:
         self._selector.unregister(self._source.fileno())
@@ -215,9 +228,9 @@ class Monitor:
     def _push(self, item: SampleBlock | Gap | LinkState | Command) -> None:
         """Give one item to the pipeline and publish what it says; survive whatever it raises."""
         try:
-            events = self._pipeline.push(item)
-            if events:
-                self._emit(events, None if isinstance(item, SampleBlock) else time.monotonic())
+            for events in self._pipeline.parts(item):
+                if events:
+                    self._emit(events, None if isinstance(item, SampleBlock) else time.monotonic())
         except Exception as error:
             self._survive(error, "pipeline")
             self._restart_pipeline()

@@ -5,6 +5,7 @@ The same samples give the same events, however they were cut into blocks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Union
 
 from edge.alarms import AlarmEngine, Observation
@@ -98,13 +99,22 @@ class Pipeline:
         BadInput
             When the block's rate or leads cannot be used (the caller's mistake, not the wire's).
         """
+        return [event for part in self.parts(item) for event in part]
+
+    def parts(self, item: Item) -> Iterator[list[Event]]:
+        """As :meth:`push`, in parts as they become known.
+
+        A waveform chunk is given before the networks look at its last sample, so that a shell can have it on
+        its way meanwhile. Every part must be taken, or the item is only half done.
+        """
         if isinstance(item, SampleBlock):
-            return self._block(item)
-        if isinstance(item, Gap):
-            return self._gap(item)
-        if isinstance(item, LinkState):
-            return self._link(item)
-        return self._command(item)
+            yield from self._block(item)
+        elif isinstance(item, Gap):
+            yield self._gap(item)
+        elif isinstance(item, LinkState):
+            yield self._link(item)
+        else:
+            yield self._command(item)
 
     def reset(self) -> list[Event]:
         """Another patient: forget states, template, statistics and alarms."""
@@ -113,7 +123,7 @@ class Pipeline:
         self._vitals.reset()
         return events + [*self._alarms.reset(self._at)]
 
-    def _block(self, block: SampleBlock) -> list[Event]:
+    def _block(self, block: SampleBlock) -> Iterator[list[Event]]:
         events: list[Event] = []
         if self._expected is not None and block.start > self._expected:
             events += self._gap(Gap(self._expected, block.start - self._expected))
@@ -123,14 +133,17 @@ class Pipeline:
             events += self._configure(block)
         self._expected = block.end
         lead_off = bool(block.lead_off >> self._column & 1)
-        at = block.start
+        start, done = block.start, 0
         values = block.mv[:, self._column].tolist()
         for chunk in self._chunker.push(block):
-            self._samples(values[at - block.start : chunk.at + 1 - block.start], lead_off, at, events)
+            last = chunk.at - start
+            self._samples(values[done:last], lead_off, start + done, events)
+            done = last
             events.append(chunk)
-            at = chunk.at + 1
-        self._samples(values[at - block.start :], lead_off, at, events)
-        return events
+            yield events
+            events = []
+        self._samples(values[done:], lead_off, start + done, events)
+        yield events
 
     def _configure(self, block: SampleBlock) -> list[Event]:
         """A first block, another rate or other leads: build what depends on them."""
@@ -268,6 +281,8 @@ class Pipeline:
                 vf_prob=self._rhythm.vf_evidence(self._at) if k >= self._rhythm_window else None,
                 flat_s=state.flat_s,
                 wander_mv=state.wander_mv,
+                noisy=state.noisy,
+                settling=state.settling,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.types import WaveChunk
-from firmware_bridge.types import SampleBlock
+from firmware_bridge.types import F32, SampleBlock
 
 
 class WaveChunker:
@@ -19,50 +19,49 @@ class WaveChunker:
 
     def __init__(self, chunk_ms: float) -> None:
         self._chunk_ms = chunk_ms
-        self._parts: list[SampleBlock] = []
+        self._buffer: F32 = np.empty((0, 0), np.float32)
+        self._first: SampleBlock | None = None
+        self._start = 0
         self._n = 0
-        self._size = 0
 
     def push(self, block: SampleBlock) -> list[WaveChunk]:
         """Take a block, give the chunks that it completes."""
         if self._chunk_ms <= 0.0:
             return []
         out: list[WaveChunk] = []
-        if self._parts and (
-            block.start != self._parts[-1].end
-            or block.fs != self._parts[-1].fs
-            or block.leads != self._parts[-1].leads
+        first = self._first
+        if first is not None and (
+            block.start != self._start + self._n or block.fs != first.fs or block.leads != first.leads
         ):
             out += self.flush()
-        if not self._parts:
-            self._size = max(1, round(self._chunk_ms * block.fs / 1000.0))
-        at = 0
-        n = block.mv.shape[0]
-        while n - at >= self._size - self._n:
-            take = self._size - self._n
-            self._add(block, at, at + take)
-            out += self.flush()
+        at, n = 0, block.mv.shape[0]
+        while at < n:
+            if self._first is None and not self._begin(block, at):
+                out.append(WaveChunk(block.start, block.fs, block.mv, block.leads, block.end - 1))
+                break
+            take = min(self._buffer.shape[0] - self._n, n - at)
+            self._buffer[self._n : self._n + take] = block.mv[at : at + take]
+            self._n += take
             at += take
-        if at < n:
-            self._add(block, at, n)
+            if self._n == self._buffer.shape[0]:
+                out += self.flush()
         return out
 
     def flush(self) -> list[WaveChunk]:
         """Give what has been collected, if anything."""
-        if not self._parts:
+        first = self._first
+        if first is None:
             return []
-        first, last = self._parts[0], self._parts[-1]
-        mv = first.mv if len(self._parts) == 1 else np.concatenate([p.mv for p in self._parts])
-        self._parts, self._n = [], 0
-        return [WaveChunk(first.start, first.fs, mv, first.leads, last.end - 1)]
+        self._first = None
+        return [
+            WaveChunk(self._start, first.fs, self._buffer[: self._n], first.leads, self._start + self._n - 1)
+        ]
 
-    def _add(self, block: SampleBlock, a: int, b: int) -> None:
-        part = (
-            block
-            if a == 0 and b == block.mv.shape[0]
-            else SampleBlock(
-                block.device_id, block.start + a, block.fs, block.mv[a:b], block.leads, block.lead_off
-            )
-        )
-        self._parts.append(part)
-        self._n += b - a
+    def _begin(self, block: SampleBlock, at: int) -> bool:
+        """A new chunk, its memory taken now rather than when a reader waits; False if the block is one as it is."""
+        size = max(1, round(self._chunk_ms * block.fs / 1000.0))
+        if at == 0 and size == block.mv.shape[0]:
+            return False
+        self._buffer = np.empty((size, block.mv.shape[1]), np.float32)
+        self._first, self._start, self._n = block, block.start + at, 0
+        return True

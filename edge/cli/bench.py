@@ -23,7 +23,7 @@ LABELS = {
     "pipeline_us_per_sample": "pipeline, a sample, in chunks of [us]",
     "path_p50_us": "serial byte to subscriber, median [us]",
     "path_p99_us": "serial byte to subscriber, 99 % [us]",
-    "path_chunks": "  over so many waveform chunks",
+    "path_chunks": "  over so many samples, each published by itself",
     "plain_path_p50_us": "the plain build, median [us]",
     "plain_path_p99_us": "the plain build, 99 % [us]",
     "cpu_pct": "monitor at 360 Hz, of one core [%]",
@@ -91,7 +91,7 @@ def _paths(seconds: float) -> dict[str, Any]:
     with mosquitto(program) as port:
         _tell("start-up")
         import_ms = first_read_ms(port)
-        _tell(f"path, {2 * seconds:g} s")
+        _tell(f"path, {3 * seconds:g} s")
         ours, plain = path_costs(port, seconds)
     return {
         "path_p50_us": ours.p50_us,

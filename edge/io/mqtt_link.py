@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -151,19 +152,25 @@ def publish_packet(message: Message) -> bytes:
     ValueError
         For a topic that is empty, too long or has wildcards, or a payload over 268 MB.
     """
-    topic = message.topic.encode()
+    return _publish_head(message.topic, len(message.payload), message.retain) + message.payload
+
+
+@lru_cache(maxsize=64)
+def _publish_head(topic_name: str, n_payload: int, retain: bool) -> bytes:
+    """Everything before the payload; chunks of one lead have all the same."""
+    topic = topic_name.encode()
     if not 0 < len(topic) < 65536 or b"+" in topic or b"#" in topic or b"\0" in topic:
-        raise ValueError(f"topic {message.topic[:80]!r}")
-    n = 2 + len(topic) + len(message.payload)
+        raise ValueError(f"topic {topic_name[:80]!r}")
+    n = 2 + len(topic) + n_payload
     if n >= 1 << 28:
-        raise ValueError(f"payload of {len(message.payload)} bytes")
+        raise ValueError(f"payload of {n_payload} bytes")
     length = bytearray()
     while n > 127:
         length.append(n & 127 | 128)
         n >>= 7
     length.append(n)
-    head = b"\x31" if message.retain else b"\x30"
-    return b"".join((head, length, len(topic).to_bytes(2, "big"), topic, message.payload))
+    head = b"\x31" if retain else b"\x30"
+    return b"".join((head, length, len(topic).to_bytes(2, "big"), topic))
 
 
 class MqttLink:

@@ -42,7 +42,10 @@ class Counting:
         self.commands: list[Command] = []
         self._at = 0
 
-    def push(self, item: SampleBlock | Gap | LinkState | Command) -> list[Event]:
+    def parts(self, item: SampleBlock | Gap | LinkState | Command) -> Iterator[list[Event]]:
+        yield self._answer(item)
+
+    def _answer(self, item: SampleBlock | Gap | LinkState | Command) -> list[Event]:
         if self.raise_next is not None:
             error, self.raise_next = self.raise_next, None
             raise error
