@@ -24,6 +24,12 @@ class AlarmLimits:
     asystole_doubt_s : float
         No QRS on a line neither quiet nor noise. Both clocks start again when noise ends. IEC 60601-2-27
         gives 10 s until the alarm.
+    noisy_s, noisy_blind_s : float
+        Such a line that looked like noise within the last `noisy_s` is no asystole: after so long without QRS it
+        is told as unreadable, within those 10 s too.
+    settle_s : float
+        While an electrode settles the clocks wait, but no longer than until so much after the last QRS: then
+        the alarm still comes within 10 s of it.
     start_s, start_wander_mv : float
         Where no heart was ever seen, the line must have been quiet, and wander less than this over the last
         4 s, for so long; otherwise the electrodes may lie on a table.
@@ -49,6 +55,9 @@ class AlarmLimits:
 
     asystole_s: float = 4.0
     asystole_doubt_s: float = 7.0
+    noisy_s: float = 4.0
+    noisy_blind_s: float = 9.5
+    settle_s: float = 5.5
     start_s: float = 6.0
     start_wander_mv: float = 0.05
     seen_beats: int = 5
@@ -83,7 +92,7 @@ class Observation:
     since_qrs_s : float or None
         Stream time since the last QRS [s], losses included; None where there was none since the start or
         a reset.
-    lead_off, unreadable, quiet, flat_s, wander_mv
+    lead_off, unreadable, quiet, flat_s, wander_mv, noisy, settling
         As in :class:`edge.quality.QualityState`.
     vf_prob : float or None
         Newest probability of fibrillation or flutter; None where there is none (no window yet).
@@ -98,6 +107,8 @@ class Observation:
     vf_prob: float | None
     flat_s: float = 0.0
     wander_mv: float = 0.0
+    noisy: bool = False
+    settling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +131,21 @@ class QuietClock:
 
     def reset(self, now_s: float) -> None:
         """Start from here."""
-        self._from_s = now_s
+        self._from_s = self._held_s = now_s
         self._losses: deque[tuple[float, float]] = deque(maxlen=200)
+
+    def hold(self, now_s: float, since_s: float, longest_s: float) -> None:
+        """A QRS could not be seen up to now; waits for none longer than until `longest_s` after the last."""
+        if min(since_s, now_s - self._from_s) < longest_s:
+            self._held_s = now_s
 
     def lose(self, end_s: float, seconds: float) -> None:
         """A gap of `seconds`, too short to restart, ended at `end_s`."""
         self._losses.append((end_s, seconds))
 
     def seen_s(self, now_s: float, since_s: float) -> float:
-        """Of the last `since_s` seconds, those since the restart that were not lost."""
-        span = min(since_s, now_s - self._from_s)
+        """Of the last `since_s` seconds, those since the restart or hold that were not lost."""
+        span = min(since_s, now_s - self._held_s)
         lost = sum(s for end, s in self._losses if end > now_s - span)
         return max(0.0, span - lost)
 
@@ -183,6 +199,11 @@ class LastBeats:
         self._fast = self._slow = False
         self._cut: set[int] = set()
         self._cut_next = False
+        self._doubt: int | None = None
+
+    def doubt(self, at: int) -> None:
+        """Beats may have been missed up to sample `at`, yet those found are believed: no rate is too slow."""
+        self._doubt = at
 
     def interrupt(self) -> None:
         """Beats may have been missed since the last: the interval to the next one does not count."""
@@ -233,7 +254,9 @@ class LastBeats:
     def brady(self, fs: float) -> Finding:
         """Slower than the limit over so many beats."""
         limit = self._limits.brady_bpm + (self._limits.margin_bpm if self._slow else 0.0)
-        rate = self._rate(self._limits.brady_beats, fs)
+        first = self._beats[-self._limits.brady_beats :][:1]
+        sure = self._doubt is None or all(b.sample >= self._doubt for b in first)
+        rate = self._rate(self._limits.brady_beats, fs) if sure else None
         self._slow = rate is not None and rate < limit
         return Finding(
             self._slow, 0.0, f"{rate:.0f} bpm over {self._limits.brady_beats} beats" if rate else ""

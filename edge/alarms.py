@@ -45,9 +45,9 @@ class AlarmEngine:
     def _forget(self) -> None:
         self._tick_s: float | None = None
         self._heart_seen = False
-        self._silent = self._mismatch = False
+        self._silent = self._mismatch = self._noisy = False
         self._unreadable_s = self._still_s = 0.0
-        self._noise_end_s = float("-inf")
+        self._noise_end_s = self._noisy_end_s = float("-inf")
         self._restart(self._now_s)
 
     def _restart(self, now_s: float) -> None:
@@ -79,6 +79,7 @@ class AlarmEngine:
             self._noise_end_s = now_s
         readable = not obs.unreadable and not obs.lead_off
         vf = self._vf.push(obs.vf_prob, readable, dt_s)
+        self._doubt(obs, now_s)
         self._count_still(obs, dt_s)
         asystole = self._asystole(obs, now_s, vf.cause)
         out = self._set("asystole", asystole) + self._set("vf", vf) + self._judge_beats()
@@ -158,13 +159,24 @@ class AlarmEngine:
             cause = self._still_s >= limits.start_s and max(flat_s, no_qrs_s) >= limits.asystole_s
         elif flat_s >= limits.asystole_s:
             cause = True
-        elif fibrillating or self._vf.growing or obs.unreadable:
+        elif fibrillating or self._vf.growing or obs.unreadable or (self._noisy and not obs.quiet):
             cause = False
         else:
             clear_s = min(no_qrs_s, now_s - self._noise_end_s)
             cause = clear_s >= (limits.asystole_s if obs.quiet else limits.asystole_doubt_s)
         seconds = max(flat_s, no_qrs_s)
         return Finding(cause, seconds, f"no QRS for {seconds:.1f} s")
+
+    def _doubt(self, obs: Observation, now_s: float) -> None:
+        """What may have hidden a QRS, though the signal counts as readable."""
+        if obs.noisy:
+            self._noisy_end_s = now_s
+        self._noisy = now_s - self._noisy_end_s < self._limits.noisy_s
+        if obs.settling:
+            since_s = float("inf") if obs.since_qrs_s is None else obs.since_qrs_s
+            self._clock.hold(now_s, since_s, self._limits.settle_s)
+        if obs.noisy or obs.settling or self._vf.growing:
+            self._beats.doubt(obs.at)
 
     def _count_still(self, obs: Observation, dt_s: float) -> None:
         calm = (obs.quiet or obs.flat_s > 0.0) and obs.wander_mv < self._limits.start_wander_mv
@@ -181,5 +193,10 @@ class AlarmEngine:
         self._unreadable_s = self._unreadable_s + dt_s if obs.unreadable else 0.0
         if self._unreadable_s >= limits.unreadable_s:
             return Finding(True, self._unreadable_s, f"noise for {self._unreadable_s:.0f} s")
-        blind = not self._heart_seen and not asystole and self._no_qrs_s(obs, now_s) >= limits.start_blind_s
-        return Finding(blind, 0.0, "no heartbeat found since the start")
+        if asystole:
+            return NOTHING
+        no_qrs_s = self._no_qrs_s(obs, now_s)
+        if not self._heart_seen:
+            return Finding(no_qrs_s >= limits.start_blind_s, 0.0, "no heartbeat found since the start")
+        blind = self._noisy and not self._vf.growing and no_qrs_s >= limits.noisy_blind_s
+        return Finding(blind, no_qrs_s, f"no heartbeat found in noise for {no_qrs_s:.0f} s")

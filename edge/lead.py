@@ -35,6 +35,11 @@ class LeadLimits:
         while the heart beat is not the lead's.
     stuck_share, stuck_mv : float
         A signal of which so much repeats the sample before, though its range is this large, is a square wave.
+    jolt_mv, settled_mv, settle_s : float
+        An electrode is jolted where the baseline jumps so far within 0.5 s, and has settled once it moves less
+        than this in a second, or after so long. Until then the front end may be overloaded and show no QRS.
+        mitdb 116 loses up to seven beats after jolts of 3.3 and 3.5 mV; records of DS1 jump beyond 2 mV about
+        twice an hour each.
     spike_mv, spike_stands_out, spike_s, min_spike_fs : float
         Pace pulse: a jump of this size, and so many times the median jump, and back within this time or three
         samples; looked for where fs is at least `min_spike_fs`. EC13: 2 to 700 mV, 0.1 to 2 ms, of
@@ -47,6 +52,9 @@ class LeadLimits:
     mains_mv: float = 0.5
     stuck_share: float = 0.9
     stuck_mv: float = 0.2
+    jolt_mv: float = 2.0
+    settled_mv: float = 0.25
+    settle_s: float = 8.0
     spike_mv: float = 0.25
     spike_stands_out: float = 8.0
     spike_s: float = 0.0085
@@ -77,6 +85,7 @@ class RawGate:
         self.reason: str | None = None
         self.spikes: list[int] = []
         """Recent pace pulses: device sample indices since the reset."""
+        self._settling = 0
         self._n, self._turn, self._hum = 0, 0, False
         self._second: list[F64] = []
         self._tail: F64 = np.full(self._back + 1, np.nan)
@@ -90,6 +99,11 @@ class RawGate:
     def wander_mv(self) -> float:
         """Range of the means of the last 16 strides [mV]."""
         return max(self._means) - min(self._means) if self._means else 0.0
+
+    @property
+    def settling(self) -> bool:
+        """Whether the baseline still comes back from a jolt."""
+        return self._settling > 0
 
     @property
     def square(self) -> bool:
@@ -116,11 +130,21 @@ class RawGate:
             return
         self._low, self._high = min(self._low, low), max(self._high, high)
         self._means = [*self._means[1 - _KEPT :], float(x.sum()) / len(x)]
+        self._settle()
         self._listen(x)
         if self.reason is None and self._hum:
             self.reason = "mains"
         if self._fs >= self._limits.min_spike_fs:
             self._find_spikes(joined, jumps, start)
+
+    def _settle(self) -> None:
+        means, limits = self._means, self._limits
+        if len(means) > 2 and abs(means[-1] - means[-3]) > limits.jolt_mv:
+            self._settling = round(limits.settle_s / STRIDE_S)
+        elif len(means) <= _STRIDES or abs(means[-1] - means[-1 - _STRIDES]) < limits.settled_mv:
+            self._settling = 0
+        else:
+            self._settling = max(0, self._settling - 1)
 
     def _listen(self, x: F64) -> None:
         self._second = [*self._second[1 - _STRIDES :], x]

@@ -88,6 +88,10 @@ class QualityState:
         For how long nothing of a QRS's size has been seen, pace pulses left out [s].
     wander_mv : float
         Range of the raw baseline over 4 s [mV].
+    noisy : bool
+        The newest second's look says noise: too little to call the signal unreadable, yet beats may be missed.
+    settling : bool
+        The baseline still comes back from a jolt of the electrode: a QRS may be lost in the front end.
     """
 
     sqi: float = 0.5
@@ -98,6 +102,8 @@ class QualityState:
     quiet: bool = False
     flat_s: float = 0.0
     wander_mv: float = 0.0
+    noisy: bool = False
+    settling: bool = False
 
 
 class Calm:
@@ -162,6 +168,8 @@ class Quality:
         # Ranges are of one second each, so the first of them reaches one second back.
         self._n_ranges = 1 + round((self._limits.quiet_s - 1.0) / STRIDE_S)
         self._measure = Measurer(fs_model, self._n_noise)
+        self._n_quiet = round(self._limits.quiet_s / STRIDE_S) * self._stride
+        self._measure_quiet = Measurer(fs_model, self._n_quiet)
         self._calm = Calm(fs_model)
         self.reset()
 
@@ -204,7 +212,7 @@ class Quality:
         self._window = np.zeros(0)
         self._votes: list[str | None] = []
         self._bad: str | None = None
-        self._sqi, self._noise_mv, self._busy, self._fast = 0.5, 0.0, 0.0, 0.0
+        self._sqi, self._noise_mv = 0.5, 0.0
         self._flat_s, self._quiet = 0.0, False
         self._ranges: list[float] = []
 
@@ -235,7 +243,7 @@ class Quality:
 
     def _vote(self, y: F64) -> None:
         m = self._measure(y)
-        self._sqi, self._noise_mv, self._busy, self._fast = quality_index(m), m.noise_mv, m.busy, m.fast
+        self._sqi, self._noise_mv = quality_index(m), m.noise_mv
         reason = "square" if self._raw_gate.square else noise_reason(m, self._limits.noise)
         self._votes = [*self._votes[-3:], reason]
         reasons = [v for v in self._votes if v is not None]
@@ -256,10 +264,15 @@ class Quality:
         self._flat_s = 0.0 if size >= flat_mv else self._flat_s + step_s if self._flat_s else 1.0
         self._ranges = [*self._ranges[1 - self._n_ranges :], size]
         largest = max(self._ranges)
-        p_waves = (
-            largest < self._limits.p_wave_mv and self._busy < self._limits.p_wave_busy and self._fast < 0.25
-        )
-        self._quiet = len(self._ranges) == self._n_ranges and (largest < self._limits.quiet_mv or p_waves)
+        full = len(self._ranges) == self._n_ranges
+        self._quiet = full and (largest < self._limits.quiet_mv or self._p_waves_alone(largest))
+
+    def _p_waves_alone(self, largest_mv: float) -> bool:
+        """Whether the ranges' own seconds hold short waves only; the last vote's window began before them."""
+        if largest_mv >= self._limits.p_wave_mv:
+            return False
+        m = self._measure_quiet(self._window[: -self._stride][-self._n_quiet :])
+        return m.busy < self._limits.p_wave_busy and m.fast < self._limits.noise.muscle_fast
 
     def _renew(self) -> None:
         lead_off = self._raw_gate.reason is not None
@@ -274,4 +287,6 @@ class Quality:
             self._quiet,
             self._flat_s,
             self._raw_gate.wander_mv,
+            bool(self._votes) and self._votes[-1] is not None,
+            self._raw_gate.settling,
         )
