@@ -62,7 +62,9 @@ def test_run_when_record_208_comes_over_a_pty_and_over_mqtt_then_both_say_the_sa
     spawn("replay", "mitdb/208", "--to", source, "--format", "mqtt-int16", "--seconds", str(SECONDS))
     last = (SECONDS - 4) * 360
     for bed in ("bed4", "bed5"):
-        until(lambda bed=bed: any(b["sample"] >= last for b in bodies(subscriber, bed, "beat")), f"{bed}", 60.0)
+        until(
+            lambda bed=bed: any(b["sample"] >= last for b in bodies(subscriber, bed, "beat")), f"{bed}", 60.0
+        )
     serial, mqtt = answers(subscriber, "bed4", last), answers(subscriber, "bed5", last)
     assert len(serial) > 50
     assert serial == mqtt
