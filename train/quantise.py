@@ -246,6 +246,26 @@ def export_fusion(runs: Path, out: Path) -> None:
     )
 
 
+def note_ec57(scores: Path, out: Path) -> None:
+    """Write what ``heartwire evaluate DIR --split ds2 --json > scores`` printed last into the fusion's manifest.
+
+    Raises
+    ------
+    BadInput
+        When the file does not end with such a summary, or there is no manifest.
+    """
+    manifest = out / "fusion" / "manifest.json"
+    try:
+        summary = json.loads(scores.read_text().splitlines()[-1])["summary"]
+        fields = json.loads(manifest.read_text())
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        raise BadInput(
+            f"{scores}: expected what `heartwire evaluate DIR --split ds2 --json` prints, and {manifest} beside it"
+        ) from None
+    fields["results"]["EC57, mitdb DS2, detected peaks, one lead, the whole monitor"] = summary
+    manifest.write_text(json.dumps(fields, indent=1) + "\n")
+
+
 EXPORTS: dict[str, Callable[[Path, Path], None]] = {
     "gru": export_gru,
     "beat_cnn": export_beat_cnn,
@@ -260,7 +280,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"default: {' '.join(EXPORTS)}")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=shipped())
+    parser.add_argument(
+        "--ec57", type=Path, metavar="FILE", help="note these scores in the manifests, do no more"
+    )
     args = parser.parse_args(argv)
+    if args.ec57:
+        note_ec57(args.ec57, args.out)
+        return 0
     unknown = sorted(set(args.kinds) - set(EXPORTS))
     if unknown:
         raise BadInput(f"unknown model {unknown[0]!r}: expected one of {', '.join(EXPORTS)}")

@@ -113,3 +113,21 @@ def test_write_when_done_then_the_hash_is_that_of_the_file(tmp_path: Path) -> No
     assert manifest["sha256"] == hashlib.sha256(b"model").hexdigest()
     assert manifest["units"] == "mV"
     assert (tmp_path / "gru" / "model.tflite").read_bytes() == b"model"
+
+
+def test_main_when_scores_are_given_then_the_manifest_tells_them_and_the_models_stay(tmp_path: Path) -> None:
+    quantise.write("fusion", b"model", tmp_path, units="", classes=["N"], results={"before": 1})
+    scores = tmp_path / "ds2.json"
+    scores.write_text('{"record": "100"}\n{"summary": {"records": 22, "qrs": {"se": 99.8, "ppv": 99.8}}}\n')
+    assert quantise.main(["--ec57", str(scores), "--out", str(tmp_path)]) == 0
+    results = json.loads((tmp_path / "fusion" / "manifest.json").read_text())["results"]
+    assert results["before"] == 1
+    assert results["EC57, mitdb DS2, detected peaks, one lead, the whole monitor"]["qrs"]["se"] == 99.8
+    assert (tmp_path / "fusion" / "model.tflite").read_bytes() == b"model"
+
+
+def test_main_when_the_scores_are_no_summary_then_one_line_says_what_was_expected(tmp_path: Path) -> None:
+    quantise.write("fusion", b"model", tmp_path, units="", classes=["N"], results={})
+    (tmp_path / "ds2.json").write_text("not a summary\n")
+    with pytest.raises(BadInput, match="expected what `heartwire evaluate DIR --split ds2 --json` prints"):
+        quantise.main(["--ec57", str(tmp_path / "ds2.json"), "--out", str(tmp_path)])
