@@ -36,10 +36,10 @@ class LeadLimits:
     stuck_share, stuck_mv : float
         A signal of which so much repeats the sample before, though its range is this large, is a square wave.
     jolt_mv, settled_mv, settle_s : float
-        An electrode is jolted where the baseline jumps so far within 0.5 s, and has settled once it moves less
-        than this in a second, or after so long. Until then the front end may be overloaded and show no QRS.
-        mitdb 116 loses up to seven beats after jolts of 3.3 and 3.5 mV; records of DS1 jump beyond 2 mV about
-        twice an hour each.
+        An electrode is jolted where the baseline jumps so far within 0.5 s and stays there, and has settled once
+        it moves less than this in a second, or after so long. Until then the front end may be overloaded and
+        show no QRS: mitdb 116 loses up to seven beats after jolts of 3.3 and 3.5 mV. Half the records of DS1
+        have none, the others a few in 30 min.
     spike_mv, spike_stands_out, spike_s, min_spike_fs : float
         Pace pulse: a jump of this size, and so many times the median jump, and back within this time or three
         samples; looked for where fs is at least `min_spike_fs`. EC13: 2 to 700 mV, 0.1 to 2 ms, of
@@ -86,6 +86,7 @@ class RawGate:
         self.spikes: list[int] = []
         """Recent pace pulses: device sample indices since the reset."""
         self._settling = 0
+        self._levels: list[float] = []
         self._n, self._turn, self._hum = 0, 0, False
         self._second: list[F64] = []
         self._tail: F64 = np.full(self._back + 1, np.nan)
@@ -130,18 +131,21 @@ class RawGate:
             return
         self._low, self._high = min(self._low, low), max(self._high, high)
         self._means = [*self._means[1 - _KEPT :], float(x.sum()) / len(x)]
-        self._settle()
+        self._settle(x)
         self._listen(x)
         if self.reason is None and self._hum:
             self.reason = "mains"
         if self._fs >= self._limits.min_spike_fs:
             self._find_spikes(joined, jumps, start)
 
-    def _settle(self) -> None:
-        means, limits = self._means, self._limits
-        if len(means) > 2 and abs(means[-1] - means[-3]) > limits.jolt_mv:
+    def _settle(self, x: F64) -> None:
+        # Medians: the QRS and T of a lead of 7 mV must not look like a jump of its baseline.
+        level = float(np.partition(x, len(x) // 2)[len(x) // 2])
+        self._levels = [*self._levels[-_STRIDES:], level]
+        levels, limits = self._levels, self._limits
+        if len(levels) > 3 and min(abs(v - levels[-4]) for v in levels[-2:]) > limits.jolt_mv:
             self._settling = round(limits.settle_s / STRIDE_S)
-        elif len(means) <= _STRIDES or abs(means[-1] - means[-1 - _STRIDES]) < limits.settled_mv:
+        elif len(levels) <= _STRIDES or abs(level - levels[0]) < limits.settled_mv:
             self._settling = 0
         else:
             self._settling = max(0, self._settling - 1)

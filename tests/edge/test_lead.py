@@ -128,3 +128,44 @@ def test_reset_when_called_then_equals_new() -> None:
     x = _floor(3.0)
     assert _feed(used, x) == _feed(new, x)
     assert used.wander_mv == new.wander_mv
+
+
+def _settling(x: np.ndarray) -> list[bool]:
+    gate = _gate()
+    out = []
+    for i in range(0, len(x) - gate.stride + 1, gate.stride):
+        gate.take(x[i : i + gate.stride].astype(np.float64), 0)
+        out.append(gate.settling)
+    return out
+
+
+def test_settling_when_baseline_jumps_and_comes_back_then_until_it_is_still() -> None:
+    t = np.arange(1500) / FS
+    x = np.concatenate((_floor(3.0), 3.5 * np.exp(-t / 1.4) + _floor(6.0)))
+    settling = _settling(x)
+    assert not any(settling[:12])
+    assert settling[13:24] == [True] * 11
+    assert not any(settling[30:])
+
+
+def test_settling_when_baseline_drifts_on_after_a_jump_then_no_longer_than_eight_seconds() -> None:
+    x = np.concatenate((_floor(3.0), 3.0 + 0.5 * np.arange(5000) / FS))
+    settling = _settling(x)
+    assert 28 <= sum(settling) <= 34
+    assert not any(settling[-40:])
+
+
+@pytest.mark.parametrize("size", [7.0, -7.0])
+def test_settling_when_complexes_are_huge_then_never(size: float) -> None:
+    phase = (np.arange(5000) / FS + 0.37) % 1.53
+    qrs = size * np.exp(-(((phase - 0.5) / 0.03) ** 2))
+    t_wave = -0.25 * size * np.exp(-(((phase - 0.85) / 0.07) ** 2))
+    assert not any(_settling(qrs + t_wave + _floor(20.0)))
+
+
+def test_reset_when_settling_then_forgotten() -> None:
+    gate = _gate()
+    _feed(gate, np.concatenate((_floor(2.0), 4.0 + _floor(1.0))))
+    assert gate.settling
+    gate.reset()
+    assert not gate.settling
