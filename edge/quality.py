@@ -35,6 +35,8 @@ class QualityLimits:
         A range below this over a second holds no QRS (EC13: complexes under 0.15 mV must not be counted).
     quiet_mv : float
         Nor does this one over `quiet_s`, where no QRS was found.
+    quiet_share : float
+        Nor does this share of the patient's usual R-peak, where that is more, up to `p_wave_mv`.
     p_wave_mv, p_wave_busy : float
         P-waves alone (ventricular standstill) stay below this and are short. A P-wave is at most 0.25 mV.
     quiet_s : float
@@ -53,6 +55,7 @@ class QualityLimits:
 
     flat_mv: float = 0.08
     quiet_mv: float = 0.15
+    quiet_share: float = 0.15
     p_wave_mv: float = 0.35
     p_wave_busy: float = 0.2
     quiet_s: float = 3.0
@@ -265,7 +268,9 @@ class Quality:
         self._ranges = [*self._ranges[1 - self._n_ranges :], size]
         largest = max(self._ranges)
         full = len(self._ranges) == self._n_ranges
-        self._quiet = full and (largest < self._limits.quiet_mv or self._p_waves_alone(largest))
+        quiet_mv = max(self._limits.quiet_mv, self._limits.quiet_share * self._amp_mv)
+        small = largest < min(quiet_mv, self._limits.p_wave_mv)
+        self._quiet = full and (small or self._p_waves_alone(largest))
 
     def _p_waves_alone(self, largest_mv: float) -> bool:
         """Whether the ranges' own seconds hold short waves only; the last vote's window began before them."""

@@ -76,6 +76,32 @@ def test_state_when_only_p_waves_then_quiet_but_not_flat() -> None:
     assert states[-1].flat_s == 0.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_state_when_fine_muscle_noise_follows_the_heart_then_never_quiet(seed: int) -> None:
+    noise = 0.2 * _band(12.0, 1.0, 12.0, seed)
+    assert not any(s.quiet for s in _run(np.concatenate((_ecg(10.0), noise))))
+
+
+@pytest.mark.parametrize(("amp_mv", "quiet"), [(2.0, True), (0.8, False)])
+def test_state_when_noise_floor_is_high_then_quiet_where_the_usual_complex_would_stand_out(
+    amp_mv: float, quiet: bool
+) -> None:
+    q = Quality(FS, FS)
+    for _ in range(60):
+        q.note_peak(amp_mv)
+    for x in 0.15 * _band(8.0, 3.0, 12.0, 3):
+        q.push_raw(float(x), False)
+        q.push(float(x))
+    assert q.state.quiet is quiet
+
+
+def test_state_when_muscle_noise_begins_then_noisy_before_it_is_unreadable() -> None:
+    states = _run(np.concatenate((_ecg(10.0), _band(10.0, 15.0, 40.0, 5))))
+    noisy = [i for i, s in enumerate(states) if s.noisy]
+    unreadable = [i for i, s in enumerate(states) if s.unreadable]
+    assert 40 < noisy[0] < unreadable[0]
+
+
 @pytest.mark.parametrize("size", [-2.0, 2.0, 5.0])
 def test_state_when_pace_pulses_over_a_stopped_heart_then_flat_without_them(size: float) -> None:
     fs_device = 250.0
