@@ -85,7 +85,7 @@ class AlarmEngine:
         out = self._set("asystole", asystole) + self._set("vf", vf) + self._judge_beats()
         out += self._set("no_signal", Finding(self._silent))
         out += self._set("lead_off", Finding(obs.lead_off, 0.0, "electrode off"))
-        out += self._set("unreadable", self._unreadable(obs, dt_s, asystole.cause, now_s))
+        out += self._set("unreadable", self._unreadable(obs, dt_s, asystole.cause or vf.cause, now_s))
         return out + self._set("rate_mismatch", Finding(self._mismatch))
 
     def on_link(self, link: LinkState, at: int, fs: float) -> list[Alarm]:
@@ -185,7 +185,7 @@ class AlarmEngine:
     def _no_qrs_s(self, obs: Observation, now_s: float) -> float:
         return self._clock.seen_s(now_s, float("inf") if obs.since_qrs_s is None else obs.since_qrs_s)
 
-    def _unreadable(self, obs: Observation, dt_s: float, asystole: bool, now_s: float) -> Finding:
+    def _unreadable(self, obs: Observation, dt_s: float, told: bool, now_s: float) -> Finding:
         limits = self._limits
         if obs.lead_off or self._silent:
             self._unreadable_s = 0.0
@@ -193,10 +193,10 @@ class AlarmEngine:
         self._unreadable_s = self._unreadable_s + dt_s if obs.unreadable else 0.0
         if self._unreadable_s >= limits.unreadable_s:
             return Finding(True, self._unreadable_s, f"noise for {self._unreadable_s:.0f} s")
-        if asystole:
+        if told:
             return NOTHING
         no_qrs_s = self._no_qrs_s(obs, now_s)
         if not self._heart_seen:
             return Finding(no_qrs_s >= limits.start_blind_s, 0.0, "no heartbeat found since the start")
-        blind = self._noisy and not self._vf.growing and no_qrs_s >= limits.noisy_blind_s
+        blind = self._noisy and no_qrs_s >= limits.noisy_blind_s
         return Finding(blind, no_qrs_s, f"no heartbeat found in noise for {no_qrs_s:.0f} s")

@@ -139,3 +139,20 @@ def test_fibrillation_when_noise_comes_between_then_evidence_waits() -> None:
 def test_fibrillation_when_windows_flicker_then_never() -> None:
     vf = Fibrillation(LIMITS)
     assert not any(vf.push(0.9 if i % 8 < 4 else 0.1, True, 0.25).cause for i in range(400))
+
+
+def test_quiet_clock_when_held_then_only_time_since_and_no_longer_than_told() -> None:
+    clock = QuietClock()
+    for now_s in range(1, 21):
+        clock.hold(float(now_s), now_s - 10.0, 5.5)
+    assert clock.seen_s(16.0, 6.0) == pytest.approx(1.0)
+    assert clock.seen_s(20.0, 10.0) == pytest.approx(5.0)
+
+
+def test_brady_when_beats_may_have_been_missed_among_the_last_five_then_not_found() -> None:
+    beats = _train("NNNNN", 35)
+    assert beats.brady(FS).cause
+    beats.doubt(round(1.0 * FS))
+    assert not beats.brady(FS).cause
+    beats.push(_beat(5, 5 * 60.0 / 35))
+    assert beats.brady(FS).cause
