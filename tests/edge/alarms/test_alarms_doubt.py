@@ -1,0 +1,88 @@
+"""A line on which a QRS may hide: noise that begins, fibrillation that grows, an electrode that settles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_asystole_when_line_begins_to_look_like_noise_then_unreadable_within_ten_seconds(bed: Any) -> None:
+    stopped = bed.t
+    for i in range(60):
+        bed.tick(noisy=i % 8 < 4)
+    assert bed.raised("asystole") == []
+    (told,) = bed.raised("unreadable")
+    assert stopped + 7.0 <= told <= stopped + 10.0
+
+
+def test_asystole_when_line_looked_like_noise_and_is_flat_then_at_four_seconds(bed: Any) -> None:
+    stopped = bed.t
+    bed.flat(1.0, noisy=True)
+    bed.flat(6.0, flat_s=0.0, quiet=True)
+    assert bed.raised("asystole") == [stopped + 4.0]
+
+
+def test_asystole_when_noise_is_over_for_four_seconds_then_at_seven_seconds_without_qrs(bed: Any) -> None:
+    stopped = bed.t
+    bed.wait(1.0, noisy=True)
+    bed.wait(9.0)
+    assert bed.raised("asystole") == [stopped + 7.0]
+
+
+def test_asystole_when_electrode_settles_and_the_heart_comes_back_then_not_raised(bed: Any) -> None:
+    bed.flat(5.0, settling=True)
+    bed.flat(3.5, quiet=True, flat_s=8.0)
+    bed.beats(20)
+    assert bed.raised("asystole", "extreme_brady") == []
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 60.0])
+def test_asystole_when_electrode_settles_over_a_stopped_heart_then_still_within_ten_seconds(
+    bed: Any, seconds: float
+) -> None:
+    stopped = bed.t
+    bed.flat(seconds, settling=True)
+    bed.flat(12.0, quiet=True, flat_s=60.0)
+    told = bed.raised("asystole")[0]
+    assert stopped + 4.0 <= told <= stopped + min(seconds, 5.5) + 4.25
+
+
+@pytest.mark.parametrize(
+    "seen", [{"noisy": True}, {"settling": True}, {"vf_prob": 0.9}, {"unreadable": True}]
+)
+def test_brady_when_beats_were_missed_in_noise_or_fibrillation_then_not_raised(
+    bed: Any, seen: dict[str, Any]
+) -> None:
+    for _ in range(4):
+        bed.wait(0.5, **seen)
+        bed.beats(1, 1.5)
+    bed.beats(4)
+    assert bed.raised("extreme_brady") == []
+
+
+@pytest.mark.parametrize("seen", [{"noisy": True}, {"settling": True}, {"vf_prob": 0.9}])
+def test_brady_when_noise_is_over_and_the_heart_is_slow_then_raised_at_the_fifth_beat(
+    bed: Any, seen: dict[str, Any]
+) -> None:
+    bed.wait(1.0, **seen)
+    bed.beats(4, 1.75)
+    assert bed.raised("extreme_brady") == []
+    bed.beats(1, 1.75)
+    assert bed.raised("extreme_brady") == [bed.t]
+
+
+def test_vt_when_line_looks_noisy_then_raised_all_the_same(bed: Any) -> None:
+    bed.tick(noisy=True)
+    bed.beats(6, 0.5, "V")
+    assert len(bed.raised("vt")) == 1
+
+
+def test_unreadable_when_fibrillation_is_only_suspected_in_noise_then_told_within_ten_seconds(
+    bed: Any,
+) -> None:
+    stopped = bed.t
+    for i in range(44):
+        bed.tick(noisy=True, vf_prob=0.9 if i % 8 < 4 else 0.1)
+    assert bed.raised("vf", "asystole") == []
+    assert stopped + 7.0 <= bed.raised("unreadable")[0] <= stopped + 10.0
