@@ -148,8 +148,8 @@ class Monitor:
         self._watch_source()
 
     def _watch_source(self) -> None:
-        self._open, self._fresh = True, False
         self._selector.register(self._source.fileno(), selectors.EVENT_READ, self._on_bytes)
+        self._open, self._fresh = True, False
 
     def _on_bytes(self, _mask: int) -> None:
         try:

@@ -139,9 +139,10 @@ class StdinSource(FdSource):
 
     def open(self) -> None:
         mode = os.fstat(sys.stdin.fileno()).st_mode
-        if stat.S_ISREG(mode):
+        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(sys.stdin.fileno())):
+            what = "a file" if stat.S_ISREG(mode) else "no pipe"
             raise BadInput(
-                "source: standard input is a file, expected a pipe; use `cat FILE | heartwire run ...`"
+                f"source: standard input is {what}, expected a pipe; use `cat FILE | heartwire run ...`"
             )
         self._fd = os.dup(sys.stdin.fileno())
         os.set_blocking(self._fd, False)

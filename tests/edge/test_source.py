@@ -82,3 +82,10 @@ def test_stdin_when_a_file_then_told_to_pipe_it(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(sys, "stdin", file)
         with pytest.raises(BadInput, match="expected a pipe"):
             StdinSource().open()
+
+
+def test_stdin_when_it_can_never_be_waited_for_then_told_to_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with pytest.raises(BadInput, match=r"^source: standard input is no pipe, expected a pipe; use `cat"):
+            StdinSource().open()
