@@ -20,6 +20,7 @@ from edge.messages import Composer, Message
 from edge.stamps import Stamps
 from edge.throttle import Throttle
 from edge.types import Alarm, Command, Event, LinkState, Note, Status
+from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
@@ -94,6 +95,8 @@ class Monitor:
         self._status_at_s = 0.0
         self._alarms: dict[str, Alarm] = {}
         self._n_bytes_heard = self._n_errors_told = 0
+        self._vigil = Vigil(time.monotonic())
+        self._last_error = "no error"
         self.n_errors = 0
 
     # -- the loop ------------------------------------------------------------------------------------
@@ -237,7 +240,7 @@ class Monitor:
 
     def _survive(self, error: Exception, what: str) -> None:
         self.n_errors += 1
-        detail = f"{what}: {type(error).__name__}: {str(error)[:200]}"
+        self._last_error = detail = f"{what}: {type(error).__name__}: {str(error)[:200]}"
         self._note(f"{what}_error", f"{detail} ({self.n_errors} so far)")
 
     def _restart_pipeline(self) -> None:
@@ -265,6 +268,8 @@ class Monitor:
         for event in events:
             if isinstance(event, Status):
                 self._status, self._status_due = event, True
+                if asked_s is None and self._vigil.answered(time.monotonic()):
+                    self._tell_analysis(False, "it answers again")
                 if asked_s is not None:
                     self._status_at_s = 0.0
                 self._publish_status(time.monotonic(), stamp)
@@ -325,7 +330,11 @@ class Monitor:
         if step_s is not None:
             self._note("clock_step", f"the wall clock was set by {step_s:+.1f} s")
         self._report_link(now_s)
-        self._status_due |= self._watch.silent
+        if self._vigil.poll(now_s, self._watch.silent):
+            self._tell_analysis(True, f"it has stopped: {self.n_errors} errors, the last {self._last_error}")
+        if self._vigil.dead:
+            self._status = status_of_the_dead(self._stamps.last)
+        self._status_due |= self._watch.silent or self._vigil.dead
         utc_s = self._stamps.utc_s(now_s)
         self._publish_status(now_s, (lambda index: utc_s) if self._watch.silent else self._stamps.of_sample)
         if self.publisher is not None:
@@ -336,6 +345,10 @@ class Monitor:
                     f"mqtt: the broker refused us ({self.publisher.refused}); "
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
+
+    def _tell_analysis(self, dead: bool, detail: str) -> None:
+        """The last stage went silent, or speaks again: a heart rate that nobody renews must not stand."""
+        self._emit([alarm_of_the_dead(dead, self._stamps.last, f"analysis: {detail}")], time.monotonic())
 
     def _report_link(self, now_s: float) -> None:
         """Bytes that are no frames, and frames that are damaged, at most once a minute."""

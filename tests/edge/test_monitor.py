@@ -29,6 +29,7 @@ from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 FS = 250.0
 CHUNK = 25
+UNREADABLE = "heartwire/bed4/alarm/unreadable"
 STATE, EVENT, AVAILABLE = "heartwire/bed4/state", "heartwire/bed4/event", "heartwire/bed4/availability"
 
 
@@ -38,7 +39,7 @@ class Counting:
     def __init__(self) -> None:
         self.n_samples = self.n_resets = 0
         self.raise_next: Exception | None = None
-        self.raise_on_reset = False
+        self.raise_on_reset = self.raise_always = False
         self.commands: list[Command] = []
         self._at = 0
 
@@ -46,6 +47,8 @@ class Counting:
         yield self._answer(item)
 
     def _answer(self, item: SampleBlock | Gap | LinkState | Command) -> list[Event]:
+        if self.raise_always and isinstance(item, SampleBlock):
+            raise RuntimeError("a stage is broken")
         if self.raise_next is not None:
             error, self.raise_next = self.raise_next, None
             raise error
@@ -255,6 +258,20 @@ def test_monitor_when_the_pipeline_raises_then_told_reset_and_monitoring_goes_on
     n = bed.n_samples
     until(lambda: bed.n_samples > n, "samples afterwards")
     assert (bed.monitor.n_errors, bed.stages[0].n_resets, len(bed.stages)) == (1, 1, 1)
+
+
+def test_monitor_when_every_block_raises_then_it_is_an_alarm_and_no_heart_rate_stands(
+    make_bed: Any, wearer: Wearer, until: Any
+) -> None:
+    bed, _ = make_bed(), wearer.play()
+    until(lambda: bed.bodies(STATE), "a heart rate")
+    bed.stages[0].raise_always = True
+    assert "a stage is broken" in until(lambda: bed.bodies(UNREADABLE), "the alarm")[-1]["value"]
+    until(lambda: bed.bodies(STATE)[-1]["reason"] == "no_analysis", "a state that says so")
+    assert bed.bodies(STATE)[-1]["hr_bpm"] is None
+    bed.stages[0].raise_always = False
+    until(lambda: bed.bodies(UNREADABLE)[-1]["state"] == "cleared", "the end of it")
+    until(lambda: bed.bodies(STATE)[-1]["hr_bpm"] is not None, "a heart rate again")
 
 
 def test_monitor_when_even_the_reset_raises_then_a_new_pipeline_takes_over_and_clears_alarms(
