@@ -59,6 +59,16 @@ class PacketReader:
         return None
 
 
+def connected(port: int) -> socket.socket:
+    """A socket to the broker on `port` of the loopback, over which CONNECT has been sent: clean, no keepalive."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    clean_session, keepalive_s = 0x02, 0
+    head = text("MQTT") + bytes([4, clean_session]) + struct.pack(">H", keepalive_s)
+    sock.sendall(packet(CONNECT, head + text("")))
+    return sock
+
+
 class Listener:
     """Subscribed to `filters` at the broker on `port` of the loopback.
 
@@ -70,14 +80,7 @@ class Listener:
 
     def __init__(self, port: int, filters: list[str]) -> None:
         self._reader = PacketReader()
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        clean_session, keepalive_s = 0x02, 0
-        self.sock.sendall(
-            packet(
-                CONNECT, text("MQTT") + bytes([4, clean_session]) + struct.pack(">H", keepalive_s) + text("")
-            )
-        )
+        self.sock = connected(port)
         wanted = b"".join(text(one) + b"\0" for one in filters)
         self.sock.sendall(packet(SUBSCRIBE, struct.pack(">H", 1) + wanted))
         self._waiting: list[tuple[str, bytes]] = []

@@ -1,8 +1,9 @@
-"""[io] From a byte on a serial port to a subscriber: this monitor and the plain build, each in its own process.
+"""[io] From a byte on a serial port to a subscriber: this monitor, the plain build and a bare wire, in turn.
 
-Both get the same ECG at the same rate, one sample a frame, and publish the same through the same real
-Mosquitto. For the path every sample is published by itself, and its latency is the time from writing its frame to
-its arrival; what a monitor costs is measured beside it with the waveform chunks it publishes by default.
+Each is a process of its own, gets the same ECG at the same rate, one sample a frame, and publishes the same
+through the same real Mosquitto. For the path every sample is published by itself, and its latency is the time
+from writing its frame to its arrival; what a monitor costs is measured beside it with the waveform chunks it
+publishes by default.
 """
 
 from __future__ import annotations
@@ -60,21 +61,34 @@ class PathCost:
     rss_mb: float | None
 
 
-def path_costs(broker_port: int, seconds: float, n_rounds: int = 2) -> tuple[PathCost, PathCost]:
-    """The monitor's and the plain build's, by turns, so that both see the same of what else runs here.
+@dataclass(frozen=True, slots=True)
+class PathCosts:
+    """This monitor's, the plain build's, and what a wire without a monitor takes on this machine."""
+
+    ours: PathCost
+    plain: PathCost
+    bare: PathCost
+
+
+def path_costs(broker_port: int, seconds: float, n_rounds: int = 4) -> PathCosts:
+    """All three by turns, so that each sees the same of what else runs here.
 
     The latency comes from runs that publish every sample, CPU and memory from runs with the usual chunks.
     """
     ours: list[Stretch] = []
     plain: list[Stretch] = []
+    bare: list[Stretch] = []
+    part_s = seconds / n_rounds
     for _ in range(n_rounds):
-        ours.append(monitor_stretch(broker_port, seconds / n_rounds, SAMPLE_MS))
-        plain.append(plain_stretch(broker_port, seconds / n_rounds, SAMPLE_MS))
-    usual = cost_of([monitor_stretch(broker_port, seconds / n_rounds, CHUNK_MS)])
-    usual_plain = cost_of([plain_stretch(broker_port, seconds / n_rounds, CHUNK_MS)])
-    return (
+        ours.append(monitor_stretch(broker_port, part_s, SAMPLE_MS))
+        plain.append(plain_stretch(broker_port, part_s, SAMPLE_MS))
+        bare.append(bare_stretch(broker_port, part_s))
+    usual = cost_of([monitor_stretch(broker_port, seconds / 2, CHUNK_MS)])
+    usual_plain = cost_of([plain_stretch(broker_port, seconds / 2, CHUNK_MS)])
+    return PathCosts(
         replace(cost_of(ours), cpu_pct=usual.cpu_pct, rss_mb=usual.rss_mb),
         replace(cost_of(plain), cpu_pct=usual_plain.cpu_pct, rss_mb=usual_plain.rss_mb),
+        cost_of(bare),
     )
 
 
@@ -108,13 +122,22 @@ def monitor_stretch(broker_port: int, seconds: float, chunk_ms: float = CHUNK_MS
 
 def plain_stretch(broker_port: int, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
     """The plain build, publishing chunks of `chunk_ms`, fed text lines for `seconds`."""
+    chunk = round(chunk_ms * FS / 1000.0)
+    return _text_stretch("edge.bench.plain", [str(chunk)], broker_port, seconds)
+
+
+def bare_stretch(broker_port: int, seconds: float) -> Stretch:
+    """The bare wire, publishing each sample, fed text lines for `seconds`."""
+    return _text_stretch("edge.bench.bare", [], broker_port, seconds)
+
+
+def _text_stretch(module: str, more: list[str], broker_port: int, seconds: float) -> Stretch:
+    """A program that reads text lines and says when it is ready."""
     samples = _samples(seconds)
     frames = [b"%.3f\n" % (uv / 1000.0) for uv in samples.tolist()]
-    chunk = round(chunk_ms * FS / 1000.0)
 
     def command(line: Line) -> list[str]:
-        arguments = [line.port, str(broker_port), WAVES + "ECG", str(chunk)]
-        return [sys.executable, "-m", "edge.bench.plain", *arguments]
+        return [sys.executable, "-m", module, line.port, str(broker_port), WAVES + "ECG", *more]
 
     def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
         assert process.stdout is not None

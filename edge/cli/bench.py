@@ -26,6 +26,7 @@ LABELS = {
     "path_chunks": "  over so many samples, each published by itself",
     "plain_path_p50_us": "the plain build, median [us]",
     "plain_path_p99_us": "the plain build, 99 % [us]",
+    "bare_path_p50_us": "a wire without a monitor, median [us]",
     "cpu_pct": "monitor at 360 Hz, of one core [%]",
     "plain_cpu_pct": "the plain build, of one core [%]",
     "rss_mb": "monitor, resident memory [MB]",
@@ -91,14 +92,16 @@ def _paths(seconds: float) -> dict[str, Any]:
     with mosquitto(program) as port:
         _tell("start-up")
         import_ms = first_read_ms(port)
-        _tell(f"path, {3 * seconds:g} s")
-        ours, plain = path_costs(port, seconds)
+        _tell(f"path, {4 * seconds:g} s")
+        costs = path_costs(port, seconds)
+    ours, plain = costs.ours, costs.plain
     return {
         "path_p50_us": ours.p50_us,
         "path_p99_us": ours.p99_us,
         "path_chunks": ours.n_chunks,
         "plain_path_p50_us": plain.p50_us,
         "plain_path_p99_us": plain.p99_us,
+        "bare_path_p50_us": costs.bare.p50_us,
         "cpu_pct": ours.cpu_pct,
         "plain_cpu_pct": plain.cpu_pct,
         "rss_mb": ours.rss_mb,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import serial
 
-from edge.bench import path, plain, startup
+from edge.bench import bare, path, plain, startup
 from edge.bench.path import Stretch, cost_of
 from firmware_bridge.types import BadInput
 
@@ -45,3 +45,8 @@ def test_first_read_when_no_broker_listens_then_the_port_is_read_all_the_same() 
 def test_plain_when_its_port_is_missing_then_it_survives_nothing() -> None:
     with pytest.raises(serial.SerialException):
         plain.run("/dev/heartwire-is-not-here", 9, "t", 36)
+
+
+def test_bare_when_its_port_is_missing_then_it_survives_nothing() -> None:
+    with pytest.raises(OSError, match="refused"):
+        bare.run("/dev/heartwire-is-not-here", 9, "t")
