@@ -67,6 +67,12 @@ class Config:
     leads: tuple[str, ...] = _key((), "names of the leads, comma separated")
     lead: str = _key("", "lead to analyse, by name or column from 0; default is the first")
     wave_ms: float = _key(100.0, "length of a waveform chunk in ms; 0 publishes none")
+    rest_ms: float = _key(
+        6.0, "how long samples may wait in the port's buffer to be read together; 0: not at all"
+    )
+    roam: bool = _key(
+        False, "let the kernel move the monitor from core to core; else it stays where it began"
+    )
     models: str = _key("", "folder of the models; default is the shipped ones")
     mqtt: MqttConfig = field(default_factory=MqttConfig)
 
@@ -219,6 +225,7 @@ _RANGES: tuple[tuple[str, Callable[[Config], float | None], float, float], ...] 
     ("fs", lambda c: c.fs, 20.0, 20000.0),
     ("baud", lambda c: c.baud, 50, 20_000_000),
     ("wave_ms", lambda c: c.wave_ms, 0.0, 1000.0),
+    ("rest_ms", lambda c: c.rest_ms, 0.0, 100.0),
     ("mqtt.port", lambda c: c.mqtt.port, 1, 65535),
     ("mqtt.keepalive_s", lambda c: c.mqtt.keepalive_s, 1, 300),
     ("mqtt.ring", lambda c: c.mqtt.ring, 1, 1_000_000),

@@ -17,6 +17,7 @@ from edge.io.publisher import Publisher
 from edge.io.source import BackOff, Source, SourceEnded, SourceLost
 from edge.link import LinkWatch
 from edge.messages import Composer, Message
+from edge.rest import Rest
 from edge.stamps import Stamps
 from edge.throttle import Throttle
 from edge.types import Alarm, Command, Event, LinkState, Note, Status
@@ -40,6 +41,10 @@ class Stages(Protocol):
     def reset(self) -> list[Event]:
         """Begin anew."""
 
+    @property
+    def n_missing(self) -> int | None:
+        """Samples that the waveform chunk being collected still lacks; None while there is none."""
+
 
 class Monitor:
     """Runs one bed.
@@ -58,6 +63,8 @@ class Monitor:
         Takes one line for the person at the terminal (alarms, losses): works without any broker.
     tap : callable, optional
         Takes every message as it is published.
+    rest_s : float
+        How long samples may wait for each other in the port's buffer; see `edge.rest`.
 
     Attributes
     ----------
@@ -76,6 +83,7 @@ class Monitor:
         mqtt: MqttConfig,
         log: Callable[[str], None],
         tap: Callable[[Message], None] | None = None,
+        rest_s: float = 0.0,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
@@ -89,6 +97,7 @@ class Monitor:
         self._open = self._fresh = False
         self._heard = False
         self._stop = False
+        self._rest, self._rest_s = Rest(rest_s), 0.0
         self._refusable_until_s = 0.0
         self._status: Status | None = None
         self._status_due = False
@@ -120,6 +129,9 @@ class Monitor:
             while not self._stop:
                 for key, mask in select(max(0.0, tick_s - now_s)):
                     key.data(mask)
+                if self._rest_s:
+                    time.sleep(self._rest_s)
+                    self._rest_s = 0.0
                 now_s = monotonic()
                 if now_s >= tick_s:
                     tick_s = now_s + TICK_S
@@ -194,6 +206,7 @@ class Monitor:
         self._push(block)
         if not back:
             self._see(block, now_s)
+        self._rest_s = self._rest.after(block.fs, self._pipeline.n_missing)
 
     def _see(self, block: SampleBlock, now_s: float) -> None:
         for state in self._watch.push(now_s, block.mv.shape[0], block.start, block.fs):

@@ -89,6 +89,11 @@ class Pipeline:
         self._k = 0
         self._detached: str | None = None
 
+    @property
+    def n_missing(self) -> int | None:
+        """Samples that the waveform chunk being collected still lacks; None while there is none."""
+        return self._chunker.n_missing
+
     # -- what comes in ---------------------------------------------------------------------------------------
 
     def push(self, item: Item) -> list[Event]:

@@ -22,7 +22,15 @@ class WaveChunker:
         self._buffer: F32 = np.empty((0, 0), np.float32)
         self._first: SampleBlock | None = None
         self._start = 0
+        self._size = 0
         self._n = 0
+
+    @property
+    def n_missing(self) -> int | None:
+        """Samples that the chunk being collected still lacks; None while there is none to be given."""
+        if self._size == 0:
+            return None
+        return self._size if self._first is None else self._size - self._n
 
     def push(self, block: SampleBlock) -> list[WaveChunk]:
         """Take a block, give the chunks that it completes."""
@@ -59,7 +67,7 @@ class WaveChunker:
 
     def _begin(self, block: SampleBlock, at: int) -> bool:
         """A new chunk, its memory taken now rather than when a reader waits; False if the block is one as it is."""
-        size = max(1, round(self._chunk_ms * block.fs / 1000.0))
+        self._size = size = max(1, round(self._chunk_ms * block.fs / 1000.0))
         if at == 0 and size == block.mv.shape[0]:
             return False
         self._buffer = np.empty((size, block.mv.shape[1]), np.float32)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
 from edge.config import Config
+from edge.io.core import stay_on_this_core
 
 if TYPE_CHECKING:
     from edge.io.source import Source
@@ -37,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted, the end of the stream, or for `--seconds`."""
     config = configuration.load(args, os.environ)
     monitor = make_monitor(config, log, _printer(lambda: monitor.stop()) if args.json else None)
+    if not config.roam:
+        stay_on_this_core()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: monitor.stop())
     monitor.run(args.seconds)
@@ -60,7 +63,8 @@ def make_monitor(
         return Pipeline(models, device_id=config.device, lead=lead, wave_ms=config.wave_ms)
 
     composer = Composer(config.device, secrets.token_hex(4), config.mqtt.base)
-    monitor = Monitor(source, decoder, make_pipeline, composer, config.mqtt, log, tap)
+    rest_s = config.rest_ms / 1000.0
+    monitor = Monitor(source, decoder, make_pipeline, composer, config.mqtt, log, tap, rest_s)
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor

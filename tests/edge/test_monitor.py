@@ -37,7 +37,7 @@ class Counting:
     """Stages that count samples and can be told to raise: the shell is on trial here, not the heart."""
 
     def __init__(self) -> None:
-        self.n_samples = self.n_resets = 0
+        self.n_samples, self.n_resets, self.n_missing = 0, 0, None
         self.raise_next: Exception | None = None
         self.raise_on_reset = self.raise_always = False
         self.commands: list[Command] = []

@@ -66,3 +66,24 @@ def test_push_when_chunks_are_not_wanted_then_none() -> None:
     chunker = WaveChunker(0.0)
     assert chunker.push(_block(0, 5000)) == []
     assert chunker.flush() == []
+
+
+def test_n_missing_when_a_chunk_is_collected_then_what_it_lacks() -> None:
+    chunker = WaveChunker(100.0)
+    assert chunker.n_missing is None
+    chunker.push(_block(0, 10))
+    assert chunker.n_missing == 15
+    chunker.push(_block(10, 15))
+    assert chunker.n_missing == 25
+
+
+def test_n_missing_when_every_block_is_a_chunk_then_a_whole_one() -> None:
+    chunker = WaveChunker(4.0)
+    chunker.push(_block(0, 1))
+    assert chunker.n_missing == 1
+
+
+def test_n_missing_when_no_chunks_are_wanted_then_none() -> None:
+    chunker = WaveChunker(0.0)
+    chunker.push(_block(0, 10))
+    assert chunker.n_missing is None
