@@ -10,7 +10,8 @@ What waited for longer than `LATE_S` is marked ``late: true`` when it leaves. Lo
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+
+import msgspec
 
 from edge.messages import Message, mark_late
 
@@ -78,7 +79,7 @@ class Backlog:
         else:
             return None
         if now_s - since_s > LATE_S:
-            message = replace(message, payload=mark_late(message.payload))
+            message = msgspec.structs.replace(message, payload=mark_late(message.payload))
         return since_s, message
 
     def _drop_event(self) -> None:

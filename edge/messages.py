@@ -34,8 +34,7 @@ _NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One publish: `payload` on `topic`. `keep`: never dropped while the broker is away (lethal alarms)."""
 
     topic: str
@@ -95,6 +94,16 @@ def _number(value: float | None, digits: int) -> float | None:
     return round(float(value), digits)
 
 
+@dataclass(slots=True)
+class _WaveTopic:
+    """One lead's chunks: their topic, the rate that its meta told last, and how many were sent."""
+
+    lead: str
+    name: str
+    fs: float | None = None
+    seq: int = 0
+
+
 class Composer:
     """Turns the events of one device into messages. The only state: sequence numbers and what meta was sent.
 
@@ -114,9 +123,7 @@ class Composer:
         self.boot_id = topic_id(boot_id, "boot_id")
         self.seq = 0
         self._prefix = f"{self.base}/{self.device}/"
-        self._chunks: dict[str, int] = {}
-        self._meta: dict[str, float] = {}
-        self._topics: dict[tuple[str, int], tuple[str, str]] = {}
+        self._topics: dict[tuple[str, int], _WaveTopic] = {}
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -134,10 +141,10 @@ class Composer:
         fs_est, age_ms : float, optional
             Measured rate [Hz] and age of the newest sample [ms], for `Status` only.
         """
-        if isinstance(event, Beat):
-            return [self._beat(event, stamp)]
         if isinstance(event, WaveChunk):
             return self._wave(event, stamp)
+        if isinstance(event, Beat):
+            return [self._beat(event, stamp)]
         if isinstance(event, Status):
             return [self._status(event, stamp, fs_est, age_ms)]
         if isinstance(event, Rhythm):
@@ -209,23 +216,22 @@ class Composer:
         messages = []
         t_us = max(0, int(stamp(chunk.start) * 1e6))
         for k, name in enumerate(chunk.leads):
-            lead, topic = self._wave_topic(name, k)
-            if self._meta.get(lead) != chunk.fs:
-                self._meta[lead] = chunk.fs
-                messages.append(self._wave_meta(lead, chunk.fs, stamp(chunk.start)))
-            seq = self._chunks.get(lead, 0)
-            self._chunks[lead] = seq + 1
-            payload = encode_wave(seq, t_us, chunk.mv[:, k])
-            messages.append(Message(topic, payload, False, 0))
+            topic = self._topics.get((name, k)) or self._wave_topic(name, k)
+            if topic.fs != chunk.fs:
+                topic.fs = chunk.fs
+                messages.append(self._wave_meta(topic.lead, chunk.fs, stamp(chunk.start)))
+            payload = encode_wave(topic.seq, t_us, chunk.mv[:, k])
+            topic.seq += 1
+            messages.append(Message(topic.name, payload, False, 0))
         return messages
 
-    def _wave_topic(self, name: str, k: int) -> tuple[str, str]:
-        """Id and topic of the lead `name` in column `k`, made once: chunks come ten times a second."""
-        found = self._topics.get((name, k))
-        if found is None:
-            lead = safe_id(name, f"lead{k + 1}")
-            found = self._topics[name, k] = (lead, f"{self._prefix}waveform/{lead}")
-        return found
+    def _wave_topic(self, name: str, k: int) -> _WaveTopic:
+        """Where the chunks of the lead `name` in column `k` go: one topic for each id a lead can have."""
+        lead = safe_id(name, f"lead{k + 1}")
+        same = [topic for topic in self._topics.values() if topic.lead == lead]
+        topic = same[0] if same else _WaveTopic(lead, f"{self._prefix}waveform/{lead}")
+        self._topics[name, k] = topic
+        return topic
 
     def _wave_meta(self, lead: str, fs: float, utc_s: float) -> Message:
         fields = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,8 +105,7 @@ class Note:
     at: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WaveChunk:
+class WaveChunk(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A stretch of the raw signal for display: `mv` is float32 (n, n_leads), the first at sample `start`."""
 
     start: int

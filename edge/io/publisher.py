@@ -103,7 +103,12 @@ class Publisher:
         """Send `message` now, or as soon as the broker takes it."""
         if message.retain:
             self.latest[message.topic] = message
-        link, now_s = self._link, self._clock()
+        link = self._link
+        if message.qos == 0 and link is not None and not self._backlog and link.send_now(message):
+            if link.wants_write():
+                self._watch(link)
+            return
+        now_s = self._clock()
         if link is None or not link.ready or self._backlog or link.is_full(message.qos):
             self._backlog.push(message, now_s)
             self._drain(now_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from struct import unpack
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ T_MASK = 0xFFFFFFFF
 SLACK_S = 0.1
 """How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
 SHORT_BYTES = 32
+SHORT = tuple((Struct(f"<{n}h"), Struct(f"={n}f")) for n in range(SHORT_BYTES // 2 + 1))
+FLOAT = np.dtype(np.float32)
 MAX_BACK_US = 10_000_000
 """A device clock that went back by less is a late frame; by more, a wrap of its 71.6 minutes or a reboot."""
 
@@ -183,11 +185,10 @@ class NativeDecoder:
         """int16 bytes to millivolts; a few values are faster without NumPy, and give the same bits."""
         n_leads = len(self._leads)
         if len(raw) <= SHORT_BYTES:
+            counts, floats = SHORT[len(raw) // 2]
             factor = self._factor
-            return np.array(
-                [math.nan if v == wire.NO_VALUE else v * factor for v in unpack(f"<{len(raw) // 2}h", raw)],
-                np.float32,
-            ).reshape(-1, n_leads)
+            few = [math.nan if v == wire.NO_VALUE else v * factor for v in counts.unpack(raw)]
+            return np.ndarray((len(few) // n_leads, n_leads), FLOAT, floats.pack(*few))
         adu = np.frombuffer(raw, "<i2").reshape(-1, n_leads)
         mv = np.multiply(adu, np.float32(self._factor), dtype=np.float32)
         if adu.min() == wire.NO_VALUE:
