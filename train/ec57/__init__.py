@@ -1,0 +1,38 @@
+"""The EC57 tools: two annotation lists compared as ANSI/AAMI EC57 (and EC38) ask for it.
+
+They give the figures of the WFDB programs of the same names digit for digit, quirks included; each module
+names those of its own:
+
+- :func:`bxb`, beat by beat (:mod:`~train.ec57.beats`): QRS, VEB, SVEB, RR error, shutdown.
+- :func:`gross` and :func:`average` sum up many records.
+
+The rules were taken from the programs as they were in April 2020 (WFDB 10.7). Lists are of :class:`Mark`, from
+a file (:func:`parse`), a ``wfdb.Annotation`` (:func:`marks`), or from anywhere.
+Nothing is needed but the standard library and the table of :mod:`train.labels`.
+"""
+
+from __future__ import annotations
+
+from train.ec57.annotations import Annotations, Mark, encode, marks, parse
+from train.ec57.averages import average, gross
+from train.ec57.beats import BeatPair, Comparison, bxb
+from train.ec57.errors import Ec57Error
+from train.ec57.matrix import Matrix, Rate
+from train.ec57.times import samples
+
+__all__ = [
+    "Annotations",
+    "BeatPair",
+    "Comparison",
+    "Ec57Error",
+    "Mark",
+    "Matrix",
+    "Rate",
+    "average",
+    "bxb",
+    "encode",
+    "gross",
+    "marks",
+    "parse",
+    "samples",
+]
