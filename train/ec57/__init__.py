@@ -4,6 +4,7 @@ They give the figures of the WFDB programs of the same names digit for digit, qu
 names those of its own:
 
 - :func:`bxb`, beat by beat (:mod:`~train.ec57.beats`): QRS, VEB, SVEB, RR error, shutdown.
+- :func:`rxr`, run by run (:mod:`~train.ec57.runs`): couplets, short runs, long runs.
 - :func:`gross` and :func:`average` sum up many records.
 
 The rules were taken from the programs as they were in April 2020 (WFDB 10.7). Lists are of :class:`Mark`, from
@@ -18,6 +19,7 @@ from train.ec57.averages import average, gross
 from train.ec57.beats import BeatPair, Comparison, bxb
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Matrix, Rate
+from train.ec57.runs import RunComparison, Runs, rxr
 from train.ec57.times import samples
 
 __all__ = [
@@ -28,11 +30,14 @@ __all__ = [
     "Mark",
     "Matrix",
     "Rate",
+    "RunComparison",
+    "Runs",
     "average",
     "bxb",
     "encode",
     "gross",
     "marks",
     "parse",
+    "rxr",
     "samples",
 ]
