@@ -5,6 +5,7 @@ names those of its own:
 
 - :func:`bxb`, beat by beat (:mod:`~train.ec57.beats`): QRS, VEB, SVEB, RR error, shutdown.
 - :func:`rxr`, run by run (:mod:`~train.ec57.runs`): couplets, short runs, long runs.
+- :func:`epicmp`, episode by episode (:mod:`~train.ec57.episodes`): VF, AF, their durations.
 - :func:`gross` and :func:`average` sum up many records.
 
 The rules were taken from the programs as they were in April 2020 (WFDB 10.7). Lists are of :class:`Mark`, from
@@ -17,16 +18,20 @@ from __future__ import annotations
 from train.ec57.annotations import Annotations, Mark, encode, marks, parse
 from train.ec57.averages import average, gross
 from train.ec57.beats import BeatPair, Comparison, bxb
+from train.ec57.episodes import AF, VF, EpisodeComparison, epicmp
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Matrix, Rate
 from train.ec57.runs import RunComparison, Runs, rxr
 from train.ec57.times import samples
 
 __all__ = [
+    "AF",
+    "VF",
     "Annotations",
     "BeatPair",
     "Comparison",
     "Ec57Error",
+    "EpisodeComparison",
     "Mark",
     "Matrix",
     "Rate",
@@ -35,6 +40,7 @@ __all__ = [
     "average",
     "bxb",
     "encode",
+    "epicmp",
     "gross",
     "marks",
     "parse",
