@@ -6,6 +6,7 @@ names those of its own:
 - :func:`bxb`, beat by beat (:mod:`~train.ec57.beats`): QRS, VEB, SVEB, RR error, shutdown.
 - :func:`rxr`, run by run (:mod:`~train.ec57.runs`): couplets, short runs, long runs.
 - :func:`epicmp`, episode by episode (:mod:`~train.ec57.episodes`): VF, AF, their durations.
+- :func:`mxm`, measurement by measurement (:mod:`~train.ec57.measurements`): heart rates.
 - :func:`gross` and :func:`average` sum up many records.
 
 The rules were taken from the programs as they were in April 2020 (WFDB 10.7). Lists are of :class:`Mark`, from
@@ -21,6 +22,7 @@ from train.ec57.beats import BeatPair, Comparison, bxb
 from train.ec57.episodes import AF, VF, EpisodeComparison, epicmp
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Matrix, Rate
+from train.ec57.measurements import Measurements, mxm
 from train.ec57.runs import RunComparison, Runs, rxr
 from train.ec57.times import samples
 
@@ -34,6 +36,7 @@ __all__ = [
     "EpisodeComparison",
     "Mark",
     "Matrix",
+    "Measurements",
     "Rate",
     "RunComparison",
     "Runs",
@@ -43,6 +46,7 @@ __all__ = [
     "epicmp",
     "gross",
     "marks",
+    "mxm",
     "parse",
     "rxr",
     "samples",
