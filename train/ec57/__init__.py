@@ -7,7 +7,8 @@ names those of its own:
 - :func:`rxr`, run by run (:mod:`~train.ec57.runs`): couplets, short runs, long runs.
 - :func:`epicmp`, episode by episode (:mod:`~train.ec57.episodes`): VF, AF, their durations.
 - :func:`mxm`, measurement by measurement (:mod:`~train.ec57.measurements`): heart rates.
-- :func:`gross` and :func:`average` sum up many records.
+- :func:`sumstats`, gross and average of a file of lines (:mod:`~train.ec57.summary`); :func:`gross` and
+  :func:`average` give the numbers.
 
 The rules were taken from the programs as they were in April 2020 (WFDB 10.7). Lists are of :class:`Mark`, from
 a file (:func:`parse`), a ``wfdb.Annotation`` (:func:`marks`), or from anywhere.
@@ -24,6 +25,7 @@ from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Matrix, Rate
 from train.ec57.measurements import Measurements, mxm
 from train.ec57.runs import RunComparison, Runs, rxr
+from train.ec57.summary import sumstats
 from train.ec57.times import samples
 
 __all__ = [
@@ -50,4 +52,5 @@ __all__ = [
     "parse",
     "rxr",
     "samples",
+    "sumstats",
 ]
