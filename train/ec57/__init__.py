@@ -11,8 +11,9 @@ names those of its own:
   :func:`average` give the numbers.
 
 The rules were taken from the programs as they were in April 2020 (WFDB 10.7). Lists are of :class:`Mark`, from
-a file (:func:`parse`), a ``wfdb.Annotation`` (:func:`marks`), or from anywhere.
-Nothing is needed but the standard library and the table of :mod:`train.labels`.
+a file (:func:`read_annotations`, :func:`parse`), a ``wfdb.Annotation`` (:func:`marks`), or from anywhere.
+Nothing is needed but the standard library and the table of :mod:`train.labels`. ``python -m train.ec57`` is
+the command line.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from train.ec57.episodes import AF, VF, EpisodeComparison, epicmp
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Matrix, Rate
 from train.ec57.measurements import Measurements, mxm
+from train.ec57.record import Header, read_annotations, read_header
 from train.ec57.runs import RunComparison, Runs, rxr
 from train.ec57.summary import sumstats
 from train.ec57.times import samples
@@ -36,6 +38,7 @@ __all__ = [
     "Comparison",
     "Ec57Error",
     "EpisodeComparison",
+    "Header",
     "Mark",
     "Matrix",
     "Measurements",
@@ -50,6 +53,8 @@ __all__ = [
     "marks",
     "mxm",
     "parse",
+    "read_annotations",
+    "read_header",
     "rxr",
     "samples",
     "sumstats",
