@@ -23,7 +23,7 @@ from edge.types import Alarm, Beat, Event
 from firmware_bridge.records import open_record
 from firmware_bridge.types import BadInput, SampleBlock
 from train.databases import read_annotations
-from train.ec57 import Comparison, Mark, bxb, marks
+from train.ec57 import Comparison, Mark, bxb, encode, marks
 
 if TYPE_CHECKING:
     from edge.artefact import Models
@@ -162,22 +162,10 @@ def _union(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def write_annotations(folder: Path, record: str, extension: str, given: list[Mark]) -> Path:
     """Write a WFDB annotation file `folder`/`record`.`extension`. Raises BadInput when it cannot."""
-    import wfdb
-
     path = folder / f"{record}.{extension}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not given:
-            path.write_bytes(b"\x00\x00")  # the library refuses an empty list; this is the format's end mark
-            return path
-        wfdb.wrann(
-            record,
-            extension,
-            np.array([mark.sample for mark in given], dtype=np.int64),
-            [mark.symbol for mark in given],
-            subtype=np.array([mark.subtype for mark in given], dtype=np.int64),
-            write_dir=str(folder),
-        )
+        path.write_bytes(encode(given))
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror or error}; choose another folder") from None
     return path

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from train.ec57 import Matrix, Rate
-from train.ec57_report import average, gross
+from train.ec57 import Matrix, Rate, average, gross
 from train.evaluate import Score
 
 _KINDS = ("qrs", "veb", "sveb")

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import os
-from collections import Counter
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import ec57
-from train.ec57 import Comparison, Mark, Matrix, bxb, marks
+from train.ec57.annotations import Mark
+from train.ec57.beats import Comparison, bxb
 
 FS = 360.0
 START = 300 * 360
@@ -21,7 +17,8 @@ def beats(symbols: str, at: int = START + 3600, step: int = 360) -> list[Mark]:
 
 
 def compare(reference: list[Mark], test: list[Mark], seconds: float = 400.0) -> Comparison:
-    return bxb(reference, test, FS, int(seconds * FS))
+    in_time = [sorted(side, key=lambda mark: mark.sample) for side in (reference, test)]
+    return bxb(*in_time, FS, int(seconds * FS))
 
 
 def cells(result: Comparison) -> dict[str, int]:
@@ -261,38 +258,76 @@ def test_bxb_when_lists_are_any_then_every_beat_is_counted_once(
     assert matrix.qrs_ppv.total == len(test)
 
 
-def test_matrix_when_added_then_cells_add() -> None:
-    one = Matrix(Counter({("N", "N"): 2, ("V", "O"): 1}))
-    assert one + one == Matrix(Counter({("N", "N"): 4, ("V", "O"): 2}))
+def test_bxb_when_a_later_test_shutdown_never_ends_then_beats_in_it_are_plainly_missed() -> None:
+    first = [Mark(START + 3700, "~", -1), Mark(START + 3800, "~", 0)]
+    test = [*beats("N"), *first, *beats("N", at=START + 3960), Mark(START + 4000, "~", -1)]
+    assert cells(compare(beats("NNNN"), test)) == {"Nn": 2, "No": 2}
 
 
-@pytest.mark.parametrize(("seconds", "fs", "expected"), [(0.15, 360, 54), (0.15, 250, 38), (0.15, 128, 19)])
-def test_samples_when_rate_is_odd_then_halves_round_up(seconds: float, fs: float, expected: int) -> None:
-    assert ec57.samples(seconds, fs) == expected
+def test_bxb_when_reference_shutdown_never_ends_then_extra_beats_pair_with_x() -> None:
+    reference = [*beats("N"), Mark(START + 3700, "~", -1)]
+    assert cells(compare(reference, beats("NNN"))) == {"Nn": 1, "Xn": 2}
 
 
-def test_marks_when_read_from_a_wfdb_file_then_sample_symbol_and_subtype_are_kept(tmp_path: Path) -> None:
-    wfdb = pytest.importorskip("wfdb")
-    np = pytest.importorskip("numpy")
-    wfdb.wrann(
-        "rec",
-        "hw",
-        np.array([10, 20, 30]),
-        ["N", "~", "V"],
-        subtype=np.array([0, -1, 0]),
-        write_dir=str(tmp_path),
-    )
-    assert marks(wfdb.rdann(str(tmp_path / "rec"), "hw")) == [Mark(10, "N"), Mark(20, "~", -1), Mark(30, "V")]
+def test_bxb_when_test_shuts_down_in_the_learning_period_then_its_time_counts_all_the_same() -> None:
+    test = [Mark(1000, "~", -1), Mark(1000 + 720, "~", 0), *beats("N")]
+    assert compare(beats("N"), test).shutdown_s == 2
 
 
-def test_module_when_imported_then_it_needs_nothing_but_the_standard_library() -> None:
-    source = Path(os.fspath(ec57.__file__)).read_text()
-    imported = [line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))]
-    assert set(imported) == {
-        "__future__",
-        "math",
-        "collections",
-        "collections.abc",
-        "dataclasses",
-        "typing",
-    } | {"train.labels"}
+def test_bxb_when_shutdown_lasts_past_the_half_second_then_it_rounds_up() -> None:
+    for length, expected in ((179, 0), (180, 1), (539, 1), (540, 2)):
+        test = [Mark(START + 100, "~", -1), Mark(START + 100 + length, "~", 0)]
+        assert compare([], test).shutdown_s == expected
+
+
+def test_bxb_when_shutdown_has_no_end_anywhere_then_it_is_told_and_not_counted() -> None:
+    result = bxb(beats("N"), [*beats("N"), Mark(START + 3700, "~", -1)], FS)
+    assert (result.shutdown_s, result.never_ended) == (0, START + 3700)
+
+
+def test_bxb_when_test_beats_are_extra_in_reference_vf_then_they_have_no_rr_error() -> None:
+    reference = [*beats("NN"), Mark(START + 4000, "["), Mark(START + 6000, "]")]
+    result = compare(reference, [*beats("NN"), Mark(START + 4320, "V"), Mark(START + 4680, "V")])
+    assert cells(result) == {"Nn": 2}
+    # Three test intervals, but the reference has none after its second beat: the list ends there.
+    assert result.n_rr == 1
+
+
+def test_bxb_when_the_second_beat_is_the_better_partner_then_the_first_reference_beat_is_missed() -> None:
+    reference = [Mark(START + 1000, "V"), Mark(START + 1040, "N")]
+    assert cells(compare(reference, [Mark(START + 1050, "N")])) == {"Vo": 1, "Nn": 1}
+
+
+def test_bxb_when_first_test_beat_is_near_the_start_and_no_match_then_it_is_not_counted() -> None:
+    reference = [Mark(START + 300, "N")]
+    near, far = Mark(START + 54, "V"), Mark(START + 55, "V")
+    assert cells(compare(reference, [near, Mark(START + 300, "N")])) == {"Nn": 1}
+    assert cells(compare(reference, [far, Mark(START + 300, "N")])) == {"Nn": 1, "Ov": 1}
+
+
+def test_bxb_when_scored_from_sample_0_then_a_lone_test_beat_there_is_dropped() -> None:
+    result = bxb(beats("N", at=500), [Mark(0, "V"), *beats("N", at=500)], FS, 36000, start_s=0.0)
+    assert cells(result) == {"Nn": 1}
+
+
+def test_bxb_when_beats_lie_on_the_last_sample_then_they_count() -> None:
+    last = int(400 * FS)
+    assert cells(compare([Mark(last, "N")], [Mark(last + 54, "N")])) == {"Nn": 1}
+
+
+def test_bxb_when_window_is_given_then_it_is_the_largest_distance() -> None:
+    reference, test = [Mark(START + 1000, "N")], [Mark(START + 1036, "N")]
+    assert cells(bxb(reference, test, FS, 400 * 360, window_s=0.1)) == {"Nn": 1}
+    assert cells(bxb(reference, test, FS, 400 * 360, window_s=0.09)) == {"No": 1, "On": 1}
+
+
+def test_pairs_when_beats_differ_then_each_says_what_and_where() -> None:
+    reference = beats("NV")
+    extra = Mark(START + 3600 + 540, "S")
+    result = compare(reference, [reference[0], extra])
+    told = [(pair.reference, pair.test, pair.at, pair.mark) for pair in result.pairs]
+    assert told == [
+        ("N", "N", START + 3600, reference[0]),
+        ("V", "O", START + 3960, extra),
+        ("O", "S", START + 4140, extra),
+    ]
