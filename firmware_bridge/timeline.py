@@ -75,7 +75,14 @@ class SequenceCounter:
         self.expected = 0
         self.slack = 8.0
 
-    def push(self, seq: int, n: int = 1, elapsed: float | None = None, boot: bool = False) -> Step:
+    def push(
+        self,
+        seq: int,
+        n: int = 1,
+        elapsed: float | None = None,
+        boot: bool = False,
+        missing: float | None = None,
+    ) -> Step:
         """Take the next frame.
 
         Parameters
@@ -89,15 +96,18 @@ class SequenceCounter:
             (seconds times rate); negative when the clock went back.
         boot : bool
             The device itself says that it has begun again since the last frame.
+        missing : float or None
+            For devices without a clock: how many counts the host's clock misses before this frame, where that
+            is too much to be a delay on the way. It tells whole turns of a narrow counter.
         """
-        step = self._judge(seq, elapsed, boot)
+        step = self._judge(seq, elapsed, boot, missing)
         if step.accepted:
             self._started = True
             self._last_n = n
             self.expected = (seq + n) & self._mask
         return step
 
-    def _judge(self, seq: int, elapsed: float | None, boot: bool) -> Step:
+    def _judge(self, seq: int, elapsed: float | None, boot: bool, missing: float | None) -> Step:
         if not self._started:
             return Step(Arrival.FIRST)
         ahead = (seq - self.expected) & self._mask
@@ -106,6 +116,11 @@ class SequenceCounter:
             return Step(Arrival.REBOOT)
         if elapsed is not None:
             return self._judge_by_clock(ahead, behind, elapsed)
+        if missing is not None:
+            turn = self._mask + 1
+            n_lost = ahead + turn * max(0, round((missing - ahead) / turn))
+            if n_lost and abs(missing - n_lost) <= 128 + missing / 4:
+                return Step(Arrival.LOST, n_lost)
         if ahead == 0:
             return Step(Arrival.NEXT)
         if behind <= self._late_window:

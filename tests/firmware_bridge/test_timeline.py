@@ -89,6 +89,24 @@ def test_counter_with_clock_tells_frames_apart_despite_jitter(seq: int, arrival:
         assert counter.push(seq, n=10, elapsed=seq - 100 + jitter).arrival.value == arrival
 
 
+@pytest.mark.parametrize(
+    ("bits", "n_lost"), [(4, 3), (4, 500), (8, 200), (8, 256), (8, 1300), (16, 1300), (16, 70_000)]
+)
+def test_counter_with_the_hosts_clock_knows_of_whole_turns(bits: int, n_lost: int) -> None:
+    off = 4 if bits == 4 else 90
+    for missing in (n_lost - off, n_lost + off):
+        again = SequenceCounter(bits, 1 if bits == 4 else None)
+        again.push(7)
+        assert again.push((8 + n_lost) % (1 << bits), missing=missing) == Step(Arrival.LOST, n_lost)
+
+
+@pytest.mark.parametrize(("bits", "before"), [(16, 30_000), (32, 5_000_000)])
+def test_counter_that_begins_again_after_a_silence_is_a_reboot(bits: int, before: int) -> None:
+    counter = SequenceCounter(bits)
+    counter.push(before)
+    assert counter.push(3, missing=700.0) == Step(Arrival.REBOOT)
+
+
 def test_counter_told_of_a_boot_believes_it() -> None:
     counter = SequenceCounter(16)
     counter.push(100)
