@@ -18,10 +18,31 @@ _BUILT_IN = {
     "text": ("text", "DEVICE"),
     "text-esp32": ("text", "ESP32"),
     "text-mv": ("text", "MV"),
+    "text-json": ("text", "NDJSON"),
     "openview": ("openview", "DEVICE"),
     "max30003": ("openview", "MAX30003_DEVICE"),
     "healthypi4": ("openview", "HEALTHYPI4_DEVICE"),
+    "healthypi5": ("openview", "HEALTHYPI5_DEVICE"),
+    "healthypi5-batch": ("openview", "HEALTHYPI5_BATCH_DEVICE"),
+    "ads1293": ("openview", "ADS1293_DEVICE"),
+    "healthybridge": ("healthybridge", "DEVICE"),
+    "heartypatch": ("heartypatch", "DEVICE"),
+    "olimex": ("olimex", "DEVICE"),
+    "olimex-125": ("olimex", "SLOW"),
+    "cyton": ("cyton", "DEVICE"),
+    "bitalino": ("bitalino", "DEVICE"),
+    "bmd101": ("thinkgear", "DEVICE"),
+    "chords": ("chords", "DEVICE"),
+    "chords-r4": ("chords", "UNO_R4"),
+    "chords-npg": ("chords", "NPG_LITE"),
+    "chords-pico": ("chords", "PICO"),
+    "ads1298": ("ads129x", "DEVICE"),
+    "ads1299": ("ads129x", "ADS1299"),
+    "ads1292r-raw": ("ads129x", "ADS1292R"),
+    "shimmer": ("shimmer", "DEVICE"),
+    "medlab": ("medlab", "DEVICE"),
 }
+"""What pyproject.toml's entry points name as well: known without a look at what is installed."""
 
 
 def names() -> list[str]:

@@ -227,7 +227,7 @@ class NativeEncoder:
         self._fs_mhz = round(options.fs * 1000)
         self._codes = tuple(wire.code_of(lead) for lead in options.leads)
         self._scale_nv = scale_nv
-        self._first_seq = first_seq
+        self._first_seq = first_seq or options.first_seq
         self._first_t_us = first_t_us
         self._n_sent = 0
 

@@ -158,11 +158,10 @@ def test_wire_when_any_device_is_simulated_then_its_decoder_sees_the_beats(name:
     sim.open()
     sim.run(10)
     mv = np.concatenate([b.mv for b in decoded(shelf, name, fs)])[:, 0]
+    assert 10 * fs - 8 < mv.shape[0] <= 10 * fs  # a frame of several samples may not be full yet
     true = VirtualPatient(fs, 0, "sinus:60s rate=70 wander=0").read(mv.shape[0]).mv[:, 0]
-    assert mv.shape[0] >= 10 * fs - 1
-    shift = int(10 * fs) - mv.shape[0]
-    true = VirtualPatient(fs, 0, "sinus:60s rate=70 wander=0").read(int(10 * fs)).mv[shift:, 0]
-    assert np.corrcoef(mv, true)[0, 1] > 0.99
+    within = np.clip(true, mv.min(), mv.max())  # amplifiers made for less than a tall QRS clip it
+    assert np.corrcoef(mv, within)[0, 1] > 0.99
 
 
 def test_runs_when_lead_off_changes_then_it_is_cut_there() -> None:
