@@ -169,8 +169,9 @@ class Device:
         Make a decoder from `DecoderOptions`, an encoder from `EncoderOptions`.
     has_counter, has_checksum, has_lead_off, has_clock : bool
         What the format can tell.
-    must_be_asked : bool
-        It says nothing before it is told to: its decoder is an `Asker`.
+    start : bytes
+        The command that makes it speak; empty where it speaks by itself. Where there is one the decoder is an
+        `Asker`.
     """
 
     name: str
@@ -184,7 +185,7 @@ class Device:
     has_checksum: bool = False
     has_lead_off: bool = False
     has_clock: bool = False
-    must_be_asked: bool = False
+    start: bytes = b""
 
 
 def check_fs(fs: float | None) -> None:

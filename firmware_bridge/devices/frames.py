@@ -219,7 +219,7 @@ class FrameDecoder:
     def feed(self, data: bytes, t_s: float | None = None) -> list[SampleBlock | Gap]:
         """Take the next bytes; `t_s` tells how long a silence was, never how the frames are read."""
         self.stats.n_bytes += len(data)
-        heard = False
+        n_before = self._blocks.total
         for item in self._scanner.feed(data):
             # Frames that come together were sent one after the other.
             later_s = item.n_left // len(item.frame) * self._format.n_samples / self._blocks.fs
@@ -227,8 +227,7 @@ class FrameDecoder:
             if self._place(item, sent_s):
                 self._before = item.frame
                 self._sent_s = sent_s
-            heard = True
-        if heard:
+        if self._blocks.total > n_before:
             self._opening.heard(t_s)
         return self._blocks.take()
 
@@ -369,6 +368,7 @@ def frame_device(name: str, title: str, baud: int, make: Callable[[], FrameForma
         return FrameEncoder(make(), options)
 
     made = make()
+    made.configure(None, None)
     return Device(
         name=name,
         title=title,
@@ -380,5 +380,5 @@ def frame_device(name: str, title: str, baud: int, make: Callable[[], FrameForma
         has_counter=made.counter_bits > 0,
         has_checksum=made.has_checksum,
         has_lead_off=made.has_lead_off,
-        must_be_asked=made.commands != (),
+        start=made.commands[-1] if made.commands else b"",
     )

@@ -136,5 +136,5 @@ DEVICE = Device(
     decoder=MedlabDecoder,
     encoder=MedlabEncoder,
     has_lead_off=True,
-    must_be_asked=True,
+    start=LEAD_II,
 )

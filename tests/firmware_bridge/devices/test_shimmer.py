@@ -71,5 +71,7 @@ def test_encoder_when_asked_then_it_answers_and_speaks_the_golden_packets() -> N
 def test_device_when_it_is_silent_then_set_asked_and_started() -> None:
     receiver = shimmer.DEVICE.decoder(DecoderOptions(fs=256.0))
     assert isinstance(receiver, Asker)
-    asked = [receiver.ask(0.25 * k).hex() for k in range(7)]
+    asked = [receiver.ask(0.25 * k).hex() for k in range(5)]
+    receiver.feed(bytes.fromhex("ff" + INQUIRY), 1.1)
+    asked += [receiver.ask(0.25 * k).hex() for k in range(5, 7)]
     assert asked == ["", "20", "08100000", "058000", "01", "07", ""]
