@@ -326,7 +326,6 @@ def message_wire(name: str, fs: float, leads: tuple[str, ...]) -> PayloadEncoder
 
 
 def _device_fs(name: str) -> float | None:
-    try:
-        return get(name).fs
-    except BadInput:
-        raise BadInput(f"format {name!r} is unknown: use one of {', '.join(formats())}") from None
+    if not name.endswith(".toml") and name not in names():
+        raise BadInput(f"format {name!r} is unknown: use one of {', '.join(formats())}")
+    return get(name).fs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from firmware_bridge import devices
@@ -27,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
         except BadInput as error:
             facts = {"name": name, "error": str(error)}
         print(json.dumps(facts) if args.json else _line(facts))
+    for path in devices.shadowed():
+        print(f"heartwire devices: {path} is not used: its name is taken; rename it", file=sys.stderr)
     return 0
 
 

@@ -44,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where the samples go and how: the same for both verbs that play."""
     parser.add_argument(
-        "--format", default="native", metavar="FORMAT", help=f"one of {', '.join(simulator.formats())}"
+        "--format",
+        default="native",
+        metavar="FORMAT",
+        help=f"a profile's path.toml, or one of {', '.join(simulator.formats())}",
     )
     parser.add_argument(
         "--to",

@@ -27,18 +27,24 @@ SILENCE_S = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What a converter's value means: mV = (code - zero) * lsb_mv; `low` and `high` are the ends of its range."""
+    """What a value means: mV = (code - zero) * lsb_mv; `low` and `high` are the ends of its range.
+
+    `whole` is False for devices that send floating point.
+    """
 
     lsb_mv: float
     low: float
     high: float
     zero: float = 0.0
+    whole: bool = True
 
     def codes(self, mv: F32) -> list[list[float]]:
         """Values for float32 `mv` (n, n_channels), rounded and clipped; NaN becomes zero."""
         exact = np.nan_to_num(mv.astype(np.float64)) / self.lsb_mv + self.zero
-        whole: list[list[float]] = np.clip(np.rint(exact), self.low, self.high).astype(np.int64).tolist()
-        return whole
+        made: list[list[float]] = np.clip(exact, self.low, self.high).tolist()
+        if self.whole:
+            made = np.clip(np.rint(exact), self.low, self.high).astype(np.int64).tolist()
+        return made
 
 
 def signed(bits: int, lsb_mv: float) -> Scale:
