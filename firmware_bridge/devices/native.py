@@ -44,7 +44,7 @@ class NativeDecoder:
         self._counter = SequenceCounter(16, late_window=1024)
         self._layout: Layout | None = None
         self._key = b""
-        self._n_content = 0
+        self._n_content = -1
         self._samples_at = 0
         self._n_samples = 0
         self._max_dt_us = 0
@@ -93,7 +93,7 @@ class NativeDecoder:
         self._framer.reset()
         self._fresh = True
         self._reopened = self._layout is not None
-        self._n_content = 0
+        self._n_content = -1
 
     def _fault(self, fault: Fault) -> None:
         """Count a frame that was not taken; the first after opening was cut, not damaged."""

@@ -59,6 +59,8 @@ class Board:
         Samples in a frame that the encoder makes.
     hello : bytes
         What it prints when it starts.
+    fits : callable
+        Whether a payload can be this board's: more than one sends 12 bytes.
     """
 
     kinds: tuple[tuple[int, int], ...]
@@ -69,6 +71,7 @@ class Board:
     leads: tuple[str, ...] = ("ECG",)
     n_samples: int = 1
     hello: bytes = b"Initiliziation is done\r\n"
+    fits: Callable[[bytes], bool] = lambda payload: True
 
 
 class OpenViewFormat(FrameFormat):
@@ -96,7 +99,8 @@ class OpenViewFormat(FrameFormat):
             if k >= len(buffer):
                 return MORE
             if buffer[k] == FOOTER:
-                return k + 1 - at
+                payload = buffer[at + N_BEFORE : at + N_BEFORE + length]
+                return k + 1 - at if self._board.fits(payload) else NO_FRAME
             if buffer[k] != 0:
                 return NO_FRAME
         return NO_FRAME
@@ -127,6 +131,11 @@ def _read_max30003(kind: int, payload: bytes) -> Samples:
     """The word is FIFO byte 0 << 24 | byte 1 << 16 | the two bits left of the 18: the sign is at the top."""
     (word,) = struct.unpack_from("<i", payload)
     return [[word >> 14 | word & 3]], False
+
+
+def _is_max30003(payload: bytes) -> bool:
+    """Bits 2 to 15 of the word are never set."""
+    return payload[1] == 0 and payload[0] & 0xFC == 0
 
 
 def _write_max30003(codes: Codes, off: bool) -> bytes:
@@ -163,6 +172,11 @@ def _read_ads1293(kind: int, payload: bytes) -> Samples:
     return [struct.unpack_from("<3i", payload)], False
 
 
+def _is_ads1293(payload: bytes) -> bool:
+    """24 bits with their sign extended to 32."""
+    return all(-(1 << 23) <= code < 1 << 23 for code in struct.unpack_from("<3i", payload))
+
+
 def _write_ads1293(codes: Codes, off: bool) -> bytes:
     return struct.pack("<3i", *map(int, codes[0]))
 
@@ -179,7 +193,14 @@ ADS1293_LSB_MV = 4800.0 / 3.5 / (2**24 - 1)
 ADS1292R = Board(
     ((TYPE_DATA, 9), (TYPE_DATA, 8)), 125.0, signed(16, ADS1292R_LSB_MV), _read_i16, _write_ads1292r
 )
-MAX30003 = Board(((TYPE_DATA, 12),), 125.0, signed(18, MAX30003_LSB_MV), _read_max30003, _write_max30003)
+MAX30003 = Board(
+    ((TYPE_DATA, 12),),
+    125.0,
+    signed(18, MAX30003_LSB_MV),
+    _read_max30003,
+    _write_max30003,
+    fits=_is_max30003,
+)
 HEALTHYPI4 = Board(
     ((TYPE_DATA, 20),), 125.0, signed(16, ADS1292R_LSB_MV), _read_healthypi4, _write_healthypi4
 )
@@ -193,7 +214,7 @@ HEALTHYPI5_BATCH = Board(
 )  # fmt: skip
 ADS1293 = Board(
     ((TYPE_DATA, 12), (TYPE_DATA, 14)), 128.0, signed(24, ADS1293_LSB_MV), _read_ads1293,
-    _write_ads1293, leads=("I", "II", "V1"),
+    _write_ads1293, leads=("I", "II", "V1"), fits=_is_ads1293,
 )  # fmt: skip
 
 

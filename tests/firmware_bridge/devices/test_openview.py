@@ -86,6 +86,17 @@ def test_max30003_word_is_put_together_from_its_two_parts(word: int, code: int) 
     assert samples(got)[0][2] == pytest.approx(code * 1000 / (2**17 * 20))
 
 
+def test_boards_that_send_12_bytes_are_told_apart_by_them() -> None:
+    max30003 = bytes.fromhex("0afa 0c00 02  0100ff7f 20030000 48000000  00 0b") * 3
+    ads1293 = bytes.fromhex("0afa 0c00 02  04000000 feffffff 00010000  00 0b") * 3
+    for device, theirs, other in (
+        (openview.MAX30003_DEVICE, max30003, ads1293),
+        (openview.ADS1293_DEVICE, ads1293, max30003),
+    ):
+        assert len(samples(device.decoder(DecoderOptions()).feed(theirs))) == 3
+        assert samples(device.decoder(DecoderOptions()).feed(other)) == []
+
+
 def test_healthypi5_frames_of_all_kinds_are_told_apart() -> None:
     single = "0afa 1600 02   0a000000 0000 0000 00 00000000 00000000 0000 00 00 00   00 0b"
     batch = "0afa 3200 03 " + "".join(f"{k:02x}000000" for k in range(11, 19)) + "00" * 18 + "00 0b"
@@ -99,13 +110,13 @@ def test_healthypi5_frames_of_all_kinds_are_told_apart() -> None:
 @pytest.mark.parametrize("extra", ["", "4800"])
 def test_ads1293_frames_with_and_without_heart_rate_give_three_leads(extra: str) -> None:
     head = f"0afa {12 + len(extra) // 2:02x}00 02"
-    frame = bytes.fromhex(head + "01000000 feffffff 00008000" + extra + "00 0b")
+    frame = bytes.fromhex(head + "01000000 feffffff ffff7f00" + extra + "00 0b")
     (block,) = openview.ADS1293_DEVICE.decoder(DecoderOptions(scale=1 / openview.ADS1293_LSB_MV)).feed(
         frame * 2
     )
     assert isinstance(block, SampleBlock)
     assert block.leads == ("I", "II", "V1")
-    assert block.mv[0].tolist() == pytest.approx([1, -2, 0x800000])
+    assert block.mv[0].tolist() == pytest.approx([1, -2, 0x7FFFFF])
 
 
 @pytest.mark.parametrize("footer", ["00 0b", "0b"])
