@@ -62,14 +62,19 @@ class Scanner:
     confirm : callable
         Given a frame that is not yet believed, and whether it stands where one was due: how many must follow
         it; 0 where a checksum vouches for it.
-    follows : callable, optional
-        Given a frame and the next one: whether the counter in them says so.
+    distance : callable, optional
+        Given a frame and a later one: how many frames the second is after the first by the counter in them.
     chained : bool
         Frames are marked so weakly that even where one was due the next must follow it by the counter.
+
+    Notes
+    -----
+    Where a frame was due and its counter jumps, but the frame after it stands two after the one before, it is
+    the counter that was damaged: the frame is dropped, and nothing else.
     """
 
     __slots__ = (
-        "_before", "_buffer", "_chained", "_confirm", "_follows", "_heard", "_locked", "_measure", "_n_skipped",
+        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_locked", "_measure", "_n_skipped",
         "_skipped", "_stats", "_sync",
     )  # fmt: skip
 
@@ -79,14 +84,14 @@ class Scanner:
         stats: LinkStats,
         sync: bytes = b"",
         confirm: Callable[[bytes, bool], int] = lambda frame, due: 1,
-        follows: Callable[[bytes, bytes], bool] | None = None,
+        distance: Callable[[bytes, bytes], int] = lambda before, frame: 1,
         chained: bool = False,
     ) -> None:
         self._measure = measure
         self._stats = stats
         self._sync = sync
         self._confirm = confirm
-        self._follows = follows or (lambda before, frame: True)
+        self._distance = distance
         self._chained = chained
         self.reset()
 
@@ -116,14 +121,20 @@ class Scanner:
                 if n > 0:
                     at += n
                     yield self._accept(buffer[at - n : at], len(buffer) - at)
-                    continue
-                if self._locked:
-                    self._locked = False
-                    self._stats.n_resync += 1
-                    self._stats.n_crc += n == DAMAGED
-                at = self._skip(buffer, at)
+                elif n == DAMAGED and self._locked and self._look(buffer, at) > 0:
+                    self._stats.n_crc += 1
+                    at = self._skip(buffer, at, at + self._look(buffer, at))
+                else:
+                    self._lose(n)
+                    at = self._skip(buffer, at, self._next(buffer, at))
         finally:
             self._buffer = buffer[at:]
+
+    def _lose(self, n: int) -> None:
+        if self._locked:
+            self._locked = False
+            self._stats.n_resync += 1
+            self._stats.n_crc += n == DAMAGED
 
     def _accept(self, frame: bytes, n_left: int) -> Found:
         text, n_skipped = False, self._n_skipped
@@ -138,10 +149,13 @@ class Scanner:
         self._skipped = b""
         return out
 
-    def _skip(self, buffer: bytes, at: int) -> int:
+    def _next(self, buffer: bytes, at: int) -> int:
         """Where the next frame may begin, at least one byte on."""
         after = buffer.find(self._sync[:1], at + 1) if self._sync else at + 1
-        after = len(buffer) if after < 0 else after
+        return len(buffer) if after < 0 else after
+
+    def _skip(self, buffer: bytes, at: int, after: int) -> int:
+        """Drop what is before `after`; gives it back."""
         self._n_skipped += after - at
         self._skipped = (self._skipped + buffer[at:after])[-MAX_TEXT:]
         return after
@@ -152,25 +166,29 @@ class Scanner:
         if n <= 0:
             return n
         frame = buffer[at : at + n]
-        if self._locked:
-            if self._follows(self._before, frame):
-                return n
-            # The counter jumped, but here a frame was due: mostly the shape of the next is enough.
-            told = frame if self._chained else None
-            return self._believe(buffer, at + n, n, told, self._confirm(frame, True))
-        return self._believe(buffer, at + n, n, frame, self._confirm(frame, False))
+        if not self._locked:
+            return self._believe(buffer, at + n, n, frame, self._confirm(frame, False))
+        if self._distance(self._before, frame) == 1:
+            return n
+        needed = self._confirm(frame, True)
+        if self._chained or not needed:
+            return self._believe(buffer, at + n, n, frame, needed)
+        more = self._look(buffer, at + n)
+        if more <= 0:
+            return MORE if more == MORE else NO_FRAME
+        after = buffer[at + n : at + n + more]
+        return DAMAGED if self._distance(self._before, after) == 2 else n
 
-    def _believe(self, buffer: bytes, at: int, n: int, frame: bytes | None, needed: int) -> int:
-        """`n` when `needed` frames stand from `at` on, each following `frame` where one is given."""
+    def _believe(self, buffer: bytes, at: int, n: int, frame: bytes, needed: int) -> int:
+        """`n` when `needed` frames stand from `at` on, each following the one before it."""
         for _ in range(needed):
             more = self._look(buffer, at)
             if more <= 0:
                 return MORE if more == MORE else NO_FRAME
-            if frame is not None:
-                after = buffer[at : at + more]
-                if not self._follows(frame, after):
-                    return NO_FRAME
-                frame = after
+            after = buffer[at : at + more]
+            if self._distance(frame, after) != 1:
+                return NO_FRAME
+            frame = after
             at += more
         return n
 

@@ -162,11 +162,11 @@ class FrameFormat:
         """The frame's number. Only asked where `counter_bits` is not 0."""
         raise NotImplementedError
 
-    def follows(self, before: bytes, frame: bytes) -> bool:
-        """Whether `frame` may be the next one after `before`."""
+    def distance(self, before: bytes, frame: bytes) -> int:
+        """How many frames `frame` is after `before`; 1 where nothing tells."""
         if not self.counter_bits:
-            return True
-        return (self.counter(frame) - self.counter(before)) & ((1 << self.counter_bits) - 1) == 1
+            return 1
+        return (self.counter(frame) - self.counter(before)) & ((1 << self.counter_bits) - 1)
 
     def doubt(self, frame: bytes, due: bool) -> int:
         """How many frames must follow this one before it is believed: one at most where one was `due`."""
@@ -204,7 +204,7 @@ class FrameDecoder:
             self.stats,
             frame_format.sync,
             frame_format.doubt,
-            frame_format.follows,
+            frame_format.distance,
             frame_format.chained,
         )
         self._opening = Opening(frame_format.commands)

@@ -154,11 +154,18 @@ class LayoutFormat(FrameFormat):
         self.counter_bits = 0 if layout.counter is None else layout.counter.bits
         self.has_checksum = layout.check is not None
         self.has_lead_off = layout.lead_off != () or facts.flat_s > 0
+        self._wanted = layout.channels
         self._blank = facts.blank or bytes(layout.length)
         self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)
         self._booted = False
 
+    def configure(self, fs: float | None, n_leads: int | None) -> None:
+        """Take rate and number of leads: channels beyond them are not read. Raises BadInput."""
+        super().configure(fs, n_leads)
+        self._wanted = self.layout.channels[: n_leads or len(self.leads)]
+
     def measure(self, buffer: bytes, at: int) -> int:
+        """The layout's length, where its marks and its checksum are right."""
         layout = self.layout
         if len(buffer) - at < layout.length:
             return MORE
@@ -169,12 +176,14 @@ class LayoutFormat(FrameFormat):
         return layout.length if _verify(layout.check, buffer[at : at + layout.length]) else DAMAGED
 
     def counter(self, frame: bytes) -> int:
+        """The number in the frame."""
         assert self.layout.counter is not None
         return int(self.layout.counter.get(frame))
 
     def read(self, frame: bytes) -> Packet | None:
+        """The samples and what the frame's bits say."""
         layout = self.layout
-        codes = [[channel.get(frame[step:]) for channel in layout.channels] for step in self._steps]
+        codes = [[channel.get(frame[step:]) for channel in self._wanted] for step in self._steps]
         boot = _any(layout.boot, frame)
         began, self._booted = boot and not self._booted, boot
         return Packet(codes, self._lead_off(frame), _any(layout.pace, frame), began)
@@ -185,6 +194,7 @@ class LayoutFormat(FrameFormat):
         return (1 << self.n_channels) - 1 if bits and len(marks) == 1 else bits
 
     def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
+        """All parts in their places, the checksum last."""
         layout = self.layout
         frame = bytearray(self._blank)
         frame[: len(layout.sync)] = layout.sync

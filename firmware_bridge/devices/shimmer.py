@@ -96,12 +96,11 @@ class ShimmerFormat(FrameFormat):
         """The answer to an inquiry vouches for itself; a packet does not."""
         return 0 if frame[0] == ACK else self.confirm
 
-    def follows(self, before: bytes, frame: bytes) -> bool:
-        """By the time stamps: a packet later, give or take half of one."""
+    def distance(self, before: bytes, frame: bytes) -> int:
+        """By the time stamps, give or take half a packet; what is no packet follows anything."""
         if before[0] != DATA or frame[0] != DATA:
-            return True
-        elapsed = (_stamp(frame) - _stamp(before)) & STAMP_MASK
-        return self._per_frame < 2 * elapsed < 3 * self._per_frame
+            return 1
+        return round(((_stamp(frame) - _stamp(before)) & STAMP_MASK) / self._per_frame)
 
     def counter(self, frame: bytes) -> int:
         """A number by the time stamp: that of the packet before, and as many more as fit between them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import threading
 import time
@@ -9,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from edge.cli import doctor, main, simulate
 from edge.config import parse
+from firmware_bridge.simulator import Simulator
 from firmware_bridge.types import BadInput
 
 DEADLINE_S = 60.0
@@ -21,17 +24,27 @@ DEADLINE_S = 60.0
 
 @contextmanager
 def simulated(link: Path, *words: str) -> Iterator[None]:
-    import argparse
+    """The verb in a thread, once its port is there; stopped at the end."""
+    made: list[Simulator[Any]] = []
+
+    class Kept(Simulator[Any]):
+        def open(self) -> None:
+            made.append(self)
+            super().open()
 
     parser = argparse.ArgumentParser()
     simulate.add_arguments(parser)
-    args = parser.parse_args(["--to", f"pty:{link}", "--seconds", "25", "--script", "sinus:60s", *words])
-    thread = threading.Thread(target=simulate.run, args=(args,), daemon=True)
-    thread.start()
-    end_s = time.monotonic() + DEADLINE_S
-    while not link.is_symlink() and time.monotonic() < end_s:
-        time.sleep(0.01)
-    yield
+    args = parser.parse_args(["--to", f"pty:{link}", "--script", "sinus:60s", *words])
+    with patch.object(simulate, "Simulator", Kept):
+        thread = threading.Thread(target=simulate.run, args=(args,), daemon=True)
+        thread.start()
+        end_s = time.monotonic() + DEADLINE_S
+        while not link.is_symlink() and time.monotonic() < end_s:
+            time.sleep(0.01)
+        yield
+        made[0].stop()
+        thread.join(DEADLINE_S)
+    assert not thread.is_alive()
 
 
 @pytest.fixture(autouse=True)

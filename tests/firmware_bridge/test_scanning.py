@@ -40,11 +40,12 @@ def scanner(kind: Any = short, **more: Any) -> tuple[Scanner, LinkStats]:
     return Scanner(kind, stats, b"\xa5" if kind is short else b"", **more), stats
 
 
-def chained(n: int = 3) -> tuple[Scanner, LinkStats]:
+def chained(n: int = 3, strict: bool = False) -> tuple[Scanner, LinkStats]:
     return scanner(
         checked,
         confirm=lambda frame, due: min(1, n) if due else n,
-        follows=lambda before, frame: frame[0] - before[0] & 0xFF == 1,
+        distance=lambda before, frame: frame[0] - before[0] & 0xFF,
+        chained=strict,
     )
 
 
@@ -121,6 +122,26 @@ def test_frame_may_change_what_follows_is_taken_for() -> None:
         got.append(item.frame)
         size[0] = 6
     assert got == [b"abcd", b"ABCDEF", b"abcdef"]
+
+
+def test_count_that_jumps_and_is_not_taken_up_was_damaged() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    got = feed(framer, counted(134) + b"".join(counted(k) for k in (7, 8, 9)))
+    assert [item.frame[0] for item in got] == [7, 8, 9]
+    assert (got[0].n_skipped, stats.n_crc, stats.n_resync) == (3, 1, 0)
+
+
+def test_count_that_jumps_twice_is_two_losses() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    got = feed(framer, b"".join(counted(k) for k in (9, 12, 13)))
+    assert [item.frame[0] for item in got] == [9, 12, 13]
+    assert stats.n_resync == 0
+    strict, _ = chained(strict=True)
+    feed(strict, b"".join(counted(k) for k in range(6)))
+    got = feed(strict, b"".join(counted(k) for k in (9, 12, 13, 14, 15, 16)))
+    assert got[0].frame[0] == 12
 
 
 def test_damage_in_lock_is_counted_once() -> None:

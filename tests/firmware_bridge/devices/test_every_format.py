@@ -238,6 +238,27 @@ def test_loss_of_bytes_when_1_frame_in_20_is_cut_then_the_rest_is_in_its_place(n
     assert len(right) >= 0.98 * len(values)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_bit_when_flipped_anywhere_in_a_frame_then_only_its_neighbourhood_suffers(name: str) -> None:
+    device = devices.get(name)
+    mv = signal(96)
+    sent = frames(device, mv)
+    at = next(k for k in range(40, 96) if sent[k])
+    for bit in range(8 * len(sent[at])):
+        broken = bytearray(sent[at])
+        broken[bit // 8] ^= 1 << bit % 8
+        receiver = decoder(device)
+        got = receiver.feed(b"".join([*sent[:at], bytes(broken), *sent[at + 1 :]]), 0.0)
+        assert contiguous(got)
+        values = placed(got)
+        assert all(abs(values[k] - mv[k, 0]) <= TOLERANCE_MV for k in range(at - 8))
+        last = [values[k] for k in sorted(values)[-32:]]
+        assert np.abs(np.array(last) - mv[-32:, 0]).max() <= TOLERANCE_MV
+        if device.has_counter:
+            assert max(values) == 95
+            assert len(values) + receiver.stats.n_lost == 96
+
+
 @pytest.mark.parametrize("name", COUNTED)
 @pytest.mark.parametrize("back", [3, 1])
 def test_counter_when_it_wraps_then_nothing_is_lost(name: str, back: int) -> None:
