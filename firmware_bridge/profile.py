@@ -62,7 +62,8 @@ import msgspec
 
 from firmware_bridge import checksums
 from firmware_bridge.device import FS_MAX, FS_MIN, Device
-from firmware_bridge.devices.frames import Scale, frame_device, unipolar
+from firmware_bridge.devices.frame_format import Scale, unipolar
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import FLOATS, KINDS, Check, Facts, Field, Layout, Mark, layout_format
 from firmware_bridge.types import BadInput
 

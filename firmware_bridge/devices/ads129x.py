@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firmware_bridge.devices.frames import Packet, frame_device, signed
+from firmware_bridge.devices.frame_format import Packet, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
 
 VREF_1298_MV, VREF_1299_MV, VREF_1292R_MV = 2400.0, 4500.0, 2420.0

@@ -12,7 +12,8 @@ Sources: BITalinoWorld/revolution-python-api (bitalino.py); PLUX's ECG data shee
 
 from __future__ import annotations
 
-from firmware_bridge.devices.frames import Codes, FrameFormat, Packet, Scale, frame_device
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.scanning import DAMAGED, MORE
 from firmware_bridge.types import BadInput
 

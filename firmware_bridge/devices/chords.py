@@ -12,7 +12,8 @@ from __future__ import annotations
 from functools import partial
 
 from firmware_bridge.device import Device
-from firmware_bridge.devices.frames import frame_device, unipolar
+from firmware_bridge.devices.frame_format import unipolar
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
 
 GAIN = 2420.0

@@ -11,7 +11,8 @@ named.
 
 from __future__ import annotations
 
-from firmware_bridge.devices.frames import frame_device, signed
+from firmware_bridge.devices.frame_format import signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
 
 GAIN = 24

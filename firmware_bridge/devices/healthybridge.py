@@ -14,7 +14,8 @@ from __future__ import annotations
 import struct
 
 from firmware_bridge.checksums import crc16_reflected
-from firmware_bridge.devices.frames import Codes, FrameFormat, Packet, frame_device, signed
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
 
 LSB_MV = 1000.0 / (2**17 * 20)

@@ -10,7 +10,8 @@ Sources: patchinc/heartypatch, firmware/heartypatch-stream-tcp/main/max30003.c, 
 
 from __future__ import annotations
 
-from firmware_bridge.devices.frames import Codes, Packet, frame_device, signed
+from firmware_bridge.devices.frame_format import Codes, Packet, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
 
 LSB_MV = 1000.0 / (2**17 * 20)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firmware_bridge import checksums
-from firmware_bridge.devices.frames import Codes, FrameFormat, Packet, Scale
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
 
 KINDS = {

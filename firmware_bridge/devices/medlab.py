@@ -16,7 +16,7 @@ import numpy as np
 from firmware_bridge.device import DecoderOptions, Device, EncoderOptions, lead_names
 from firmware_bridge.devices.asking import Opening
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
-from firmware_bridge.devices.frames import Scale
+from firmware_bridge.devices.frame_format import Scale
 from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 
 SCALE = Scale(1 / 50, 0, 246, 128)

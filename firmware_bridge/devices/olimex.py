@@ -11,7 +11,8 @@ Only the first of the six channels is taken unless more leads are named.
 
 from __future__ import annotations
 
-from firmware_bridge.devices.frames import frame_device, unipolar
+from firmware_bridge.devices.frame_format import unipolar
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, Mark, layout_format
 
 GAIN = 2848.0

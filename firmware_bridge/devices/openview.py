@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from firmware_bridge.device import Device
-from firmware_bridge.devices.frames import Codes, FrameFormat, Packet, Scale, frame_device, signed
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.scanning import MORE, NO_FRAME
 
 SYNC = b"\x0a\xfa"

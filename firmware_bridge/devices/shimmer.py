@@ -16,7 +16,8 @@ import struct
 from collections.abc import Iterator
 
 from firmware_bridge.device import FS_MAX, FS_MIN
-from firmware_bridge.devices.frames import Codes, FrameFormat, Packet, frame_device, signed
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.scanning import MORE, NO_FRAME
 
 GAIN = 6

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from firmware_bridge.devices.frames import Codes, FrameFormat, Packet, frame_device, signed
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
 
 LSB_MV = 18.3 / 128 / 1000

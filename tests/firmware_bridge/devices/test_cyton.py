@@ -42,19 +42,39 @@ def test_encoder_when_it_speaks_then_the_golden_packet() -> None:
     assert made == bytes.fromhex(f"a0 03  000064 {'000000' * 7}  {AUX} c0")
 
 
-def test_loss_when_longer_than_the_counter_then_the_hosts_clock_tells_the_turns() -> None:
+def silent_then(late: bytes, pause_s: float, pieces: int = 1) -> list[SampleBlock | Gap]:
+    """Ten packets, a pause, and `late` in so many pieces that come together."""
     receiver = cyton.DEVICE.decoder(DecoderOptions())
     receiver.feed(b"".join(packet(k) for k in range(10)), 5.0)
-    late = b"".join(packet(k & 0xFF) for k in range(1310, 1315))
-    got = receiver.feed(late, 5.0 + 1305 / 250 + 0.03)
-    assert got[0] == Gap(10, 1300, "lost")
+    step = -(-len(late) // pieces)
+    items = [
+        item for k in range(pieces) for item in receiver.feed(late[k * step : (k + 1) * step], 5.0 + pause_s)
+    ]
+    return items + receiver.feed(b"", 5.1 + pause_s)
 
 
-def test_stall_when_nothing_was_lost_then_no_gap() -> None:
-    receiver = cyton.DEVICE.decoder(DecoderOptions())
-    receiver.feed(b"".join(packet(k) for k in range(10)), 5.0)
-    got = receiver.feed(b"".join(packet(k & 0xFF) for k in range(10, 510)), 7.0)
+def packets(*numbers: int) -> bytes:
+    return b"".join(packet(k & 0xFF) for k in numbers)
+
+
+@pytest.mark.parametrize("n_lost", [70, 255, 256, 257, 1300, 25_600])
+def test_loss_when_longer_than_the_counter_then_the_hosts_clock_tells_the_turns(n_lost: int) -> None:
+    first = 10 + n_lost
+    got = silent_then(packets(*range(first, first + 5)), (n_lost + 5) / 250 + 0.03)
+    assert got[0] == Gap(10, n_lost, "lost")
+    assert sum(len(item.mv) for item in got if isinstance(item, SampleBlock)) == 5
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 100])
+def test_stall_when_all_comes_at_once_after_it_then_nothing_is_lost(pieces: int) -> None:
+    got = silent_then(packets(*range(10, 510)), 2.0, pieces)
     assert [item for item in got if isinstance(item, Gap)] == []
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 100])
+def test_stall_when_the_buffer_overflowed_in_it_then_what_did_not_fit_is_lost(pieces: int) -> None:
+    got = silent_then(packets(*range(640, 760)), 3.0, pieces)
+    assert [item for item in got if isinstance(item, Gap)] == [Gap(10, 630, "lost")]
 
 
 def test_board_when_it_is_silent_then_it_is_told_to_start() -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
+from firmware_bridge import devices
 from firmware_bridge.device import DecoderOptions, EncoderOptions
 from firmware_bridge.devices import cyton, heartypatch, olimex, openview
-from firmware_bridge.devices.frames import FrameDecoder, FrameFormat, Scale, signed, unipolar
+from firmware_bridge.devices.frame_format import FrameFormat, Scale, signed, unipolar
+from firmware_bridge.devices.frames import FrameDecoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 
@@ -83,3 +87,26 @@ def test_format_when_it_says_nothing_then_its_parts_must_be_told() -> None:
             call()
     assert bare.hear(b"x") == b""
     assert FrameDecoder(bare, DecoderOptions()).ask(9.0) == b""
+
+
+@pytest.mark.parametrize("name", ["cyton", "olimex", "chords", "shimmer"])
+def test_count_over_outages_losses_and_stalls_of_the_host_stays_exact(name: str) -> None:
+    """Two minutes in pieces of 20 ms: frames lost, links away up to 20 s, a host that stands still up to 2 s."""
+    rng = random.Random(3)
+    device = devices.get(name)
+    assert device.fs is not None
+    sender, receiver = device.encoder(EncoderOptions()), device.decoder(DecoderOptions())
+    n, away_until_s, free_s, end = round(0.02 * device.fs), 0.0, 0.0, 0
+    for k in range(6000):
+        now_s = (k + 1) * n / device.fs
+        if rng.random() < 0.005:
+            away_until_s = now_s + (rng.uniform(0.01, 0.3) if rng.random() < 0.7 else rng.uniform(0.5, 20))
+        sent = [sender.encode(np.zeros((1, 1), np.float32)) for _ in range(n)]
+        kept = [frame for frame in sent if (now_s >= away_until_s or k > 5900) and rng.random() > 0.001]
+        free_s = max(
+            free_s, now_s + rng.expovariate(1 / 0.008) + (rng.uniform(0, 2) if rng.random() < 0.002 else 0)
+        )
+        for item in receiver.feed(b"".join(kept), free_s) if kept else ():
+            end = item.end if isinstance(item, SampleBlock) else item.start + item.n_lost
+    assert receiver.stats.n_lost > 10 * device.fs
+    assert 6000 * n - 2 <= end <= 6000 * n

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from firmware_bridge.device import DecoderOptions, EncoderOptions
-from firmware_bridge.devices.frames import Scale, frame_device, signed
+from firmware_bridge.devices.frame_format import Scale, signed
+from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import FLOATS, KINDS, Check, Facts, Field, Layout, Mark, layout_format
 from firmware_bridge.types import SampleBlock
 
