@@ -58,7 +58,9 @@ class Config:
     """What one monitor is to do."""
 
     source: str = _key("", "serial port, /dev/serial/by-id/..., tcp://host:port, mqtt://host:port/topic or -")
-    format: str = _key("native", "wire format of the device; `heartwire devices` lists them")
+    format: str = _key(
+        "native", "wire format of the device (`heartwire devices` lists them), or a profile's path.toml"
+    )
     device: str = _key("device", "id of the bed: a-z A-Z 0-9 _ -")
     baud: int | None = _key(None, "serial speed; default is the device's own")
     fs: float | None = _key(None, "sampling rate in Hz, where the device does not say or says it wrongly")

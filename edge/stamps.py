@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware_bridge.timeline import SampleClock
+from firmware_bridge.sample_clock import SampleClock
 from firmware_bridge.types import SampleBlock
 
 STEP_S = 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 
@@ -67,10 +67,21 @@ class DecoderOptions:
 
 @dataclass(frozen=True, slots=True)
 class EncoderOptions:
-    """What a simulated device should claim to be: its rate in Hz (None: the device's own) and its leads."""
+    """What a simulated device should claim to be.
+
+    Attributes
+    ----------
+    fs : float or None
+        Its rate in Hz; None: the device's own.
+    leads : tuple of str
+        Names of the columns that it is given.
+    first_seq : int
+        Where its counter begins, of samples or of frames as the device has it: near the end, to see it wrap.
+    """
 
     fs: float | None = None
     leads: tuple[str, ...] = ("ECG",)
+    first_seq: int = 0
 
     def __post_init__(self) -> None:
         check_fs(self.fs)
@@ -122,6 +133,24 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Asker(Protocol):
+    """A decoder of a device that must be asked before it speaks: it has bytes to send as well."""
+
+    def ask(self, t_s: float) -> bytes:
+        """What must be sent to the device at monotonic time `t_s`; call a few times a second."""
+        ...
+
+
+@runtime_checkable
+class Hearer(Protocol):
+    """An encoder that obeys what the host sends it."""
+
+    def hear(self, data: bytes) -> bytes:
+        """Be told `data`; gives the answer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """The facts of one device, and how to make its two halves.
@@ -140,6 +169,9 @@ class Device:
         Make a decoder from `DecoderOptions`, an encoder from `EncoderOptions`.
     has_counter, has_checksum, has_lead_off, has_clock : bool
         What the format can tell.
+    start : bytes
+        The command that makes it speak; empty where it speaks by itself. Where there is one the decoder is an
+        `Asker`.
     """
 
     name: str
@@ -153,6 +185,7 @@ class Device:
     has_checksum: bool = False
     has_lead_off: bool = False
     has_clock: bool = False
+    start: bytes = b""
 
 
 def check_fs(fs: float | None) -> None:

@@ -7,14 +7,15 @@ The pump is pure: clock, sleep and sink are arguments. The sinks that touch the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from firmware_bridge.device import Encoder, EncoderOptions
+from firmware_bridge.device import Encoder, EncoderOptions, Hearer
 from firmware_bridge.devices import get, names
+from firmware_bridge.faults import PACE, Fault, FaultyWire
 from firmware_bridge.mqtt_payload import ENCODERS, PayloadEncoder
 from firmware_bridge.patient import PatientSamples
 from firmware_bridge.types import F32, BadInput
@@ -51,9 +52,12 @@ class Wire(Protocol[Made]):
 
 
 class Sink(Protocol[Taken]):
-    """Where it goes. `n_dropped` counts bytes or messages that nobody took."""
+    """Where it goes."""
 
-    n_dropped: int
+    @property
+    def n_dropped(self) -> int:
+        """Bytes or messages that nobody took."""
+        ...
 
     @property
     def name(self) -> str:
@@ -73,8 +77,39 @@ class Sink(Protocol[Taken]):
         ...
 
 
+class Talk(Protocol):
+    """The other way: a wire that a host can speak to, and unplug."""
+
+    @property
+    def plugged(self) -> bool:
+        """False while the device is not there."""
+        ...
+
+    def hear(self, data: bytes) -> bytes:
+        """What the device answers to `data`."""
+        ...
+
+
+class Port(Sink[bytes], Protocol):
+    """A sink of bytes that a reader can write to as well."""
+
+    def heard(self) -> bytes:
+        """What the reader has written since the last call."""
+        ...
+
+    def unplug(self) -> None:
+        """Vanish."""
+        ...
+
+    def plug(self) -> None:
+        """Come back."""
+        ...
+
+
 class ByteWire:
     """A device's encoder as a wire of bytes."""
+
+    plugged = True
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -86,6 +121,55 @@ class ByteWire:
     def encode(self, mv: F32, lead_off: int = 0) -> bytes:
         """The device's bytes."""
         return self._encoder.encode(mv, lead_off)
+
+    def hear(self, data: bytes) -> bytes:
+        """The device's answer."""
+        return self._encoder.hear(data) if isinstance(self._encoder, Hearer) else b""
+
+
+class Conversation:
+    """A port with a device behind it that hears what the reader writes, answers, and may be unplugged. A `Sink`.
+
+    Parameters
+    ----------
+    wire, port
+        Both ends.
+    """
+
+    def __init__(self, wire: Talk, port: Port) -> None:
+        self._wire, self._port = wire, port
+        self._plugged = True
+
+    @property
+    def name(self) -> str:
+        """The port's."""
+        return self._port.name
+
+    @property
+    def n_dropped(self) -> int:
+        """The port's."""
+        return self._port.n_dropped
+
+    def open(self, hello: bytes) -> None:
+        """Open the port."""
+        self._port.open(hello)
+
+    def send(self, data: bytes, keep_waiting: Callable[[], bool] | None = None) -> None:
+        """Plug in where the device is back, send, pull the plug where it is gone, and let it hear and answer."""
+        if self._wire.plugged and not self._plugged:
+            self._port.plug()
+            self._plugged = True
+        if self._plugged:
+            self._port.send(data, keep_waiting)
+            if heard := self._port.heard():
+                self._port.send(self._wire.hear(heard), keep_waiting)
+        if self._plugged and not self._wire.plugged:
+            self._port.unplug()
+            self._plugged = False
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
 
 
 class Pacer:
@@ -132,6 +216,8 @@ class Simulator(Generic[Data]):
         1 is true time; 0 is as fast as the reader takes it, and then nothing is dropped.
     clock, sleep : callable
         Monotonic seconds, and waiting some seconds.
+    pace : float
+        How fast the device's clock runs: a device of 250 Hz and pace 1.0002 gives 250.05 samples a second.
     """
 
     def __init__(
@@ -143,6 +229,7 @@ class Simulator(Generic[Data]):
         speed: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
+        pace: float = 1.0,
     ) -> None:
         if not 0 <= speed <= 10_000:
             raise BadInput(f"speed is {speed:g}: expected 0 (as fast as it is read) to 10000, 1 is true time")
@@ -151,7 +238,7 @@ class Simulator(Generic[Data]):
         self.source, self.sink = source, sink
         self._wire = wire
         self._chunk = max(1, round(source.fs * frame_ms / 1000))
-        self._pacer = Pacer(source.fs, speed, clock, sleep)
+        self._pacer = Pacer(source.fs * pace, speed, clock, sleep)
         self._stopped = False
         self._keep_waiting = self._goes_on if speed == 0 else None
         self.n_sent = 0
@@ -217,9 +304,18 @@ def rate_of(name: str, asked: float | None, otherwise: float = DEFAULT_FS) -> fl
     return EncoderOptions(fs=fs).fs or otherwise
 
 
-def byte_wire(name: str, fs: float, leads: tuple[str, ...]) -> ByteWire:
-    """The wire of the device `name`. Raises BadInput when there is none."""
-    return ByteWire(get(name).encoder(EncoderOptions(fs=fs, leads=leads)))
+def byte_wire(
+    name: str, fs: float, leads: tuple[str, ...], faults: Sequence[Fault] = (), seed: int = 0
+) -> ByteWire | FaultyWire:
+    """The wire of the device `name`, with what goes wrong on it. Raises BadInput when there is none."""
+    device = get(name)
+    if not any(fault.kind not in PACE for fault in faults):
+        return ByteWire(device.encoder(EncoderOptions(fs=fs, leads=leads)))
+
+    def make(first_seq: int) -> Encoder:
+        return device.encoder(EncoderOptions(fs=fs, leads=leads, first_seq=first_seq))
+
+    return FaultyWire(make, faults, fs, len(leads), seed, device.start)
 
 
 def message_wire(name: str, fs: float, leads: tuple[str, ...]) -> PayloadEncoder:
@@ -230,7 +326,6 @@ def message_wire(name: str, fs: float, leads: tuple[str, ...]) -> PayloadEncoder
 
 
 def _device_fs(name: str) -> float | None:
-    try:
-        return get(name).fs
-    except BadInput:
-        raise BadInput(f"format {name!r} is unknown: use one of {', '.join(formats())}") from None
+    if not name.endswith(".toml") and name not in names():
+        raise BadInput(f"format {name!r} is unknown: use one of {', '.join(formats())}")
+    return get(name).fs

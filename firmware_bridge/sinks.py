@@ -90,6 +90,23 @@ class PtySink:
                     return
                 select.select([], [self._master], [], TURN_S)
 
+    def heard(self) -> bytes:
+        """What the reader has written since the last call."""
+        if self._slave < 0:
+            return b""
+        try:
+            return os.read(self._master, 4096)
+        except OSError:  # nothing there
+            return b""
+
+    def unplug(self) -> None:
+        """The port vanishes, as when its plug is pulled; `plug` brings it back under the same link."""
+        self.close()
+
+    def plug(self) -> None:
+        """Bring the port back."""
+        self.open(b"")
+
     def close(self) -> None:
         """Close both ends, so that a reader sees the port vanish, and remove the link.
 
@@ -198,6 +215,23 @@ class TcpSink:
                 return
             self._wait()
 
+    def heard(self) -> bytes:
+        """What the reader has written since the last call."""
+        if self._client is None:
+            return b""
+        try:
+            return self._client.recv(4096)
+        except OSError:  # nothing there, or no reader: `send` will see
+            return b""
+
+    def unplug(self) -> None:
+        """Hang up and listen no more; `plug` listens again."""
+        self.close()
+
+    def plug(self) -> None:
+        """Listen again, on the same port."""
+        self.open(self._hello)
+
     def close(self) -> None:
         """Hang up and stop listening."""
         self._drop_reader()
@@ -242,6 +276,16 @@ class StreamSink:
         """Write and flush `data`."""
         self._stream.write(data)
         self._stream.flush()
+
+    def heard(self) -> bytes:
+        """Nobody answers to a file."""
+        return b""
+
+    def unplug(self) -> None:
+        """A file cannot be unplugged: the bytes stop."""
+
+    def plug(self) -> None:
+        """The bytes go on by themselves."""
 
     def close(self) -> None:
         """Flush; the file is its owner's to close."""

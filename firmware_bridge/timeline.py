@@ -1,12 +1,11 @@
-"""Counters, rates and clocks of a stream: what was lost, how fast it really runs, when a sample was. Pure.
+"""Counters and rates of a stream: what was lost, and how fast it really runs. Pure: times are arguments.
 
-Times are arguments. A counter that wraps is not a loss, a frame that comes twice is not a reboot, and a burst
-on the way is not a change of rate.
+A counter that wraps is not a loss, a frame that comes twice is not a reboot, and a burst on the way is not a
+change of rate. When a sample was is in :mod:`firmware_bridge.sample_clock`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -75,7 +74,14 @@ class SequenceCounter:
         self.expected = 0
         self.slack = 8.0
 
-    def push(self, seq: int, n: int = 1, elapsed: float | None = None, boot: bool = False) -> Step:
+    def push(
+        self,
+        seq: int,
+        n: int = 1,
+        elapsed: float | None = None,
+        boot: bool = False,
+        missing: float | None = None,
+    ) -> Step:
         """Take the next frame.
 
         Parameters
@@ -89,15 +95,18 @@ class SequenceCounter:
             (seconds times rate); negative when the clock went back.
         boot : bool
             The device itself says that it has begun again since the last frame.
+        missing : float or None
+            For devices without a clock: how many counts the host's clock misses before this frame, where that
+            is too much to be a delay on the way. It tells whole turns of a narrow counter.
         """
-        step = self._judge(seq, elapsed, boot)
+        step = self._judge(seq, elapsed, boot, missing)
         if step.accepted:
             self._started = True
             self._last_n = n
             self.expected = (seq + n) & self._mask
         return step
 
-    def _judge(self, seq: int, elapsed: float | None, boot: bool) -> Step:
+    def _judge(self, seq: int, elapsed: float | None, boot: bool, missing: float | None) -> Step:
         if not self._started:
             return Step(Arrival.FIRST)
         ahead = (seq - self.expected) & self._mask
@@ -106,6 +115,11 @@ class SequenceCounter:
             return Step(Arrival.REBOOT)
         if elapsed is not None:
             return self._judge_by_clock(ahead, behind, elapsed)
+        if missing is not None:
+            turn = self._mask + 1
+            n_lost = ahead + turn * max(0, round((missing - ahead) / turn))
+            if n_lost and abs(missing - n_lost) <= 128 + missing / 4:
+                return Step(Arrival.LOST, n_lost)
         if ahead == 0:
             return Step(Arrival.NEXT)
         if behind <= self._late_window:
@@ -186,113 +200,3 @@ class RateMeter:
         self._points.clear()
         self._open = None
         self._fs = None
-
-
-class SampleClock:
-    """Sample index to UTC: smooth, never backwards, and within milliseconds of the truth.
-
-    A delay on the way is never negative, so of every second the arrival with the least delay is kept; a line
-    through these minima of the last ten minutes gives the device's rate and offset. What is given out follows
-    that line with a bounded slew, through a chain of straight pieces, so that a stamp once given stays true.
-
-    Parameters
-    ----------
-    fs : float
-        The nominal rate in Hz.
-
-    Notes
-    -----
-    A jump of the host's clock or of the device's count is believed when three seconds in a row agree on it.
-    Forwards it is taken at once; backwards the stamps go on at half speed until the time has caught up.
-    """
-
-    BUCKET_S = 1.0
-    N_POINTS = 600
-    MIN_FIT = 30
-    STEP_S = 0.5
-    SLEW = 0.02
-    CATCH_UP_S = 5.0
-
-    def __init__(self, fs: float) -> None:
-        self._fs = fs
-        self._points: deque[tuple[int, float]] = deque(maxlen=self.N_POINTS)
-        self._best: tuple[int, float] | None = None
-        self._edge = 0
-        self._n_off = 0
-        self._starts: list[int] = []
-        self._pieces: list[tuple[int, float, float]] = []
-        self.fs_est = fs
-
-    def push(self, index: int, utc_s: float) -> None:
-        """Say that sample `index` had arrived by `utc_s`, in seconds since 1970."""
-        if not self._pieces:
-            self._edge = index
-            self._add_piece(index, utc_s, 1 / self._fs)
-        if index >= self._edge + self._fs * self.BUCKET_S:
-            if self._best is not None:
-                self._close(self._best, index)
-            self._best = None
-            self._edge = index
-        delay = utc_s - index / self._fs
-        if self._best is None or delay < self._best[1]:
-            self._best = (index, delay)
-
-    def utc_s(self, index: int) -> float:
-        """Give the time of sample `index`, in seconds since 1970.
-
-        Raises
-        ------
-        LookupError
-            Before the first `push`.
-        """
-        if not self._pieces:
-            raise LookupError(f"got sample {index}, expected a push first, in SampleClock; push one")
-        at, utc_s, period = self._pieces[max(0, bisect_right(self._starts, index) - 1)]
-        return utc_s + (index - at) * period
-
-    def restart(self) -> None:
-        """Forget the fit: the device rebooted. Stamps given so far stay; the next are no earlier."""
-        self._points.clear()
-        self._best = None
-        self._n_off = 0
-        self._edge = -(10**18)
-
-    def _close(self, best: tuple[int, float], now: int) -> None:
-        """Take the least delay of a second, and bend the chain towards the new line."""
-        seen = best[1] + best[0] / self._fs
-        off = self._line(best[0]) - seen if self._points else 0.0
-        self._n_off = self._n_off + 1 if abs(off) > self.STEP_S else 0
-        if 0 < self._n_off < 3:
-            return
-        if self._n_off >= 3:
-            self._points.clear()
-            self._n_off = 0
-        self._points.append(best)
-        self._fit()
-        error = self._line(now) - self.utc_s(now)
-        nominal = 1 / self.fs_est
-        slew = -0.5 if error < -self.STEP_S else min(max(error / self.CATCH_UP_S, -self.SLEW), self.SLEW)
-        jump = error if error > self.STEP_S else 0.0
-        self._add_piece(now, self.utc_s(now) + jump, nominal * (1 + (0.0 if jump else slew)))
-
-    def _line(self, index: int) -> float:
-        """The fitted time of sample `index`."""
-        return self._mean_delay + (index - self._mean_index) * self._slope + index / self._fs
-
-    def _fit(self) -> None:
-        """Least squares of delay on index; the slope is taken as nominal until 30 points are there."""
-        points = self._points
-        n = len(points)
-        self._mean_index = sum(p[0] for p in points) / n
-        self._mean_delay = sum(p[1] for p in points) / n
-        self._slope = 0.0
-        if n >= self.MIN_FIT:
-            top = sum((p[0] - self._mean_index) * (p[1] - self._mean_delay) for p in points)
-            self._slope = top / sum((p[0] - self._mean_index) ** 2 for p in points)
-        self.fs_est = 1 / (1 / self._fs + self._slope)
-
-    def _add_piece(self, index: int, utc_s: float, period: float) -> None:
-        self._starts.append(index)
-        self._pieces.append((index, utc_s, period))
-        if len(self._starts) > 128:
-            del self._starts[:64], self._pieces[:64]

@@ -31,6 +31,11 @@ class SampleBlock(msgspec.Struct, frozen=True, eq=False, gc=False):
     lead_off : int
         Bit k is set when the electrode of lead k is off. One value for the whole block: a decoder starts a
         new block where it changes.
+    clipped : int
+        Bit k is set when lead k stands at an end of its converter's range. One value for the whole block, as
+        `lead_off`.
+    pace : tuple of int
+        Indices, counted as `start` is, of the samples at which the device saw a pacing pulse.
     """
 
     device_id: str
@@ -39,6 +44,8 @@ class SampleBlock(msgspec.Struct, frozen=True, eq=False, gc=False):
     mv: F32
     leads: tuple[str, ...]
     lead_off: int = 0
+    clipped: int = 0
+    pace: tuple[int, ...] = ()
 
     @property
     def end(self) -> int:

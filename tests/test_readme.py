@@ -13,7 +13,7 @@ import pytest
 from edge.alarm_state import SPECS
 from edge.cli import verbs
 from edge.config import parse
-from firmware_bridge import devices
+from firmware_bridge import devices, profile
 from train.__main__ import available
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,10 +58,16 @@ def test_train_commands_when_shown_then_they_exist() -> None:
 
 
 def test_config_when_shown_then_it_is_valid() -> None:
-    (text,) = blocks("toml")
+    _, text = blocks("toml")
     config = parse(text, {}, {}, "README.md")
     assert config.device == "bed4"
     assert config.mqtt.tls
+
+
+def test_profile_when_shown_then_it_is_valid() -> None:
+    text, _ = blocks("toml")
+    made = profile.parse(text, "my-board", "README.md")
+    assert (made.fs, made.baud, made.has_counter) == (250.0, 115200, True)
 
 
 def test_formats_when_shown_then_they_exist_and_none_is_missing() -> None:

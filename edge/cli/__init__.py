@@ -19,27 +19,40 @@ GROUP = "heartwire.verbs"
 
 
 def verbs() -> dict[str, str]:
-    """Name of every verb -> module path."""
+    """Name of every verb -> module path: what is installed, and what a checkout has beside it."""
+    return {**_installed(), **_of_checkout()} or _of_folder()
+
+
+def _installed() -> dict[str, str]:
     from importlib.metadata import entry_points
 
-    return {point.name: point.value for point in entry_points(group=GROUP)} or _of_checkout()
+    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 def _of_checkout() -> dict[str, str]:
-    """The verbs of a checkout, from its pyproject.toml; this folder's files where even that is missing."""
-    import pkgutil
-
+    """The verbs of a checkout, from its pyproject.toml, which may know more than when it was installed."""
+    path = Path(__file__).parents[2] / "pyproject.toml"
+    if not path.is_file():
+        return {}
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        with open(Path(__file__).parents[2] / "pyproject.toml", "rb") as file:
-            named: dict[str, str] = tomllib.load(file)["project"]["entry-points"][GROUP]
+        named: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["entry-points"][
+            GROUP
+        ]
     except (OSError, KeyError, tomllib.TOMLDecodeError):
-        found = [module.name for module in pkgutil.iter_modules(__path__)]
-        return {name: f"{__name__}.{name}" for name in found if not name.startswith("_")}
+        return {}
     return named
+
+
+def _of_folder() -> dict[str, str]:
+    """This folder's files, where neither was found."""
+    import pkgutil
+
+    found = [module.name for module in pkgutil.iter_modules(__path__)]
+    return {name: f"{__name__}.{name}" for name in found if not name.startswith("_")}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    known = verbs()
     if not words or words[0] in ("-h", "--help"):
-        print(_overview(known))
+        print(_overview(verbs()))
         return 0 if words else 2
     if words[0] == "--version":
         print(_version())
         return 0
-    name = words[0]
+    name, known = words[0], _installed()
+    known = known if name in known else verbs()
     if name not in known:
         from difflib import get_close_matches
 

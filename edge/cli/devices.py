@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from firmware_bridge import devices
@@ -27,19 +28,22 @@ def run(args: argparse.Namespace) -> int:
         except BadInput as error:
             facts = {"name": name, "error": str(error)}
         print(json.dumps(facts) if args.json else _line(facts))
+    for path in devices.shadowed():
+        print(f"heartwire devices: {path} is not used: its name is taken; rename it", file=sys.stderr)
     return 0
 
 
 def _facts(name: str) -> dict[str, Any]:
     device = devices.get(name)
     keys = ("name", "title", "fs", "baud", "leads", *_TELLS)
-    return {key: getattr(device, key) for key in keys}
+    return {**{key: getattr(device, key) for key in keys}, "must_be_asked": device.start != b""}
 
 
 def _line(facts: dict[str, Any]) -> str:
     if "error" in facts:
-        return f"{facts['name']:12} cannot be used: {facts['error']}"
+        return f"{facts['name']:16} cannot be used: {facts['error']}"
     rate = "rate in the stream" if facts["fs"] is None else f"{facts['fs']:g} Hz"
     tells = ", ".join(key[4:].replace("_", "-") for key in _TELLS if facts[key]) or "samples only"
     leads = " ".join(facts["leads"])
-    return f"{facts['name']:12} {facts['title']}; {rate}, {facts['baud']} baud, leads {leads}; tells {tells}"
+    asked = "; asked to start" if facts["must_be_asked"] else ""
+    return f"{facts['name']:16} {facts['title']}; {rate}, {facts['baud']} baud, leads {leads}; tells {tells}{asked}"

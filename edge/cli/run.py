@@ -71,20 +71,25 @@ def make_monitor(
 
 
 def _source_and_decoder(config: Config) -> tuple[Source, Decoder]:
-    from firmware_bridge.device import DecoderOptions
+    from firmware_bridge.device import Asker, DecoderOptions
 
     options = DecoderOptions(config.device, config.fs, config.scale, config.invert, config.leads or None)
     if config.source.startswith("mqtt://"):
         from edge.envelope import EnvelopeDecoder
         from edge.io.mqtt_source import MqttSource
 
-        source = MqttSource(config.source, config.mqtt, f"heartwire-{config.device}-in")
-        return source, EnvelopeDecoder(options)
+        broker = MqttSource(config.source, config.mqtt, f"heartwire-{config.device}-in")
+        return broker, EnvelopeDecoder(options)
     from edge.io.source import make_source
     from firmware_bridge import devices
 
     device = devices.get(config.format)
-    return make_source(config.source, config.baud or device.baud), device.decoder(options)
+    source, decoder = make_source(config.source, config.baud or device.baud), device.decoder(options)
+    if not device.start or not isinstance(decoder, Asker):
+        return source, decoder
+    from edge.io.asking import AskingSource
+
+    return AskingSource(source, decoder), decoder
 
 
 def seconds(text: str) -> float:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from firmware_bridge import simulator
+from firmware_bridge import faults, simulator
 from firmware_bridge.mqtt_payload import Message
 from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.scenario import SCRIPTS
-from firmware_bridge.simulator import Samples, Simulator, Sink
+from firmware_bridge.simulator import Conversation, Port, Samples, Simulator, Sink
 from firmware_bridge.types import BadInput
 
 HELP = "play the virtual patient as a device, on a pseudo-terminal, TCP, MQTT or standard output"
@@ -44,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where the samples go and how: the same for both verbs that play."""
     parser.add_argument(
-        "--format", default="native", metavar="FORMAT", help=f"one of {', '.join(simulator.formats())}"
+        "--format",
+        default="native",
+        metavar="FORMAT",
+        help=f"a profile's path.toml, or one of {', '.join(simulator.formats())}",
     )
     parser.add_argument(
         "--to",
@@ -56,6 +59,15 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="1 is true time, 0 as fast as it is read")
     parser.add_argument("--frame-ms", type=float, help="signal handed over at once (default 10, MQTT 200)")
     parser.add_argument("--qos", type=int, default=0, choices=(0, 1), help="of MQTT messages (default 0)")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="what goes wrong, KIND[=VALUE][@SECOND[+SECONDS]], several with ';' or repeated: "
+        + "; ".join(f"{name} ({kind.help})" for name, kind in faults.KINDS.items()),
+    )
+    parser.add_argument("--fault-seed", type=int, default=0, help="whose bad luck (default 0)")
     parser.add_argument(
         "--wait", action="store_true", help="pty: begin when a reader opens it (always so with --speed 0)"
     )
@@ -91,12 +103,14 @@ def _bytes(source: Samples, args: argparse.Namespace) -> Simulator[bytes]:
         raise BadInput(
             f"--format {args.format} goes to a broker: use --to mqtt://HOST:PORT/TOPIC, or another format"
         )
-    wire = simulator.byte_wire(args.format, source.fs, source.leads)
+    wrong = faults.parse(";".join(args.fault))
+    wire = simulator.byte_wire(args.format, source.fs, source.leads, wrong, args.fault_seed)
     frame_ms = FRAME_MS if args.frame_ms is None else args.frame_ms
-    return Simulator(source, wire, _byte_sink(args), frame_ms, args.speed)
+    sink = Conversation(wire, _byte_sink(args))
+    return Simulator(source, wire, sink, frame_ms, args.speed, pace=faults.pace_of(wrong))
 
 
-def _byte_sink(args: argparse.Namespace) -> Sink[bytes]:
+def _byte_sink(args: argparse.Namespace) -> Port:
     from firmware_bridge.sinks import PtySink, StreamSink, TcpSink
 
     kind, _, rest = args.to.partition(":")
@@ -117,8 +131,12 @@ def _messages(source: Samples, args: argparse.Namespace) -> Simulator[list[Messa
     user, password = (os.environ.get(f"HEARTWIRE_MQTT_{name}", "") for name in ("USERNAME", "PASSWORD"))
     name = "mqtt-native" if args.format == "native" else args.format
     wire = simulator.message_wire(name, source.fs, source.leads)
+    wrong = faults.parse(";".join(args.fault))
+    if strange := [fault.kind for fault in wrong if fault.kind not in faults.PACE]:
+        raise BadInput(f"--fault {strange[0]} happens to bytes: over MQTT use {' or '.join(faults.PACE)}")
     frame_ms = MQTT_FRAME_MS if args.frame_ms is None else args.frame_ms
-    return Simulator(source, wire, MqttSink(args.to, args.qos, user, password), frame_ms, args.speed)
+    sink = MqttSink(args.to, args.qos, user, password)
+    return Simulator(source, wire, sink, frame_ms, args.speed, pace=faults.pace_of(wrong))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import fcntl
 import os
 import stat
 import termios
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.io.source import FdSource, SourceLost
@@ -68,7 +69,7 @@ class SerialSource(FdSource):
     def explain(self, error: OSError) -> str:
         code = error.errno
         if code == errno.ENOENT:
-            ports = [path for path, _ in list_ports()]
+            ports = [port.path for port in list_ports()]
             there = "there are " + ", ".join(ports) if ports else "there is none at all"
             return f"{self.name}: no such port; {there}; plug it in, or see `heartwire ports`"
         if code in (errno.EACCES, errno.EPERM):
@@ -85,15 +86,25 @@ class SerialSource(FdSource):
         return f"{self.name}: cannot open it: {error.strerror or error}; see `heartwire ports`"
 
 
-def list_ports() -> list[tuple[str, str]]:
-    """Serial ports of this machine: (path to use, what it is), stable by-id links where there are any."""
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A serial port of this machine: the path to use, what it calls itself, and its USB maker (None: not USB)."""
+
+    path: str
+    title: str
+    vid: int | None = None
+
+
+def list_ports() -> list[Port]:
+    """Serial ports of this machine, by their stable by-id links where there are any."""
     from serial.tools import list_ports as lister
 
     links = {os.path.realpath(link): str(link) for link in sorted(Path("/dev/serial/by-id").glob("*"))}
     found = []
     for port in sorted(lister.comports()):
         ids = "" if port.vid is None else f" [{port.vid:04x}:{port.pid:04x}]"
-        found.append((links.get(os.path.realpath(port.device), port.device), f"{port.description}{ids}"))
+        path = links.get(os.path.realpath(port.device), port.device)
+        found.append(Port(path, f"{port.description}{ids}", port.vid))
     return found
 
 

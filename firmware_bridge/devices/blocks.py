@@ -1,4 +1,4 @@
-"""Single samples to blocks: cut where `lead_off` changes, with gaps in their places."""
+"""Single samples to blocks: cut where `lead_off` or `clipped` changes, with gaps in their places."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BlockBuilder:
         `n_samples` and `n_lost` are counted here.
     """
 
-    __slots__ = ("_lead_off", "_leads", "_out", "_rows", "_stats", "_total", "device_id", "fs")
+    __slots__ = ("_leads", "_out", "_pace", "_rows", "_state", "_stats", "_total", "device_id", "fs")
 
     def __init__(self, device_id: str, leads: tuple[str, ...], fs: float, stats: LinkStats) -> None:
         self.device_id = device_id
@@ -39,7 +39,8 @@ class BlockBuilder:
         self._stats = stats
         self._rows: list[Sequence[float]] = []
         self._out: list[SampleBlock | Gap] = []
-        self._lead_off = 0
+        self._pace: list[int] = []
+        self._state = (0, 0)
         self._total = 0
         self.fs = fs
 
@@ -48,12 +49,19 @@ class BlockBuilder:
         """Samples since the stream began, losses included."""
         return self._total + len(self._rows)
 
-    def add(self, row: Sequence[float], lead_off: int = 0) -> None:
-        """Take one sample: its values in mV, one for each lead."""
-        if lead_off != self._lead_off:
+    def add(self, row: Sequence[float], lead_off: int = 0, clipped: int = 0, paced: bool = False) -> None:
+        """Take one sample: its values in mV, one for each lead; bits and flag as in `SampleBlock`."""
+        if (lead_off, clipped) != self._state:
             self._cut()
-            self._lead_off = lead_off
+            self._state = (lead_off, clipped)
+        if paced:
+            self._pace.append(self.total)
         self._rows.append(row)
+
+    def set_fs(self, fs: float) -> None:
+        """The device says that what follows comes at another rate [Hz]."""
+        self._cut()
+        self.fs = fs
 
     def gap(self, n_lost: int, reason: str) -> None:
         """Say that `n_lost` samples are missing here."""
@@ -74,6 +82,10 @@ class BlockBuilder:
             return
         mv = np.array(self._rows, np.float32).reshape(-1, len(self._leads))
         self._rows.clear()
-        self._out.append(SampleBlock(self.device_id, self._total, self.fs, mv, self._leads, self._lead_off))
+        block = SampleBlock(
+            self.device_id, self._total, self.fs, mv, self._leads, *self._state, pace=tuple(self._pace)
+        )
+        self._pace.clear()
+        self._out.append(block)
         self._total += len(mv)
         self._stats.n_samples += len(mv)

@@ -46,7 +46,7 @@ class NativeDecoder:
         self._counter = SequenceCounter(16, late_window=1024)
         self._layout: Layout | None = None
         self._key = b""
-        self._n_content = 0
+        self._n_content = -1
         self._samples_at = 0
         self._n_samples = 0
         self._max_dt_us = 0
@@ -95,7 +95,7 @@ class NativeDecoder:
         self._framer.reset()
         self._fresh = True
         self._reopened = self._layout is not None
-        self._n_content = 0
+        self._n_content = -1
 
     def _fault(self, fault: Fault) -> None:
         """Count a frame that was not taken; the first after opening was cut, not damaged."""
@@ -228,7 +228,7 @@ class NativeEncoder:
         self._fs_mhz = round(options.fs * 1000)
         self._codes = tuple(wire.code_of(lead) for lead in options.leads)
         self._scale_nv = scale_nv
-        self._first_seq = first_seq
+        self._first_seq = first_seq or options.first_seq
         self._first_t_us = first_t_us
         self._n_sent = 0
 

@@ -1,13 +1,16 @@
-"""ProtoCentral's OpenView frame: ADS1292R shield, MAX30003 breakout, HealthyPi v4.
+"""ProtoCentral's OpenView frame: ADS1292R shield, MAX30003 breakout, HealthyPi v4 and 5, ADS1293.
 
 The frame is ``0A FA | LEN u16 LE | type | LEN bytes | 00 0B``, all little-endian; some firmware leaves the 00
 out, so both ends are taken. There is no checksum and no counter: a frame counts only when its length is one
 that the board sends, its footer is in place, and out of lock another frame follows. Bytes that had to be
 skipped in lock are given as a gap of as many frames as they could have held.
 
-Sources: Protocentral's ads1292r-arduino, max30003 and healthypi_v4 firmware, and the OpenView 3 decoders.
-Conflict: OpenView documents 8 payload bytes for the ADS1292R with the two rates swapped; the firmware sends
-9. Both lengths are taken, and the rates are not used here.
+Sources: Protocentral's ads1292r-arduino, max30003, healthypi_v4 and healthypi_5 firmware, and the OpenView 3
+decoders. Conflict: OpenView documents 8 payload bytes for the ADS1292R with the two rates swapped; the
+firmware sends 9. Both lengths are taken, and the rates are not used here.
+
+Uncertain, so named below: the gain of HealthyPi 5's MAX30001 and of the ADS1293 were not found in a source;
+`scale` corrects them.
 """
 
 from __future__ import annotations
@@ -17,19 +20,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
-from firmware_bridge.device import DecoderOptions, Device, EncoderOptions, lead_names
-from firmware_bridge.devices.blocks import BlockBuilder, samples_between
-from firmware_bridge.framing import SyncFramer
-from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
+from firmware_bridge.device import Device
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale, signed
+from firmware_bridge.devices.frames import frame_device
+from firmware_bridge.scanning import MORE, NO_FRAME
 
 SYNC = b"\x0a\xfa"
 TYPE_DATA = 2
+TYPE_BATCH = 3
+TYPE_PPG = 4
 N_BEFORE = 5
 FOOTER = 0x0B
 FLAT_S = 0.5
 """The boards send exactly 0 while an electrode is off; so long a run of zeros is no heart."""
+
+Samples = tuple[Codes, bool]
+"""What a payload holds: values, and whether an electrode is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,170 +44,190 @@ class Board:
 
     Attributes
     ----------
-    lengths : tuple of int
-        Payload lengths; the first is what the encoder sends.
+    kinds : tuple of (int, int)
+        Types and payload lengths that it sends; the first is what the encoder sends.
     fs : float
         Rate in Hz.
-    lsb_mv : float
-        mV per unit.
-    limit : int
-        Largest magnitude of a code.
+    scale : Scale
+        What its values mean.
     read : callable
-        Payload to (code, electrode is off).
+        Type and payload to samples.
     write : callable
-        (code, electrode is off) to payload.
+        Codes, and whether an electrode is off, to a payload.
+    leads : tuple of str
+        One for each channel.
+    n_samples : int
+        Samples in a frame that the encoder makes.
+    hello : bytes
+        What it prints when it starts.
+    fits : callable
+        Whether a payload can be this board's: more than one sends 12 bytes.
     """
 
-    lengths: tuple[int, ...]
+    kinds: tuple[tuple[int, int], ...]
     fs: float
-    lsb_mv: float
-    limit: int
-    read: Callable[[bytes], tuple[int, bool]]
-    write: Callable[[int, bool], bytes]
+    scale: Scale
+    read: Callable[[int, bytes], Samples]
+    write: Callable[[Codes, bool], bytes]
+    leads: tuple[str, ...] = ("ECG",)
+    n_samples: int = 1
+    hello: bytes = b"Initiliziation is done\r\n"
+    fits: Callable[[bytes], bool] = lambda payload: True
 
 
-def _read_i16(payload: bytes) -> tuple[int, bool]:
-    return int.from_bytes(payload[:2], "little", signed=True), False
+class OpenViewFormat(FrameFormat):
+    """The frame round a board's payload. See `FrameFormat`."""
+
+    sync = SYNC
+    flat_s = FLAT_S
+    has_lead_off = True
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._lengths = {length for _, length in board.kinds}
+        self.fs, self.scale, self.leads = board.fs, board.scale, board.leads
+        self.n_channels, self.n_samples, self.hello = len(board.leads), board.n_samples, board.hello
+        self.n_frame = N_BEFORE + board.kinds[0][1] + 2
+
+    def measure(self, buffer: bytes, at: int) -> int:
+        """Length of the frame at `at`, with either footer."""
+        if len(buffer) - at < N_BEFORE:
+            return MORE
+        length = buffer[at + 2] | buffer[at + 3] << 8
+        if (buffer[at + 4], length) not in self._board.kinds:
+            return NO_FRAME
+        for k in range(at + N_BEFORE + length, at + N_BEFORE + length + 2):
+            if k >= len(buffer):
+                return MORE
+            if buffer[k] == FOOTER:
+                payload = buffer[at + N_BEFORE : at + N_BEFORE + length]
+                return k + 1 - at if self._board.fits(payload) else NO_FRAME
+            if buffer[k] != 0:
+                return NO_FRAME
+        return NO_FRAME
+
+    def read(self, frame: bytes) -> Packet | None:
+        """Samples of a frame; `measure` has made sure that it is one of the board's."""
+        length = frame[2] | frame[3] << 8
+        codes, off = self._board.read(frame[4], frame[N_BEFORE : N_BEFORE + length])
+        return Packet(codes, (1 << self.n_channels) - 1 if off else 0)
+
+    def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
+        """A frame; while an electrode is off its values are 0, as the boards have it."""
+        off = lead_off != 0
+        sent = [[0] * self.n_channels for _ in codes] if off else codes
+        kind, length = self._board.kinds[0]
+        return SYNC + struct.pack("<HB", length, kind) + self._board.write(sent, off) + b"\x00\x0b"
 
 
-def _write_ads1292r(code: int, off: bool) -> bytes:
-    return struct.pack("<hhHHB", 0 if off else code, 0, 0, 0, 0)
+def _read_i16(kind: int, payload: bytes) -> Samples:
+    return [[int.from_bytes(payload[:2], "little", signed=True)]], False
 
 
-def _read_max30003(payload: bytes) -> tuple[int, bool]:
+def _write_ads1292r(codes: Codes, off: bool) -> bytes:
+    return struct.pack("<hhHHB", int(codes[0][0]), 0, 0, 0, 0)
+
+
+def _read_max30003(kind: int, payload: bytes) -> Samples:
     """The word is FIFO byte 0 << 24 | byte 1 << 16 | the two bits left of the 18: the sign is at the top."""
     (word,) = struct.unpack_from("<i", payload)
-    return word >> 14 | word & 3, False
+    return [[word >> 14 | word & 3]], False
 
 
-def _write_max30003(code: int, off: bool) -> bytes:
-    code = 0 if off else code
+def _is_max30003(payload: bytes) -> bool:
+    """Bits 2 to 15 of the word are never set."""
+    return payload[1] == 0 and payload[0] & 0xFC == 0
+
+
+def _write_max30003(codes: Codes, off: bool) -> bytes:
+    code = int(codes[0][0])
     return struct.pack("<iII", (code >> 2) << 16 | code & 3, 0, 0)
 
 
-def _read_healthypi4(payload: bytes) -> tuple[int, bool]:
+def _read_healthypi4(kind: int, payload: bytes) -> Samples:
     """The last byte holds the five LOFF_STAT bits of the ADS1292R."""
-    return int.from_bytes(payload[:2], "little", signed=True), bool(payload[19] & 0x1F)
+    return _read_i16(kind, payload)[0], bool(payload[19] & 0x1F)
 
 
-def _write_healthypi4(code: int, off: bool) -> bytes:
-    return struct.pack("<h17xB", 0 if off else code, 0x1F if off else 0)
+def _write_healthypi4(codes: Codes, off: bool) -> bytes:
+    return struct.pack("<h17xB", int(codes[0][0]), 0x1F if off else 0)
+
+
+def _read_healthypi5(kind: int, payload: bytes) -> Samples:
+    """Type 2 begins with one ECG value, type 3 with eight, type 4 has none."""
+    if kind == TYPE_PPG:
+        return (), False
+    n = 8 if kind == TYPE_BATCH else 1
+    return [[code] for code in struct.unpack_from(f"<{n}i", payload)], False
+
+
+def _write_healthypi5(codes: Codes, off: bool) -> bytes:
+    return struct.pack("<i18x", int(codes[0][0]))
+
+
+def _write_batch(codes: Codes, off: bool) -> bytes:
+    return struct.pack("<8i18x", *(int(code) for (code,) in codes))
+
+
+def _read_ads1293(kind: int, payload: bytes) -> Samples:
+    return [struct.unpack_from("<3i", payload)], False
+
+
+def _is_ads1293(payload: bytes) -> bool:
+    """24 bits with their sign extended to 32."""
+    return all(-(1 << 23) <= code < 1 << 23 for code in struct.unpack_from("<3i", payload))
+
+
+def _write_ads1293(codes: Codes, off: bool) -> bytes:
+    return struct.pack("<3i", *map(int, codes[0]))
 
 
 ADS1292R_LSB_MV = 2420.0 / 12 / (2**23 - 1) * 256
 """2.42 V reference, gain 12 (register code 110), 24 bits cut to 16: 6.154 uV."""
 MAX30003_LSB_MV = 1000.0 / (2**17 * 20)
 """Gain 20 V/V, 18 bits, 1 V reference (data sheet): 0.3815 uV."""
+MAX30001_LSB_MV = 1000.0 / (2**17 * 20)
+"""As the MAX30003 (data sheet formula); the gain that HealthyPi 5 sets was not verified."""
+ADS1293_LSB_MV = 4800.0 / 3.5 / (2**24 - 1)
+"""Reference 2.4 V either way, gain 3.5, 24 bits (data sheet, from memory): 0.0817 uV; not verified."""
 
-ADS1292R = Board((9, 8), 125.0, ADS1292R_LSB_MV, 32767, _read_i16, _write_ads1292r)
-MAX30003 = Board((12,), 125.0, MAX30003_LSB_MV, 131071, _read_max30003, _write_max30003)
-HEALTHYPI4 = Board((20,), 125.0, ADS1292R_LSB_MV, 32767, _read_healthypi4, _write_healthypi4)
-
-
-def frame_length(lengths: tuple[int, ...], buffer: bytes, at: int) -> int:
-    """Measure the frame at a sync word: its bytes, 0 when more are needed, -1 when it is none."""
-    n = len(buffer) - at
-    if n < N_BEFORE:
-        return 0
-    length = buffer[at + 2] | buffer[at + 3] << 8
-    if length not in lengths or buffer[at + 4] != TYPE_DATA:
-        return -1
-    for k in range(at + N_BEFORE + length, at + N_BEFORE + length + 2):
-        if k >= len(buffer):
-            return 0
-        if buffer[k] == FOOTER:
-            return k + 1 - at
-        if buffer[k] != 0:
-            return -1
-    return -1
-
-
-class OpenViewDecoder:
-    """OpenView frames to blocks. See `firmware_bridge.device.Decoder`.
-
-    Counted in `stats`: `n_frames`, `n_resync` losses of lock, `n_lost` frames that skipped bytes could have
-    held.
-    """
-
-    def __init__(self, board: Board, options: DecoderOptions) -> None:
-        self.stats = LinkStats()
-        self._board = board
-        self._lsb_mv = board.lsb_mv * options.factor
-        fs = options.fs or board.fs
-        self._n_flat = round(FLAT_S * fs)
-        self._zeros = 0
-        self._framer = SyncFramer(SYNC, partial(frame_length, board.lengths), self.stats)
-        self._blocks = BlockBuilder(options.device_id, lead_names(("ECG",), options.leads), fs, self.stats)
-        self._t_s: float | None = None
-        self._reopened = False
-
-    def feed(self, data: bytes, t_s: float | None = None) -> list[SampleBlock | Gap]:
-        """Take the next bytes; `t_s` only tells how long a link was closed."""
-        self.stats.n_bytes += len(data)
-        for n_skipped, frame in self._framer.feed(data):
-            n_lost = round(n_skipped / len(frame))
-            if self._reopened:
-                self._reopened = False
-                self._blocks.gap(samples_between(self._t_s, t_s, self._blocks.fs), "no_signal")
-            elif n_lost:
-                self._blocks.gap(n_lost, "lost")
-            self._take(frame)
-        if self._blocks.total and t_s is not None and not self._reopened:
-            self._t_s = t_s
-        return self._blocks.take()
-
-    def reset(self) -> None:
-        """Forget the partial frame and the lock; time without signal becomes a gap where `t_s` tells it."""
-        self._framer.reset()
-        self._zeros = 0
-        self._reopened = self._blocks.total > 0
-
-    def _take(self, frame: bytes) -> None:
-        code, off = self._board.read(frame[N_BEFORE:])
-        self._zeros = 0 if code else self._zeros + 1
-        self.stats.n_frames += 1
-        self._blocks.add((code * self._lsb_mv,), int(off or self._zeros >= self._n_flat))
-
-
-class OpenViewEncoder:
-    """Samples to OpenView frames. See `firmware_bridge.device.Encoder`.
-
-    Only the first lead is sent. The format does not say its rate: where `fs` is not the board's own, the
-    decoder must be told. NaN goes as 0.
-    """
-
-    def __init__(self, board: Board, options: EncoderOptions) -> None:
-        self.fs = options.fs or board.fs
-        self._board = board
-        self._n_leads = len(options.leads)
-
-    def preamble(self) -> bytes:
-        """The line that the sketch prints once it has set up its chip."""
-        return b"Initiliziation is done\r\n"
-
-    def encode(self, mv: F32, lead_off: int = 0) -> bytes:
-        """Give a frame for each sample of float32 `mv` (n, n_leads) in mV."""
-        board = self._board
-        first = np.nan_to_num(mv.reshape(-1, self._n_leads)[:, 0].astype(np.float64))
-        codes = np.clip(np.rint(first / board.lsb_mv), -board.limit, board.limit).astype(int).tolist()
-        off = bool(lead_off & 1)
-        head = SYNC + struct.pack("<HB", board.lengths[0], TYPE_DATA)
-        return b"".join([head + board.write(code, off) + b"\x00\x0b" for code in codes])
+ADS1292R = Board(
+    ((TYPE_DATA, 9), (TYPE_DATA, 8)), 125.0, signed(16, ADS1292R_LSB_MV), _read_i16, _write_ads1292r
+)
+MAX30003 = Board(
+    ((TYPE_DATA, 12),),
+    125.0,
+    signed(18, MAX30003_LSB_MV),
+    _read_max30003,
+    _write_max30003,
+    fits=_is_max30003,
+)
+HEALTHYPI4 = Board(
+    ((TYPE_DATA, 20),), 125.0, signed(16, ADS1292R_LSB_MV), _read_healthypi4, _write_healthypi4
+)
+_KINDS5 = (TYPE_DATA, 22), (TYPE_BATCH, 50), (TYPE_PPG, 19)
+HEALTHYPI5 = Board(
+    _KINDS5, 128.0, signed(18, MAX30001_LSB_MV), _read_healthypi5, _write_healthypi5, hello=b"HealthyPi 5\r\n"
+)
+HEALTHYPI5_BATCH = Board(
+    (_KINDS5[1], _KINDS5[0], _KINDS5[2]), 125.0, HEALTHYPI5.scale, _read_healthypi5, _write_batch, n_samples=8,
+    hello=HEALTHYPI5.hello,
+)  # fmt: skip
+ADS1293 = Board(
+    ((TYPE_DATA, 12), (TYPE_DATA, 14)), 128.0, signed(24, ADS1293_LSB_MV), _read_ads1293,
+    _write_ads1293, leads=("I", "II", "V1"), fits=_is_ads1293,
+)  # fmt: skip
 
 
 def _device(name: str, title: str, baud: int, board: Board) -> Device:
-    return Device(
-        name=name,
-        title=title,
-        fs=board.fs,
-        baud=baud,
-        leads=("ECG",),
-        decoder=partial(OpenViewDecoder, board),
-        encoder=partial(OpenViewEncoder, board),
-        has_lead_off=True,
-    )
+    return frame_device(name, f"ProtoCentral {title} (OpenView frame)", baud, partial(OpenViewFormat, board))
 
 
-DEVICE = _device("openview", "ProtoCentral ADS1292R (OpenView frame)", 57600, ADS1292R)
-MAX30003_DEVICE = _device("max30003", "ProtoCentral MAX30003 (OpenView frame)", 57600, MAX30003)
-HEALTHYPI4_DEVICE = _device("healthypi4", "ProtoCentral HealthyPi v4 (OpenView frame)", 115200, HEALTHYPI4)
+DEVICE = _device("openview", "ADS1292R", 57600, ADS1292R)
+MAX30003_DEVICE = _device("max30003", "MAX30003", 57600, MAX30003)
+HEALTHYPI4_DEVICE = _device("healthypi4", "HealthyPi v4", 115200, HEALTHYPI4)
+HEALTHYPI5_DEVICE = _device("healthypi5", "HealthyPi 5", 115200, HEALTHYPI5)
+HEALTHYPI5_BATCH_DEVICE = _device(
+    "healthypi5-batch", "HealthyPi 5, 8 samples a frame", 115200, HEALTHYPI5_BATCH
+)
+ADS1293_DEVICE = _device("ads1293", "ADS1293, 5 leads", 115200, ADS1293)

@@ -2,7 +2,9 @@
 
 A line is ``!`` (an electrode is off), or one number for each lead with comma, semicolon, blank or tab
 between, each perhaps after a label (``ECG:512``, as the Arduino plotter likes). ``nan`` is a sample without a
-value. More numbers than leads are allowed: the first count. All other text is ignored and counted.
+value. More numbers than leads are allowed: the first count. A line may also be a JSON object: ``lead_off: true``,
+and the numbers of ``x`` (one or a list), else those named like the leads, else all but the usual by-work (`BY_WORK`)
+in their order; null is a sample without a value. All other text is ignored and counted.
 
 There is no counter, no checksum and no clock: lost lines are not seen, and a rate that is not given is
 measured over the first 4 s and then kept. The sketch that most boards run does not pace its lines, the serial
@@ -13,14 +15,17 @@ Source of the line format: SparkFun's AD8232 Heart Rate Monitor sketch.
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from firmware_bridge.device import FS_MAX, FS_MIN, DecoderOptions, Device, EncoderOptions
+from firmware_bridge.device import FS_MAX, FS_MIN, DecoderOptions, Device, Encoder, EncoderOptions
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
 from firmware_bridge.framing import DelimiterFramer
 from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
@@ -31,6 +36,11 @@ MAX_HELD = 40_000
 USUAL_FS = (50, 100, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
 USUAL_WITHIN = 0.01
 """A measured rate this near (relative) to a usual one is that one: 4 s of jittery lines tell it no better."""
+
+BY_WORK = frozenset(
+    ["t", "t_ms", "t_us", "ts", "time", "timestamp", "millis", "n", "seq", "i", "fs", "hr", "bpm", "rr"]
+)
+"""Keys of a JSON object that are no sample, in small letters."""
 
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|[nN][aA][nN]"
 _VALUE = re.compile(_NUMBER)
@@ -127,12 +137,31 @@ class TextDecoder:
             self._reopened = False
             self._blocks.gap(samples_between(self._t_s, t_s, self._blocks.fs), "no_signal")
         self.stats.n_frames += 1
-        self._blocks.add(row, self._all_off if line == b"!" else 0)
+        values, off = row
+        self._blocks.add(values, self._all_off if off else 0)
 
-    def _read(self, line: bytes) -> list[float] | None:
-        """Give the values of a line in mV; None when it is not a sample."""
+    def _read(self, line: bytes) -> tuple[list[float], bool] | None:
+        """Give the values of a line in mV and whether an electrode is off; None when it is not a sample."""
         if line == b"!":
-            return [math.nan] * self._n_leads
+            return [math.nan] * self._n_leads, True
+        if line.startswith(b"{"):
+            return self._read_json(line)
+        values = self._read_numbers(line)
+        return None if values is None else (values, False)
+
+    def _read_json(self, line: bytes) -> tuple[list[float], bool] | None:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        if found.get("lead_off") is True:
+            return [math.nan] * self._n_leads, True
+        numbers = _numbers_of(found, self._leads)[: self._n_leads]
+        if len(numbers) < self._n_leads:
+            return None
+        return [math.nan if x is None else self._to_mv(float(x)) for x in numbers], False
+
+    def _read_numbers(self, line: bytes) -> list[float] | None:
         if self._n_leads == 1 and _VALUE.fullmatch(line):
             return [self._to_mv(float(line))]
         fields = [_FIELD.fullmatch(field) for field in _BETWEEN.split(line.replace(b": ", b":"))]
@@ -175,6 +204,16 @@ class TextDecoder:
         self._reopened = False
 
 
+def _numbers_of(found: dict[str, Any], leads: tuple[str, ...]) -> list[Any]:
+    """Give the samples in a JSON object, each a number or None."""
+    named = [found[lead] for lead in leads if lead in found]
+    values = found.get("x", named if len(named) == len(leads) else None)
+    if values is None:
+        values = [value for key, value in found.items() if key.lower() not in BY_WORK and key != "lead_off"]
+    values = values if isinstance(values, list) else [values]
+    return [x for x in values if x is None or (isinstance(x, (int, float)) and not isinstance(x, bool))]
+
+
 class TextEncoder:
     """Samples to lines. See `firmware_bridge.device.Encoder`.
 
@@ -207,7 +246,31 @@ class TextEncoder:
         ).encode()
 
 
-def _device(name: str, title: str, baud: int, numbers: Numbers) -> Device:
+class JsonEncoder(TextEncoder):
+    """Samples to lines of JSON, one object a sample: ``{"n": 7, "x": [0.1234]}``."""
+
+    def __init__(self, numbers: Numbers, options: EncoderOptions) -> None:
+        super().__init__(numbers, options)
+        self._n = options.first_seq
+
+    def encode(self, mv: F32, lead_off: int = 0) -> bytes:
+        """Give a line for each sample of float32 `mv` (n, n_leads) in mV."""
+        lines = []
+        for row in mv.reshape(-1, self._n_leads).astype(np.float64).tolist():
+            values = ",".join(f"{value:.4f}" if math.isfinite(value) else "null" for value in row)
+            rest = '"lead_off":true' if lead_off else f'"x":[{values}]'
+            lines.append(f'{{"n":{self._n},{rest}}}\r\n')
+            self._n += 1
+        return "".join(lines).encode()
+
+
+def _device(
+    name: str,
+    title: str,
+    baud: int,
+    numbers: Numbers,
+    encoder: Callable[[Numbers, EncoderOptions], Encoder] = TextEncoder,
+) -> Device:
     return Device(
         name=name,
         title=title,
@@ -215,7 +278,7 @@ def _device(name: str, title: str, baud: int, numbers: Numbers) -> Device:
         baud=baud,
         leads=("ECG",),
         decoder=partial(TextDecoder, numbers),
-        encoder=partial(TextEncoder, numbers),
+        encoder=partial(encoder, numbers),
         has_lead_off=True,
     )
 
@@ -223,3 +286,4 @@ def _device(name: str, title: str, baud: int, numbers: Numbers) -> Device:
 DEVICE = _device("text", "lines of 10-bit numbers (AD8232 on an Arduino Uno)", 9600, adc_numbers(10))
 ESP32 = _device("text-esp32", "lines of 12-bit numbers (AD8232 on an ESP32)", 115200, adc_numbers(12))
 MV = _device("text-mv", "lines of millivolts", 115200, MILLIVOLTS)
+NDJSON = _device("text-json", "lines of JSON, in millivolts", 115200, MILLIVOLTS, JsonEncoder)

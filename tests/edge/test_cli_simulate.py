@@ -131,6 +131,11 @@ def test_replay_when_seconds_are_given_then_it_stops_there(
         (("--frame-ms", "1e9"), "frame length is 1e+09 ms"),
         (("--fs", "3"), "expected 50 to 4000 Hz"),
         (("--seed", "-1"), "seed is -1"),
+        (("--fault", "drop=0.1@2+3;reboot@1", "--fault", "wrap"), None),
+        (("--fault", "drop=7"), "expected 0 to 1 for drop"),
+        (("--format", "/nowhere/board.toml"), "/nowhere/board.toml: cannot read it"),
+        (("--fault", "fire"), "got the fault 'fire', expected KIND"),
+        (("--fault", "flip", "--format", "mqtt-json", "--to", "mqtt://127.0.0.1:1/bed"), "happens to bytes"),
     ],
 )
 def test_simulate_when_an_argument_is_wrong_then_one_line_says_so(
@@ -143,6 +148,41 @@ def test_simulate_when_an_argument_is_wrong_then_one_line_says_so(
     with pytest.raises(BadInput, match=re.escape(said)) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_simulate_when_faults_are_asked_for_then_the_same_ones_every_time(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    words = (
+        "--to",
+        "-",
+        "--speed",
+        "0",
+        "--seconds",
+        "4",
+        "--format",
+        "cyton",
+        "--fault",
+        "drop=0.1;flip=1e-3",
+    )
+    sent = []
+    for seed in ("1", "1", "2"):
+        simulate.run(args_of(simulate, *words, "--fault-seed", seed))
+        sent.append(capfdbinary.readouterr().out)
+    assert sent[0] == sent[1] != sent[2]
+    assert 800 * 33 < len(sent[0]) < 960 * 33
+
+
+def test_simulate_when_the_format_is_a_profiles_path_then_it_speaks_it(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "board.toml"
+    text = 'fs = 200\n[frame]\nlength = 4\nsync = "FE"\nfooter = "EF"\n[[channel]]\nat = 1\ntype = "i16le"\n'
+    path.write_text(text + "[scale]\nuv_per_unit = 1\n")
+    words = ("--to", "-", "--speed", "0", "--seconds", "2", "--format", str(path), "--script", "sinus")
+    assert simulate.run(args_of(simulate, *words)) == 0
+    got = samples(capfdbinary.readouterr().out, str(path))
+    assert np.abs(got - VirtualPatient(200, 0, "sinus").read(400).mv[:, 0]).max() <= 0.00051
 
 
 def test_main_when_the_record_is_missing_then_one_line_and_a_failure() -> None:

@@ -132,8 +132,8 @@ def test_port_when_permission_is_missing_then_the_group_to_join(pty: Pty, source
     assert "\n" not in line
 
 
-def test_list_ports_when_asked_then_pairs_of_path_and_description() -> None:
-    assert all(path.startswith("/dev/") and text for path, text in list_ports())
+def test_list_ports_when_asked_then_each_has_a_path_and_a_description() -> None:
+    assert all(port.path.startswith("/dev/") and port.title for port in list_ports())
 
 
 def test_make_source_when_a_path_then_a_serial_port() -> None:

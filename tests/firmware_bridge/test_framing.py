@@ -1,25 +1,11 @@
 from __future__ import annotations
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.framing import DelimiterFramer, SyncFramer, cobs_decode, cobs_encode, crc16
+from firmware_bridge.framing import DelimiterFramer, cobs_decode, cobs_encode, crc16
 from firmware_bridge.types import LinkStats
-
-
-def sync_framer() -> tuple[SyncFramer, LinkStats]:
-    """Frames of 4 bytes: A5, length 1 to 3 is refused here by the fixed 2, anything, 5A."""
-
-    def measure(buffer: bytes, at: int) -> int:
-        if len(buffer) - at < 4:
-            return 0
-        return 4 if buffer[at + 1] == 2 and buffer[at + 3] == 0x5A else -1
-
-    stats = LinkStats()
-    return SyncFramer(b"\xa5", measure, stats), stats
 
 
 def test_crc16_of_check_string_is_that_of_ccitt_false() -> None:
@@ -97,54 +83,3 @@ def test_delimiter_framer_after_reset_forgets_the_partial_frame() -> None:
     framer.feed(b"old")
     framer.reset()
     assert framer.feed(b"new\n") == [b"new"]
-
-
-def test_sync_framer_out_of_lock_believes_a_frame_only_with_the_next() -> None:
-    framer, _ = sync_framer()
-    one = bytes.fromhex("a502015a")
-    assert framer.feed(one) == []
-    assert framer.feed(one) == [(0, one), (0, one)]
-    assert framer.feed(one) == [(0, one)]
-
-
-def test_sync_framer_out_of_lock_does_not_believe_the_mere_beginning_of_a_next_frame() -> None:
-    framer, _ = sync_framer()
-    assert framer.feed(bytes.fromhex("a502015a a502")) == []
-    assert framer.feed(b"rubbish") == []
-
-
-def test_sync_framer_after_false_sync_finds_the_frame_inside() -> None:
-    framer, stats = sync_framer()
-    one = bytes.fromhex("a502015a")
-    assert framer.feed(b"\xa5\x02" + one + one) == [(0, one), (0, one)]
-    assert stats.n_resync == 0
-
-
-def test_sync_framer_in_lock_counts_what_it_skipped() -> None:
-    framer, stats = sync_framer()
-    one = bytes.fromhex("a502015a")
-    frames = framer.feed(one + one + b"\xa5\x02\x01" + one + one)
-    assert frames == [(0, one), (0, one), (3, one), (0, one)]
-    assert stats.n_resync == 1
-
-
-def test_sync_framer_on_100_kb_of_rubbish_stays_small_and_recovers() -> None:
-    framer, _ = sync_framer()
-    rubbish = random.Random(3).randbytes(100_000)
-    for at in range(0, len(rubbish), 97):
-        framer.feed(rubbish[at : at + 97])
-        assert framer.n_buffered <= 128
-    one = bytes.fromhex("a502775a")
-    assert [frame for _, frame in framer.feed(one * 4)][-3:] == [one] * 3
-
-
-@given(st.binary(max_size=60), st.integers(1, 7))
-def test_sync_framer_when_cut_anywhere_gives_the_same(noise: bytes, step: int) -> None:
-    one = bytes.fromhex("a502a55a")
-    stream = one * 3 + noise + one * 3
-    whole, whole_stats = sync_framer()
-    cut, cut_stats = sync_framer()
-    expected = whole.feed(stream)
-    got = [frame for at in range(0, len(stream), step) for frame in cut.feed(stream[at : at + step])]
-    assert got == expected
-    assert cut_stats == whole_stats

@@ -7,10 +7,20 @@ import pytest
 
 from firmware_bridge.device import DecoderOptions
 from firmware_bridge.devices import get
+from firmware_bridge.faults import Fault
 from firmware_bridge.mqtt_payload import ENCODERS
 from firmware_bridge.patient import PatientSamples, VirtualPatient
 from firmware_bridge.records import Record, RecordSource
-from firmware_bridge.simulator import Simulator, byte_wire, formats, is_mqtt, message_wire, rate_of, runs
+from firmware_bridge.simulator import (
+    Conversation,
+    Simulator,
+    byte_wire,
+    formats,
+    is_mqtt,
+    message_wire,
+    rate_of,
+    runs,
+)
 from firmware_bridge.types import BadInput, SampleBlock
 
 
@@ -158,11 +168,10 @@ def test_wire_when_any_device_is_simulated_then_its_decoder_sees_the_beats(name:
     sim.open()
     sim.run(10)
     mv = np.concatenate([b.mv for b in decoded(shelf, name, fs)])[:, 0]
+    assert 10 * fs - 8 < mv.shape[0] <= 10 * fs  # a frame of several samples may not be full yet
     true = VirtualPatient(fs, 0, "sinus:60s rate=70 wander=0").read(mv.shape[0]).mv[:, 0]
-    assert mv.shape[0] >= 10 * fs - 1
-    shift = int(10 * fs) - mv.shape[0]
-    true = VirtualPatient(fs, 0, "sinus:60s rate=70 wander=0").read(int(10 * fs)).mv[shift:, 0]
-    assert np.corrcoef(mv, true)[0, 1] > 0.99
+    within = np.clip(true, mv.min(), mv.max())  # amplifiers made for less than a tall QRS clip it
+    assert np.corrcoef(mv, within)[0, 1] > 0.99
 
 
 def test_runs_when_lead_off_changes_then_it_is_cut_there() -> None:
@@ -198,3 +207,55 @@ def test_settings_when_they_are_wrong_then_one_line_says_so(call: object, said: 
 
 def test_formats_when_listed_then_devices_and_mqtt_are_among_them() -> None:
     assert {"native", "text", "openview"} | set(ENCODERS) <= set(formats())
+
+
+class Plug(Shelf):
+    """A shelf with a reader that says something, and a plug."""
+
+    def __init__(self, said: list[bytes]) -> None:
+        super().__init__()
+        self.said = said
+        self.log: list[str] = []
+
+    def heard(self) -> bytes:
+        return self.said.pop(0) if self.said else b""
+
+    def unplug(self) -> None:
+        self.log.append(f"out after {len(b''.join(self.parts))}")
+
+    def plug(self) -> None:
+        self.log.append(f"in after {len(b''.join(self.parts))}")
+
+
+def test_conversation_when_the_reader_asks_then_the_device_answers_after_its_frame() -> None:
+    plug = Plug([b"", b"v"])
+    wire = byte_wire("cyton", 250.0, ("ECG",))
+    sim = Simulator(VirtualPatient(250.0), wire, Conversation(wire, plug), 4, 0)
+    sim.open()
+    assert plug.hello.endswith(b"$$$")
+    sim.run(0.012)
+    assert [len(part) for part in plug.parts] == [33, 33, len(plug.hello), 33]
+    assert plug.n_closed == 1
+
+
+def test_conversation_when_unplugged_then_after_half_a_frame_and_plugged_before_the_next() -> None:
+    plug = Plug([])
+    wire = byte_wire("cyton", 250.0, ("ECG",), [Fault("unplug", 0.0, 0.04, 0.08)])
+    talk = Conversation(wire, plug)
+    sim = Simulator(VirtualPatient(250.0), wire, talk, 4, 0)
+    sim.open()
+    sim.run(0.1)
+    assert plug.log == [f"out after {10 * 33 + 16}", f"in after {10 * 33 + 16}"]
+    assert talk.name == "shelf"
+    assert talk.n_dropped == 0
+
+
+def test_pace_when_the_devices_clock_is_fast_then_samples_come_sooner() -> None:
+    for pace, last_s in ((1.0, 10.0), (1.25, 8.0)):
+        clock = Clock()
+        shelf = Shelf(clock)
+        wire = byte_wire("native", 250.0, ("ECG",))
+        sim = Simulator(VirtualPatient(250.0), wire, shelf, 10, 1, clock, clock.sleep, pace)
+        sim.open()
+        sim.run(10)
+        assert shelf.times_s[-1] - shelf.times_s[0] == pytest.approx(last_s, abs=0.1)

@@ -210,3 +210,61 @@ def test_stream_when_written_then_it_holds_every_byte() -> None:
     sink.send(EVERY_BYTE)
     sink.close()
     assert stream.getvalue() == b"hello" + EVERY_BYTE
+
+
+def test_pty_when_the_reader_writes_then_it_is_heard() -> None:
+    sink = PtySink()
+    sink.open(b"")
+    assert sink.heard() == b""
+    fd = os.open(sink.name, os.O_RDWR | os.O_NOCTTY)
+    os.write(fd, b"START\r\n\x00")
+    assert until(lambda: sink.heard() == b"START\r\n\x00")
+    os.close(fd)
+    sink.close()
+    assert sink.heard() == b""
+
+
+def test_pty_when_unplugged_then_the_link_is_gone_until_it_is_plugged_in(tmp_path: Path) -> None:
+    link = tmp_path / "port"
+    sink = PtySink(str(link))
+    sink.open(b"")
+    fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+    sink.unplug()
+    assert read(fd, 1) == b""
+    os.close(fd)
+    assert not os.path.lexists(link)
+    sink.plug()
+    fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+    sink.send(b"back")
+    assert read(fd, 4) == b"back"
+    os.close(fd)
+    sink.close()
+
+
+def test_tcp_when_the_reader_writes_then_it_is_heard_and_unplugged_it_hangs_up() -> None:
+    sink = TcpSink(0)
+    sink.open(b"hi")
+    assert sink.heard() == b""
+    port = int(sink.name.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as link:
+        sink.send(b"x", lambda: True)
+        assert link.recv(10)
+        link.send(b"b")
+        assert until(lambda: sink.heard() == b"b")
+        sink.unplug()
+        while link.recv(10):
+            pass
+    sink.plug()
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as link:
+        sink.send(b"y", lambda: True)
+        assert link.recv(10)
+    sink.close()
+
+
+def test_stream_when_unplugged_then_it_just_goes_on() -> None:
+    stream = io.BytesIO()
+    sink = StreamSink(stream)
+    sink.unplug()
+    sink.plug()
+    sink.send(b"abc")
+    assert (stream.getvalue(), sink.heard()) == (b"abc", b"")

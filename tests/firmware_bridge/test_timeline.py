@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from firmware_bridge.timeline import Arrival, RateMeter, SampleClock, SequenceCounter, Step
+from firmware_bridge.timeline import Arrival, RateMeter, SequenceCounter, Step
 
 
 def run(counter: SequenceCounter, *seqs: int) -> list[Step]:
@@ -89,6 +89,24 @@ def test_counter_with_clock_tells_frames_apart_despite_jitter(seq: int, arrival:
         assert counter.push(seq, n=10, elapsed=seq - 100 + jitter).arrival.value == arrival
 
 
+@pytest.mark.parametrize(
+    ("bits", "n_lost"), [(4, 3), (4, 500), (8, 200), (8, 256), (8, 1300), (16, 1300), (16, 70_000)]
+)
+def test_counter_with_the_hosts_clock_knows_of_whole_turns(bits: int, n_lost: int) -> None:
+    off = 4 if bits == 4 else 90
+    for missing in (n_lost - off, n_lost + off):
+        again = SequenceCounter(bits, 1 if bits == 4 else None)
+        again.push(7)
+        assert again.push((8 + n_lost) % (1 << bits), missing=missing) == Step(Arrival.LOST, n_lost)
+
+
+@pytest.mark.parametrize(("bits", "before"), [(16, 30_000), (32, 5_000_000)])
+def test_counter_that_begins_again_after_a_silence_is_a_reboot(bits: int, before: int) -> None:
+    counter = SequenceCounter(bits)
+    counter.push(before)
+    assert counter.push(3, missing=700.0) == Step(Arrival.REBOOT)
+
+
 def test_counter_told_of_a_boot_believes_it() -> None:
     counter = SequenceCounter(16)
     counter.push(100)
@@ -124,76 +142,3 @@ def test_rate_meter_after_reset_equals_a_new_one() -> None:
     for k in range(100):
         meter.push(250 * k, 0.1 * k)
     assert meter.fs_est == pytest.approx(2500)
-
-
-def clock_errors_ms(
-    clock: SampleClock, fs: float, seconds: range, rng: random.Random, utc0: float = 1.7e9
-) -> list[float]:
-    """Feed ten chunks a second with a jittery way; the error of each second's last stamp."""
-    errors: list[float] = []
-    for second in seconds:
-        for tenth in range(10):
-            index = int((second + tenth / 10) * fs)
-            clock.push(index, utc0 + index / fs + rng.expovariate(1 / 0.008))
-        errors.append((clock.utc_s(index) - utc0 - index / fs) * 1000)
-    return errors
-
-
-@pytest.mark.parametrize("ppm", [-200, 0, 200])
-def test_sample_clock_with_drift_and_jitter_is_within_20_ms_and_10_ppm(ppm: int) -> None:
-    fs = 250 * (1 + ppm * 1e-6)
-    clock = SampleClock(250.0)
-    errors = clock_errors_ms(clock, fs, range(700), random.Random(7))
-    assert max(map(abs, errors[2:])) <= 20
-    assert clock.fs_est == pytest.approx(fs, rel=10e-6)
-
-
-def test_sample_clock_never_goes_backwards() -> None:
-    rng = random.Random(2)
-    clock = SampleClock(100.0)
-    last = 0.0
-    for k in range(0, 40_000, 10):
-        step = 3.0 if 10_000 < k < 20_000 else -2.0 if k >= 30_000 else 0.0
-        clock.push(k, 1e9 + k / 100 + step + rng.expovariate(1 / 0.02))
-        for index in range(k - 9, k + 1):
-            stamp = clock.utc_s(index)
-            assert stamp >= last
-            last = stamp
-
-
-def test_sample_clock_when_the_host_steps_forward_follows() -> None:
-    clock = SampleClock(100.0)
-    for k in range(0, 20_000, 10):
-        clock.push(k, 1e9 + k / 100 + (30.0 if k >= 10_000 else 0.0))
-    assert clock.utc_s(19_990) == pytest.approx(1e9 + 199.9 + 30, abs=0.02)
-
-
-def test_sample_clock_when_the_host_steps_back_comes_round() -> None:
-    clock = SampleClock(100.0)
-    for k in range(0, 30_000, 10):
-        clock.push(k, 1e9 + k / 100 - (5.0 if k >= 10_000 else 0.0))
-    assert clock.utc_s(29_990) == pytest.approx(1e9 + 299.9 - 5, abs=0.02)
-
-
-def test_sample_clock_after_restart_takes_the_new_line_within_seconds() -> None:
-    clock = SampleClock(100.0)
-    for k in range(0, 5_000, 10):
-        clock.push(k, 1e9 + k / 100)
-    clock.restart()
-    for k in range(5_000, 5_300, 10):
-        clock.push(k, 1e9 + k / 100 + 60)
-    assert clock.utc_s(5_290) == pytest.approx(1e9 + 52.9 + 60, abs=0.02)
-
-
-def test_sample_clock_keeps_a_stamp_once_given() -> None:
-    rng = random.Random(4)
-    clock = SampleClock(250.0)
-    clock_errors_ms(clock, 250.02, range(60), rng)
-    given = [clock.utc_s(k) for k in range(14_000, 14_750)]
-    clock_errors_ms(clock, 250.02, range(60, 90), rng)
-    assert [clock.utc_s(k) for k in range(14_000, 14_750)] == given
-
-
-def test_sample_clock_before_any_push_says_so() -> None:
-    with pytest.raises(LookupError, match="expected a push first"):
-        SampleClock(250.0).utc_s(0)

@@ -121,3 +121,34 @@ def test_take_when_called_anywhere_then_every_sample_has_its_place(steps: list[t
     assert (stats.n_samples, stats.n_lost) == (len(expected), at - len(expected))
     ends = [(o.start, o.start + (len(o.mv) if isinstance(o, SampleBlock) else o.n_lost)) for o in out]
     assert [a for a, _ in ends] == [0, *(b for _, b in ends)][: len(ends)]
+
+
+def test_add_when_a_lead_meets_the_rail_then_a_new_block_says_which() -> None:
+    builder, _ = _builder("I", "II")
+    for clipped in (0, 2, 2, 0):
+        builder.add((0.1, 9.9), 0, clipped)
+    blocks = [b for b in builder.take() if isinstance(b, SampleBlock)]
+    assert [(b.start, len(b.mv), b.clipped) for b in blocks] == [(0, 1, 0), (1, 2, 2), (3, 1, 0)]
+
+
+def test_add_when_a_pulse_was_seen_then_the_block_has_its_index() -> None:
+    builder, _ = _builder()
+    builder.gap(100, "lost")
+    for k in range(5):
+        builder.add((0.0,), paced=k in (1, 4))
+    gap, block = builder.take()
+    assert isinstance(gap, Gap)
+    assert isinstance(block, SampleBlock)
+    assert block.pace == (101, 104)
+    builder.add((0.0,))
+    (more,) = builder.take()
+    assert isinstance(more, SampleBlock)
+    assert more.pace == ()
+
+
+def test_set_fs_when_the_device_changes_its_rate_then_a_new_block_has_it() -> None:
+    builder, _ = _builder()
+    builder.add((0.0,))
+    builder.set_fs(500.0)
+    builder.add((0.0,))
+    assert [b.fs for b in builder.take() if isinstance(b, SampleBlock)] == [250.0, 500.0]

@@ -156,6 +156,12 @@ def test_rubbish_of_100_kb_gives_nothing_stays_small_and_the_next_frame_is_taken
     assert stats.n_crc + stats.n_resync + stats.n_unknown + stats.n_rejected > 300
 
 
+def test_empty_frame_is_damage_and_nothing_worse() -> None:
+    receiver = decoder()
+    assert receiver.feed(bytes.fromhex("00 01 00 01 00")) == []
+    assert receiver.stats.n_crc + receiver.stats.n_resync == 2
+
+
 def test_rubbish_without_any_delimiter_is_dropped_and_counted_once() -> None:
     receiver = decoder()
     for _ in range(100):

@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 
 from firmware_bridge.device import Decoder, DecoderOptions, Device, EncoderOptions
 from firmware_bridge.devices import openview
-from firmware_bridge.devices.openview import OpenViewDecoder
 from firmware_bridge.types import F32, Gap, SampleBlock
 
-BOARDS = [openview.DEVICE, openview.MAX30003_DEVICE, openview.HEALTHYPI4_DEVICE]
+BOARDS = [
+    openview.DEVICE,
+    openview.MAX30003_DEVICE,
+    openview.HEALTHYPI4_DEVICE,
+    openview.HEALTHYPI5_DEVICE,
+    openview.HEALTHYPI5_BATCH_DEVICE,
+    openview.ADS1293_DEVICE,
+]
 LSB_UV = 6.154
 
 
@@ -49,16 +55,18 @@ def test_round_trip_is_within_half_a_unit(device: Device) -> None:
     receiver = device.decoder(DecoderOptions("bed1"))
     (block,) = receiver.feed(sender.preamble() + sender.encode(mv))
     assert isinstance(block, SampleBlock)
-    assert (block.device_id, block.start, block.fs, block.leads) == ("bed1", 0, 125.0, ("ECG",))
-    assert np.abs(block.mv - mv).max() <= LSB_UV / 2000 + 1e-6
-    assert (receiver.stats.n_frames, receiver.stats.n_resync, receiver.stats.n_lost) == (400, 0, 0)
+    assert (block.device_id, block.start, block.fs, block.leads) == ("bed1", 0, device.fs, device.leads)
+    assert np.abs(block.mv[:, :1] - mv).max() <= LSB_UV / 2000 + 1e-6
+    assert (receiver.stats.n_samples, receiver.stats.n_resync, receiver.stats.n_lost) == (400, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("device", "n"), list(zip(BOARDS, (16, 19, 27), strict=True)), ids=lambda x: str(getattr(x, "name", x))
+    ("device", "n"),
+    list(zip(BOARDS, (16, 19, 27, 29, 57, 19), strict=True)),
+    ids=lambda x: str(getattr(x, "name", x)),
 )
 def test_frame_is_as_long_as_the_firmware_makes_it(device: Device, n: int) -> None:
-    frame = sent(device, signal(1))
+    frame = sent(device, signal(8 if n == 57 else 1))
     assert len(frame) == n
     assert frame.startswith(b"\x0a\xfa")
     assert frame.endswith(b"\x00\x0b")
@@ -76,6 +84,39 @@ def test_max30003_word_is_put_together_from_its_two_parts(word: int, code: int) 
     frame = bytes.fromhex("0afa 0c00 02") + word.to_bytes(4, "little") + bytes(8) + b"\x00\x0b"
     got = openview.MAX30003_DEVICE.decoder(DecoderOptions()).feed(frame * 2)
     assert samples(got)[0][2] == pytest.approx(code * 1000 / (2**17 * 20))
+
+
+def test_boards_that_send_12_bytes_are_told_apart_by_them() -> None:
+    max30003 = bytes.fromhex("0afa 0c00 02  0100ff7f 20030000 48000000  00 0b") * 3
+    ads1293 = bytes.fromhex("0afa 0c00 02  04000000 feffffff 00010000  00 0b") * 3
+    for device, theirs, other in (
+        (openview.MAX30003_DEVICE, max30003, ads1293),
+        (openview.ADS1293_DEVICE, ads1293, max30003),
+    ):
+        assert len(samples(device.decoder(DecoderOptions()).feed(theirs))) == 3
+        assert samples(device.decoder(DecoderOptions()).feed(other)) == []
+
+
+def test_healthypi5_frames_of_all_kinds_are_told_apart() -> None:
+    single = "0afa 1600 02   0a000000 0000 0000 00 00000000 00000000 0000 00 00 00   00 0b"
+    batch = "0afa 3200 03 " + "".join(f"{k:02x}000000" for k in range(11, 19)) + "00" * 18 + "00 0b"
+    ppg = "0afa 1300 04 " + "55" * 19 + "00 0b"
+    receiver = openview.HEALTHYPI5_DEVICE.decoder(DecoderOptions(scale=1 / openview.MAX30001_LSB_MV))
+    got = receiver.feed(bytes.fromhex(single + ppg + batch + single + ppg))
+    assert [round(value) for _, _, value in samples(got)] == [10, *range(11, 19), 10]
+    assert (receiver.stats.n_frames, receiver.stats.n_unknown) == (5, 0)
+
+
+@pytest.mark.parametrize("extra", ["", "4800"])
+def test_ads1293_frames_with_and_without_heart_rate_give_three_leads(extra: str) -> None:
+    head = f"0afa {12 + len(extra) // 2:02x}00 02"
+    frame = bytes.fromhex(head + "01000000 feffffff ffff7f00" + extra + "00 0b")
+    (block,) = openview.ADS1293_DEVICE.decoder(DecoderOptions(scale=1 / openview.ADS1293_LSB_MV)).feed(
+        frame * 2
+    )
+    assert isinstance(block, SampleBlock)
+    assert block.leads == ("I", "II", "V1")
+    assert block.mv[0].tolist() == pytest.approx([1, -2, 0x7FFFFF])
 
 
 @pytest.mark.parametrize("footer", ["00 0b", "0b"])
@@ -137,10 +178,10 @@ def test_flipped_bit_of_the_frame_itself_costs_one_sample(bit: int) -> None:
 
 def test_rubbish_of_100_kb_stays_small_and_real_frames_are_found_again() -> None:
     rubbish = random.Random(4).randbytes(100_000)
-    receiver = OpenViewDecoder(openview.ADS1292R, DecoderOptions())
+    receiver = openview.DEVICE.decoder(DecoderOptions())
     for at in range(0, len(rubbish), 113):
         assert samples(receiver.feed(rubbish[at : at + 113])) == []
-        assert receiver._framer.n_buffered <= 256
+        assert receiver.n_buffered <= 256  # type: ignore[attr-defined]
     assert len(samples(receiver.feed(ads_frame(9) * 5))) >= 4
 
 
@@ -170,8 +211,8 @@ def test_after_reset_the_time_without_signal_is_a_gap() -> None:
     receiver.feed(ads_frame(1) * 10 + ads_frame(1)[:9], 5.0)
     receiver.reset()
     got = receiver.feed(ads_frame(2) * 2, 7.0)
-    assert got[0] == Gap(10, 250, "no_signal")
-    assert [start for start, _, _ in samples(got)] == [260, 261]
+    assert got[0] == Gap(10, 248, "no_signal")
+    assert [start for start, _, _ in samples(got)] == [258, 259]
 
 
 def test_options_override_rate_scale_and_polarity() -> None:
@@ -201,7 +242,7 @@ def test_values_beyond_the_range_are_clipped_and_nan_is_zero() -> None:
 )
 def test_any_split_gives_the_same_samples_gaps_and_counts(pieces: list[bytes], step: int) -> None:
     stream = ads_frame(7) * 4 + b"".join(pieces)
-    whole, cut = (OpenViewDecoder(openview.ADS1292R, DecoderOptions()) for _ in range(2))
+    whole, cut = (openview.DEVICE.decoder(DecoderOptions()) for _ in range(2))
     expected, got = whole.feed(stream), run(cut, stream, step)
     assert samples(got) == samples(expected)
     assert [x for x in got if isinstance(x, Gap)] == [x for x in expected if isinstance(x, Gap)]

@@ -82,6 +82,43 @@ def test_line_that_is_no_sample_is_counted_and_passed_over(line: bytes) -> None:
     assert receiver.stats.n_unknown == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        (b'{"x": 1.5}', [1.5]),
+        (b'{"x": [1.5, 2.5]}', [1.5]),
+        (b'{"n": 7, "t": 9, "ecg": 1.5, "resp": 3}', [1.5]),
+        (b'{"resp": 3, "ECG": 1.5, "bpm": 70}', [1.5]),
+        (b'{"lead_off": false, "mv": 1.5, "ok": true, "name": "a"}', [1.5]),
+    ],
+)
+def test_line_of_json_is_read(line: bytes, row: list[float]) -> None:
+    assert values(decoder().feed(b"\n" + line + b"\r\n")) == [pytest.approx(row)]
+
+
+def test_line_of_json_with_null_and_lead_off_has_no_values() -> None:
+    got = decoder(leads=("I", "II")).feed(b'\n{"x": [null, 2]}\n{"lead_off": true}\n{"II": 4, "I": 3}\n')
+    blocks = [item for item in got if isinstance(item, SampleBlock)]
+    assert [b.lead_off for b in blocks] == [0, 3, 0]
+    assert math.isnan(blocks[0].mv[0, 0])
+    assert blocks[0].mv[0, 1] == 2
+    assert blocks[2].mv.tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("line", [b'{"x": 1', b'{"x": "1"}', b'{"x": []}', b'{"t": 1}', b"{[", b"{" * 190])
+def test_line_of_json_without_a_sample_is_counted(line: bytes) -> None:
+    receiver = decoder()
+    assert values(receiver.feed(b"\n" + line + b"\n5\n")) == [[5.0]]
+    assert receiver.stats.n_unknown == 1
+
+
+def test_lines_of_json_are_sent_with_a_count() -> None:
+    sender = text.NDJSON.encoder(EncoderOptions(100.0, first_seq=7))
+    mv = np.array([[0.5], [np.nan]], np.float32)
+    assert sender.encode(mv) == b'{"n":7,"x":[0.5000]}\r\n{"n":8,"x":[null]}\r\n'
+    assert sender.encode(mv[:1], 1) == b'{"n":9,"lead_off":true}\r\n'
+
+
 def test_lines_with_fewer_numbers_than_leads_are_counted() -> None:
     receiver = decoder(leads=("I", "II"))
     assert values(receiver.feed(b"\n1\n1,2\n1,2,3\n")) == [[1.0, 2.0], [1.0, 2.0]]

@@ -1,0 +1,100 @@
+"""BITalino (r)evolution, over Bluetooth SPP or a serial line.
+
+A frame has no sync byte: its last byte holds a count of 4 bits and a CRC of 4 bits, the byte before it the four
+digital lines, and the channels lie before that, the later the nearer to the beginning: 10 bits each, the fifth and
+sixth 6 bits. So frames are found by CRC and count, four in a row.
+
+Only the first four channels (10 bits) are given: the ECG is not on the others. As many are switched on as leads
+are named: one is A2, where the board has its ECG (from memory); two or more are A1, A2, ... in this order.
+
+Sources: BITalinoWorld/revolution-python-api (bitalino.py); PLUX's ECG data sheet for the scale.
+"""
+
+from __future__ import annotations
+
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
+from firmware_bridge.devices.frames import frame_device
+from firmware_bridge.scanning import DAMAGED, MORE
+from firmware_bridge.types import BadInput
+
+LSB_MV = 3300.0 / 2**10 / 1100
+"""(code / 1024 - 1/2) * 3.3 V / 1100 (PLUX): 2.93 uV."""
+RATES = {1: 0, 10: 1, 100: 2, 1000: 3}
+"""Hz -> code of the command that sets it."""
+ECG_CHANNEL = 1
+MAX_CHANNELS = 4
+CONFIRM = 3
+IDLE = b"\x00"
+
+
+def crc4(frame: bytes) -> int:
+    """CRC of 4 bits, poly x^4 + x + 1, over a frame whose last byte's lower half counts as zero."""
+    register = 0
+    for byte in (*frame[:-1], frame[-1] & 0xF0):
+        for bit in range(7, -1, -1):
+            register <<= 1
+            if register & 0x10:
+                register ^= 0x13
+            register ^= byte >> bit & 1
+    return register & 0x0F
+
+
+def frame_length(n_channels: int) -> int:
+    """Bytes in a frame of 1 to 6 channels."""
+    n_bits = 12 + 10 * n_channels if n_channels <= 4 else 52 + 6 * (n_channels - 4)
+    return -(-n_bits // 8)
+
+
+class BitalinoFormat(FrameFormat):
+    """Frames of as many channels as leads are named. See `FrameFormat`."""
+
+    fs = 1000.0
+    n_channels = MAX_CHANNELS
+    scale = Scale(LSB_MV, 0, 1023, 512)
+    counter_bits = 4
+    late_window = 1
+    confirm = CONFIRM
+    chained = True
+    has_checksum = True
+    commands = (IDLE, b"\xc3", b"\x09")
+
+    def configure(self, fs: float | None, n_leads: int | None) -> None:
+        """Take rate and number of leads. Raises BadInput."""
+        super().configure(fs, n_leads)
+        if self.fs not in RATES:
+            raise BadInput(f"got fs {self.fs:g}, expected 1, 10, 100 or 1000 Hz, from a BITalino; give one")
+        self.n_channels = n_leads or 1
+        self.n_frame = frame_length(self.n_channels)
+        channels = [ECG_CHANNEL] if self.n_channels == 1 else range(self.n_channels)
+        live = 1 | sum(1 << 2 + channel for channel in channels)
+        self.commands = (IDLE, bytes([RATES[round(self.fs)] << 6 | 3]), bytes([live]))
+
+    def measure(self, buffer: bytes, at: int) -> int:
+        """Any stretch of the right length whose CRC is right is a frame."""
+        n = self.n_frame
+        if len(buffer) - at < n:
+            return MORE
+        frame = buffer[at : at + n]
+        return n if crc4(frame) == frame[-1] & 0x0F else DAMAGED
+
+    def counter(self, frame: bytes) -> int:
+        """The upper half of the last byte."""
+        return frame[-1] >> 4
+
+    def read(self, frame: bytes) -> Packet | None:
+        """The channels: below the last 12 bits, 10 bits each."""
+        bits = int.from_bytes(frame, "little")
+        top = 8 * len(frame) - 12
+        return Packet([[bits >> top - 10 * (k + 1) & 0x3FF for k in range(self.n_channels)]])
+
+    def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
+        """A frame with all digital lines low."""
+        top = 8 * self.n_frame - 12
+        bits = (seq & 0x0F) << 8 * self.n_frame - 4
+        for k, code in enumerate(codes[0]):
+            bits |= int(code) << top - 10 * (k + 1)
+        frame = bits.to_bytes(self.n_frame, "little")
+        return frame[:-1] + bytes([frame[-1] | crc4(frame)])
+
+
+DEVICE = frame_device("bitalino", "BITalino (r)evolution", 115200, BitalinoFormat)

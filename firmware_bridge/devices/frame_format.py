@@ -1,0 +1,172 @@
+"""What is particular to one device's frames: what one looks like, what is in it, and how to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_bridge.types import F32, BadInput
+
+Codes = Sequence[Sequence[float]]
+"""Converter values: for each sample one of each channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a value means: mV = (code - zero) * lsb_mv; `low` and `high` are the ends of its range.
+
+    `whole` is False for devices that send floating point.
+    """
+
+    lsb_mv: float
+    low: float
+    high: float
+    zero: float = 0.0
+    whole: bool = True
+
+    def codes(self, mv: F32) -> list[list[float]]:
+        """Values for float32 `mv` (n, n_channels), rounded and clipped; NaN becomes zero."""
+        exact = np.nan_to_num(mv.astype(np.float64)) / self.lsb_mv + self.zero
+        made: list[list[float]] = np.clip(exact, self.low, self.high).tolist()
+        if self.whole:
+            made = np.clip(np.rint(exact), self.low, self.high).astype(np.int64).tolist()
+        return made
+
+
+def signed(bits: int, lsb_mv: float) -> Scale:
+    """The scale of a converter of two's complement: both of its ends are a rail."""
+    return Scale(lsb_mv, -(1 << bits - 1), (1 << bits - 1) - 1)
+
+
+def unipolar(bits: int, vref_mv: float, gain: float) -> Scale:
+    """The scale of a converter of 0 to `vref_mv` behind an amplifier that rests at half of it."""
+    return Scale(vref_mv / 2**bits / gain, 0, 2**bits - 1, 2 ** (bits - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What one frame says.
+
+    Attributes
+    ----------
+    codes : sequence of sequences
+        For each sample its values, one a channel; empty in a frame that is not about samples.
+    lead_off : int
+        Bit k: the electrode of channel k is off.
+    paced : bool
+        A pacing pulse was seen, given with the frame's first sample.
+    boot : bool
+        The device says that it has begun again.
+    """
+
+    codes: Codes
+    lead_off: int = 0
+    paced: bool = False
+    boot: bool = False
+
+
+class FrameFormat:
+    """What is particular to one device's frames. An instance belongs to one decoder or encoder and may remember.
+
+    Attributes
+    ----------
+    fs : float
+        Rate in Hz. May change while frames are read, where they say it, unless `fs_given`.
+    fs_given : bool
+        The user said what the rate is.
+    leads : tuple of str
+        The columns that are given unless the user names others: the first of the channels.
+    n_channels : int
+        How many channels a sample has.
+    scale : Scale
+        What the values mean.
+    sync : bytes
+        What every frame begins with; may be empty.
+    n_samples : int
+        Samples in a frame, as the encoder makes it.
+    n_frame : int
+        Length of the usual frame in bytes, by which bytes that were skipped are counted.
+    counter_bits : int
+        Width of the frame counter; 0 where there is none.
+    late_window : int or None
+        See `SequenceCounter`.
+    confirm : int
+        How many frames must follow one that is not yet believed (see `Scanner`).
+    chained : bool
+        See `Scanner`.
+    flat_s : float
+        For devices that send exactly `scale.zero` while an electrode is off: how long that must last; else 0.
+    has_checksum, has_lead_off : bool
+        What the frames can tell.
+    hello : bytes
+        What the device sends when it starts.
+    commands : tuple of bytes
+        What must be sent to it before it speaks, one after the other.
+    """
+
+    fs: float = 250.0
+    fs_given = False
+    leads: tuple[str, ...] = ("ECG",)
+    n_channels = 1
+    scale: Scale
+    sync = b""
+    n_samples = 1
+    n_frame = 1
+    counter_bits = 0
+    late_window: int | None = None
+    confirm = 1
+    chained = False
+    flat_s = 0.0
+    has_checksum = False
+    has_lead_off = False
+    hello = b""
+    commands: tuple[bytes, ...] = ()
+
+    def configure(self, fs: float | None, n_leads: int | None) -> None:
+        """Take what the user says of rate and number of leads, before anything else. Raises BadInput."""
+        self.fs = fs or self.fs
+        self.fs_given = fs is not None
+        if n_leads is not None and n_leads > self.n_channels:
+            raise BadInput(
+                f"got {n_leads} leads, expected at most {self.n_channels}, in the device's options; "
+                "leave some out"
+            )
+
+    def measure(self, buffer: bytes, at: int) -> int:
+        """Length of the frame at a sync word, or `MORE`, `NO_FRAME`, `DAMAGED` of :mod:`firmware_bridge.scanning`."""
+        raise NotImplementedError
+
+    def read(self, frame: bytes) -> Packet | None:
+        """What a whole frame says; None when it is of a kind that is not known."""
+        raise NotImplementedError
+
+    def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
+        """Frame number `seq` with `n_samples` samples of `n_channels` values."""
+        raise NotImplementedError
+
+    def counter(self, frame: bytes) -> int:
+        """The frame's number. Only asked where `counter_bits` is not 0."""
+        raise NotImplementedError
+
+    def distance(self, before: bytes, frame: bytes) -> int:
+        """How many frames `frame` is after `before`; 1 where nothing tells."""
+        if not self.counter_bits:
+            return 1
+        return (self.counter(frame) - self.counter(before)) & ((1 << self.counter_bits) - 1)
+
+    def doubt(self, frame: bytes, due: bool) -> int:
+        """How many frames must follow this one before it is believed: one at most where one was `due`."""
+        return min(1, self.confirm) if due else self.confirm
+
+    def n_lost(self, n_frames: int, frame: bytes) -> int:
+        """Samples missing before `frame`, where its count misses `n_frames` frames (0 or more)."""
+        return n_frames * self.n_samples
+
+    def hear(self, data: bytes) -> bytes:
+        """The simulated device is told `data`; gives its answer. See `Encoder`."""
+        return b""
+
+    def forget(self) -> None:
+        """The link was opened again: what was remembered of the device's state may be wrong."""

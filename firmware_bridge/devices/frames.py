@@ -1,0 +1,259 @@
+"""Devices that send frames: the decoder and encoder that all of them share.
+
+A `FrameFormat` says what is particular to one. Everything else (where frames begin, what was lost, millivolts,
+blocks, clipping, links that were closed) is here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from firmware_bridge.device import Decoder, DecoderOptions, Device, Encoder, EncoderOptions
+from firmware_bridge.devices.asking import Opening
+from firmware_bridge.devices.blocks import BlockBuilder, samples_between
+from firmware_bridge.devices.frame_format import FrameFormat, Packet
+from firmware_bridge.scanning import Found, Scanner
+from firmware_bridge.timeline import Arrival, SequenceCounter, Step
+from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
+
+SILENCE_S = 0.25
+"""After a longer silence frames may be missing by whole turns of their counter: the host's clock must tell."""
+HOLD_S = 0.05
+"""How long frames are held after such a silence: by then it shows whether it was a stall, after which all that was
+sent meanwhile comes at once, or a loss."""
+MAX_HELD = 4096
+PAUSE_S = 0.75
+"""Text after a longer pause, where there is no counter, is a device that began again, and else chatter."""
+LONGEST_TURN_S = 600.0
+"""Counters that take longer to come round need no help."""
+
+
+class FrameDecoder:
+    """Frames to blocks. See `firmware_bridge.device.Decoder`.
+
+    Counted in `stats`: `n_frames` frames, `n_crc` those with a wrong checksum, `n_resync` losses of lock,
+    `n_unknown` frames of an unknown kind, `n_duplicate` those that came twice or too late, `n_lost` samples
+    (by the counter where there is one, else by the bytes that were skipped), `n_reboot` new beginnings.
+    """
+
+    def __init__(self, frame_format: FrameFormat, options: DecoderOptions) -> None:
+        wanted = options.leads
+        frame_format.configure(options.fs, None if wanted is None else len(wanted))
+        self.stats = LinkStats()
+        self._format = frame_format
+        self._leads = wanted or frame_format.leads
+        self._factor = frame_format.scale.lsb_mv * options.factor
+        self._scanner = Scanner(
+            frame_format.measure,
+            self.stats,
+            frame_format.sync,
+            frame_format.doubt,
+            frame_format.distance,
+            frame_format.chained,
+        )
+        self._opening = Opening(frame_format.commands)
+        self._blocks = BlockBuilder(options.device_id, self._leads, frame_format.fs, self.stats)
+        bits = frame_format.counter_bits
+        self._counter = SequenceCounter(bits, frame_format.late_window) if bits else None
+        self._n_flat = round(frame_format.flat_s * frame_format.fs)
+        self._n_zeros = 0
+        turn_s = (1 << bits) * frame_format.n_samples / frame_format.fs
+        self._has_short_turn = bits > 0 and turn_s < LONGEST_TURN_S
+        self._held: list[tuple[Found, Packet]] = []
+        self._held_s = (0.0, 0.0)
+        self._before = b""
+        self._sent_s: float | None = None
+        self._reopened = False
+
+    @property
+    def n_buffered(self) -> int:
+        """Bytes held."""
+        return self._scanner.n_buffered
+
+    def feed(self, data: bytes, t_s: float | None = None) -> list[SampleBlock | Gap]:
+        """Take the next bytes; `t_s` tells how long a silence was, never how the frames are read."""
+        self.stats.n_bytes += len(data)
+        n_before = self._blocks.total
+        if self._held and (t_s is None or t_s - self._held_s[0] >= HOLD_S or len(self._held) > MAX_HELD):
+            self._release()
+        for item in self._scanner.feed(data):
+            packet = self._format.read(item.frame)
+            if packet is None:
+                self.stats.n_unknown += 1
+                continue
+            # Frames that come together were sent one after the other.
+            later_s = item.n_left // len(item.frame) * self._format.n_samples / self._format.fs
+            sent_s = None if t_s is None else t_s - later_s
+            if t_s is not None and (self._held or self._in_doubt(sent_s)):
+                self._held.append((item, packet))
+                self._held_s = (self._held_s[0] if len(self._held) > 1 else t_s, t_s)
+            else:
+                self._place(item, packet, sent_s)
+        if self._blocks.total > n_before:
+            self._opening.heard(t_s)
+        return self._blocks.take()
+
+    def ask(self, t_s: float) -> bytes:
+        """What the device must be sent now. See `firmware_bridge.device.Asker`."""
+        return self._opening.ask(t_s)
+
+    def reset(self) -> None:
+        """Forget the partial frame and the lock; time without signal becomes a gap where it can be told."""
+        self._release()
+        self._scanner.reset()
+        self._format.forget()
+        self._opening.reset()
+        self._n_zeros = 0
+        self._reopened = self._before != b""
+
+    def _in_doubt(self, sent_s: float | None) -> bool:
+        """Whether it has been silent for so long that the counter may have come round unseen."""
+        if not self._has_short_turn or sent_s is None or self._sent_s is None:
+            return False
+        return sent_s - self._sent_s > SILENCE_S
+
+    def _release(self) -> None:
+        """Place the frames held: the last came as it was sent, those before it one after the other."""
+        held, self._held = self._held, []
+        period_s = self._format.n_samples / self._format.fs
+        for k, (item, packet) in enumerate(held):
+            self._place(item, packet, self._held_s[1] - (len(held) - 1 - k) * period_s)
+
+    def _place(self, item: Found, packet: Packet, sent_s: float | None) -> None:
+        """Take a frame where it belongs, saying what is missing before it, or drop it where it has no place."""
+        if self._format.fs != self._blocks.fs:
+            self._blocks.set_fs(self._format.fs)
+        step = self._judge(item, packet, sent_s)
+        if not step.accepted:
+            self.stats.n_duplicate += 1
+            return
+        reboot = step.arrival is Arrival.REBOOT
+        if self._reopened or reboot or step.n_lost:
+            reason = "no_signal" if self._reopened else "reboot" if reboot else "lost"
+            self.stats.n_reboot += reboot
+            self._blocks.gap(step.n_lost, reason)
+        self._reopened = False
+        self.stats.n_frames += 1
+        self._before = item.frame
+        self._sent_s = sent_s
+        self._take(packet)
+
+    def _judge(self, item: Found, packet: Packet, sent_s: float | None) -> Step:
+        """How the frame stands to the one before; `n_lost` of the verdict counts samples."""
+        if self._counter is None:
+            return self._judge_by_bytes(item, packet, sent_s)
+        n_silent = samples_between(self._sent_s, sent_s, self._blocks.fs)
+        missing = n_silent / self._format.n_samples - 1 if n_silent > SILENCE_S * self._blocks.fs else None
+        seq = self._format.counter(item.frame)
+        boot = packet.boot or (item.text and seq != self._counter.expected)
+        step = self._counter.push(seq, boot=boot and self._before != b"", missing=missing)
+        known = step.arrival in (Arrival.NEXT, Arrival.LOST)
+        return Step(step.arrival, self._format.n_lost(step.n_lost, item.frame) if known else 0)
+
+    def _judge_by_bytes(self, item: Found, packet: Packet, sent_s: float | None) -> Step:
+        if not self._before:
+            return Step(Arrival.FIRST)
+        if self._reopened:
+            n_lost = samples_between(self._sent_s, sent_s, self._blocks.fs) - len(packet.codes)
+            return Step(Arrival.LOST, max(0, n_lost))
+        # A line of text at full pace is chatter; after a silence, or where no time is known, a new beginning.
+        known = sent_s is not None and self._sent_s is not None
+        paused = not known or sent_s - self._sent_s > PAUSE_S  # type: ignore[operator]
+        if packet.boot or (item.text and paused):
+            return Step(Arrival.REBOOT)
+        usual = len(item.frame), len(packet.codes)
+        if not packet.codes:
+            usual = self._format.n_frame, self._format.n_samples
+        n_frames = round(item.n_skipped / usual[0])
+        return Step(Arrival.LOST if n_frames else Arrival.NEXT, n_frames * usual[1])
+
+    def _take(self, packet: Packet) -> None:
+        scale, n_columns = self._format.scale, len(self._leads)
+        zero, low, high, factor = scale.zero, scale.low, scale.high, self._factor
+        every = (1 << n_columns) - 1
+        paced = packet.paced
+        for sample in packet.codes:
+            values = sample[:n_columns]
+            lead_off = packet.lead_off & every
+            if self._n_flat:
+                self._n_zeros = self._n_zeros + 1 if values[0] == zero else 0
+                lead_off |= every if self._n_zeros >= self._n_flat else 0
+            clipped = 0
+            if min(values) <= low or max(values) >= high:
+                clipped = sum(1 << k for k, value in enumerate(values) if not low < value < high)
+            self._blocks.add([(value - zero) * factor for value in values], lead_off, clipped, paced)
+            paced = False
+
+
+class FrameEncoder:
+    """Samples to frames. See `firmware_bridge.device.Encoder`.
+
+    A frame of several samples leaves when it is full. Leads beyond the device's channels are refused, channels
+    without a lead rest at zero, NaN goes as zero. Where the format does not say its rate and `fs` is not the
+    device's own, the decoder must be told.
+
+    Parameters
+    ----------
+    frame_format : FrameFormat
+        The device's.
+    options : EncoderOptions
+        See there.
+    """
+
+    def __init__(self, frame_format: FrameFormat, options: EncoderOptions) -> None:
+        frame_format.configure(options.fs, len(options.leads))
+        self.fs = frame_format.fs
+        self._format = frame_format
+        self._n_leads = len(options.leads)
+        self._seq = options.first_seq
+        self._waiting: list[list[float]] = []
+
+    def preamble(self) -> bytes:
+        """What the device sends when it starts."""
+        return self._format.hello
+
+    def hear(self, data: bytes) -> bytes:
+        """Be told `data` by the host; gives the answer."""
+        return self._format.hear(data)
+
+    def encode(self, mv: F32, lead_off: int = 0) -> bytes:
+        """Give the frames of float32 `mv` (n, n_leads) in mV."""
+        made = self._format
+        rows = np.zeros((mv.size // self._n_leads, made.n_channels), np.float32)
+        rows[:, : self._n_leads] = mv.reshape(-1, self._n_leads)
+        waiting, n = self._waiting, made.n_samples
+        waiting += made.scale.codes(rows)
+        out: list[bytes] = []
+        while len(waiting) >= n:
+            out.append(made.write(self._seq, waiting[:n], lead_off))
+            self._seq += 1
+            del waiting[:n]
+        return b"".join(out)
+
+
+def frame_device(name: str, title: str, baud: int, make: Callable[[], FrameFormat]) -> Device:
+    """The device of a frame format; `make` gives a new instance of it."""
+
+    def decoder(options: DecoderOptions) -> Decoder:
+        return FrameDecoder(make(), options)
+
+    def encoder(options: EncoderOptions) -> Encoder:
+        return FrameEncoder(make(), options)
+
+    made = make()
+    made.configure(None, None)
+    return Device(
+        name=name,
+        title=title,
+        fs=made.fs,
+        baud=baud,
+        leads=made.leads,
+        decoder=decoder,
+        encoder=encoder,
+        has_counter=made.counter_bits > 0,
+        has_checksum=made.has_checksum,
+        has_lead_off=made.has_lead_off,
+        start=made.commands[-1] if made.commands else b"",
+    )

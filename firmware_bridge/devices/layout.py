@@ -1,0 +1,234 @@
+"""Frames of fixed length whose parts stand at fixed places: declared, not programmed.
+
+The simple devices are written this way in Python, and users' own as TOML (:mod:`firmware_bridge.profile`).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from firmware_bridge import checksums
+from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
+from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
+
+KINDS = {
+    "u8": (1, "big", False),
+    "i8": (1, "big", True),
+    **{
+        f"{sign}{bits}{order}": (bits // 8, "little" if order == "le" else "big", sign == "i")
+        for sign in "ui"
+        for bits in (16, 24, 32)
+        for order in ("le", "be")
+    },
+}
+"""Integer types of a field: name -> (bytes, byte order, signed)."""
+FLOATS = {"f32le": struct.Struct("<f"), "f32be": struct.Struct(">f")}
+"""Floating-point types of a field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number in a frame: where it begins, and its type (a name of `KINDS` or `FLOATS`)."""
+
+    at: int
+    kind: str
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return 4 if self.kind in FLOATS else KINDS[self.kind][0]
+
+    @property
+    def bits(self) -> int:
+        """Its width."""
+        return 8 * self.size
+
+    def get(self, frame: bytes) -> float:
+        """Read it; a float beyond all measure is NaN."""
+        at = self.at
+        if self.kind in FLOATS:
+            (value,) = FLOATS[self.kind].unpack_from(frame, at)
+            return float(value) if abs(value) < 1e30 else math.nan
+        size, order, is_signed = KINDS[self.kind]
+        return int.from_bytes(frame[at : at + size], order, signed=is_signed)  # type: ignore[arg-type]
+
+    def put(self, frame: bytearray, value: float) -> None:
+        """Write it, cut to its width."""
+        if self.kind in FLOATS:
+            FLOATS[self.kind].pack_into(frame, self.at, value)
+            return
+        size, order, _ = KINDS[self.kind]
+        cut = int(value) & (1 << 8 * size) - 1
+        frame[self.at : self.at + size] = cut.to_bytes(size, order)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A byte that is the same in every frame, in the bits of `mask`."""
+
+    at: int
+    value: int
+    mask: int = 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A checksum at `at`: a name of `checksums.KINDS`, over the bytes from `start` to before `stop`."""
+
+    at: int
+    kind: str
+    start: int
+    stop: int
+    order: str = "little"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A frame of fixed length.
+
+    Attributes
+    ----------
+    length : int
+        Bytes in a frame.
+    channels : tuple of Field
+        One for each channel, of the frame's first sample.
+    sync : bytes
+        What it begins with.
+    marks : tuple of Mark
+        Bytes that must be what they are, such as a footer.
+    counter : Field or None
+        The frame's number.
+    check : Check or None
+        Its checksum.
+    lead_off, pace, boot : tuple of Mark
+        What is so when the byte is as the mark says. Of `lead_off` there is one for each channel, or one for
+        all.
+    n_samples, stride : int
+        Samples in a frame, and the bytes from one to the next.
+    """
+
+    length: int
+    channels: tuple[Field, ...]
+    sync: bytes = b""
+    marks: tuple[Mark, ...] = ()
+    counter: Field | None = None
+    check: Check | None = None
+    lead_off: tuple[Mark, ...] = ()
+    pace: tuple[Mark, ...] = ()
+    boot: tuple[Mark, ...] = ()
+    n_samples: int = 1
+    stride: int = 0
+
+
+@dataclass
+class Facts:
+    """What a layout does not say of its device; see the attributes of `FrameFormat`."""
+
+    fs: float
+    scale: Scale
+    leads: tuple[str, ...] = ("ECG",)
+    confirm: int = 1
+    flat_s: float = 0.0
+    late_window: int | None = None
+    hello: bytes = b""
+    commands: tuple[bytes, ...] = ()
+    blank: bytes = field(default=b"")
+    """What the encoder fills a frame with before it writes its parts; zeros where it is empty."""
+
+
+class LayoutFormat(FrameFormat):
+    """A `FrameFormat` made of a `Layout` and `Facts`."""
+
+    def __init__(self, layout: Layout, facts: Facts) -> None:
+        self.layout = layout
+        self.fs, self.scale, self.leads = facts.fs, facts.scale, facts.leads
+        self.confirm, self.flat_s, self.late_window = facts.confirm, facts.flat_s, facts.late_window
+        self.hello, self.commands = facts.hello, facts.commands
+        self.sync = layout.sync
+        self.n_channels = len(layout.channels)
+        self.n_samples = layout.n_samples
+        self.n_frame = layout.length
+        self.counter_bits = 0 if layout.counter is None else layout.counter.bits
+        self.has_checksum = layout.check is not None
+        self.has_lead_off = layout.lead_off != () or facts.flat_s > 0
+        self._wanted = layout.channels
+        self._blank = facts.blank or bytes(layout.length)
+        self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)
+        self._booted = False
+
+    def configure(self, fs: float | None, n_leads: int | None) -> None:
+        """Take rate and number of leads: channels beyond them are not read. Raises BadInput."""
+        super().configure(fs, n_leads)
+        self._wanted = self.layout.channels[: n_leads or len(self.leads)]
+
+    def measure(self, buffer: bytes, at: int) -> int:
+        """The layout's length, where its marks and its checksum are right."""
+        layout = self.layout
+        if len(buffer) - at < layout.length:
+            return MORE
+        if any(buffer[at + m.at] & m.mask != m.value for m in layout.marks):
+            return NO_FRAME
+        if layout.check is None:
+            return layout.length
+        return layout.length if _verify(layout.check, buffer[at : at + layout.length]) else DAMAGED
+
+    def counter(self, frame: bytes) -> int:
+        """The number in the frame."""
+        assert self.layout.counter is not None
+        return int(self.layout.counter.get(frame))
+
+    def read(self, frame: bytes) -> Packet | None:
+        """The samples and what the frame's bits say."""
+        layout = self.layout
+        codes = [[channel.get(frame[step:]) for channel in self._wanted] for step in self._steps]
+        boot = _any(layout.boot, frame)
+        began, self._booted = boot and not self._booted, boot
+        return Packet(codes, self._lead_off(frame), _any(layout.pace, frame), began)
+
+    def _lead_off(self, frame: bytes) -> int:
+        marks = self.layout.lead_off
+        bits = sum(1 << k for k, m in enumerate(marks) if frame[m.at] & m.mask == m.value)
+        return (1 << self.n_channels) - 1 if bits and len(marks) == 1 else bits
+
+    def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
+        """All parts in their places, the checksum last."""
+        layout = self.layout
+        frame = bytearray(self._blank)
+        frame[: len(layout.sync)] = layout.sync
+        for mark in layout.marks:
+            frame[mark.at] = frame[mark.at] & ~mark.mask | mark.value
+        for step, sample in zip(self._steps, codes, strict=True):
+            for channel, value in zip(layout.channels, sample, strict=True):
+                Field(channel.at + step, channel.kind).put(frame, value)
+        if layout.counter is not None:
+            layout.counter.put(frame, seq)
+        for k, mark in enumerate(layout.lead_off):
+            if lead_off >> k & 1:
+                frame[mark.at] = frame[mark.at] & ~mark.mask | mark.value
+        if layout.check is not None:
+            _sign(layout.check, frame)
+        return bytes(frame)
+
+
+def layout_format(layout: Layout, facts: Facts) -> Callable[[], FrameFormat]:
+    """A maker of new instances, as `frame_device` wants one."""
+    return lambda: LayoutFormat(layout, facts)
+
+
+def _any(marks: tuple[Mark, ...], frame: bytes) -> bool:
+    return any(frame[m.at] & m.mask == m.value for m in marks)
+
+
+def _verify(check: Check, frame: bytes) -> bool:
+    kind = checksums.KINDS[check.kind]
+    value = kind.over(frame[check.start : check.stop])
+    return value.to_bytes(kind.size, check.order) == frame[check.at : check.at + kind.size]  # type: ignore[arg-type]
+
+
+def _sign(check: Check, frame: bytearray) -> None:
+    kind = checksums.KINDS[check.kind]
+    value = kind.over(bytes(frame[check.start : check.stop]))
+    frame[check.at : check.at + kind.size] = value.to_bytes(kind.size, check.order)  # type: ignore[arg-type]

@@ -1,0 +1,200 @@
+"""Frames found by what they look like: no checksum, a weak one, or no sync word at all. Pure, bounded, resynchronising.
+
+What looks like a frame by chance is told from a real one by its neighbours: out of lock a frame is believed
+only when others follow it at once. After a false start the search goes on from the byte after it, so that a
+true frame inside is not lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from firmware_bridge.types import LinkStats
+
+MORE = 0
+"""What a `measure` says when it needs more bytes."""
+NO_FRAME = -1
+"""What a `measure` says when no frame begins there."""
+DAMAGED = -2
+"""What a `measure` says of a frame whose checksum is wrong."""
+
+MAX_TEXT = 256
+_LINE = re.compile(rb"[\t -~]{5,}\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One frame.
+
+    Attributes
+    ----------
+    frame : bytes
+        All of it, from its first sync byte to its last.
+    n_skipped : int
+        Bytes dropped between the frame before and this one, lines of text not counted; 0 before the first
+        frame of a link, whatever came.
+    text : bool
+        Among the bytes dropped was a line of text: a device that has begun again says so in words.
+    n_left : int
+        Bytes that came after it and were there already: how much later than it they were sent.
+    """
+
+    frame: bytes
+    n_skipped: int = 0
+    text: bool = False
+    n_left: int = field(default=0, compare=False)
+
+
+class Scanner:
+    """Cuts a stream into frames. Any split of the same bytes gives the same frames.
+
+    Parameters
+    ----------
+    measure : callable
+        Given the buffer and a position where `sync` stands: the frame's length in bytes, or `MORE`,
+        `NO_FRAME` or `DAMAGED`.
+    stats : LinkStats
+        `n_resync` counts losses of lock, `n_crc` those by a wrong checksum.
+    sync : bytes
+        What every frame begins with; may be empty.
+    confirm : callable
+        Given a frame that is not yet believed, and whether it stands where one was due: how many must follow
+        it; 0 where a checksum vouches for it.
+    distance : callable, optional
+        Given a frame and a later one: how many frames the second is after the first by the counter in them.
+    chained : bool
+        Frames are marked so weakly that even where one was due the next must follow it by the counter.
+
+    Notes
+    -----
+    Where a frame was due and its counter jumps, but the frame after it stands two after the one before, it is
+    the counter that was damaged: the frame is dropped, and nothing else.
+    """
+
+    __slots__ = (
+        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_locked", "_measure", "_n_skipped",
+        "_skipped", "_stats", "_sync",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        measure: Callable[[bytes, int], int],
+        stats: LinkStats,
+        sync: bytes = b"",
+        confirm: Callable[[bytes, bool], int] = lambda frame, due: 1,
+        distance: Callable[[bytes, bytes], int] = lambda before, frame: 1,
+        chained: bool = False,
+    ) -> None:
+        self._measure = measure
+        self._stats = stats
+        self._sync = sync
+        self._confirm = confirm
+        self._distance = distance
+        self._chained = chained
+        self.reset()
+
+    @property
+    def n_buffered(self) -> int:
+        """Bytes held, never more than the frame in question, those that must follow, and a part of one more."""
+        return len(self._buffer)
+
+    def reset(self) -> None:
+        """Forget the partial frame and the lock: the link was opened again. What came before is not skipped."""
+        self._buffer = b""
+        self._locked = self._heard = False
+        self._before = b""
+        self._n_skipped = 0
+        self._skipped = b""
+
+    def feed(self, data: bytes) -> Iterator[Found]:
+        """Give the frames that `data` completes, one by one.
+
+        What a frame says may change what `measure` makes of those after it, as long as each is looked at
+        before the next is asked for.
+        """
+        buffer = self._buffer + data
+        at = 0
+        try:
+            while (n := self._judge(buffer, at)) != MORE:
+                if n > 0:
+                    at += n
+                    yield self._accept(buffer[at - n : at], len(buffer) - at)
+                elif n == DAMAGED and self._locked and self._look(buffer, at) > 0:
+                    self._stats.n_crc += 1
+                    at = self._skip(buffer, at, at + self._look(buffer, at))
+                else:
+                    self._lose(n)
+                    at = self._skip(buffer, at, self._next(buffer, at))
+        finally:
+            self._buffer = buffer[at:]
+
+    def _lose(self, n: int) -> None:
+        if self._locked:
+            self._locked = False
+            self._stats.n_resync += 1
+            self._stats.n_crc += n == DAMAGED
+
+    def _accept(self, frame: bytes, n_left: int) -> Found:
+        text, n_skipped = False, self._n_skipped
+        if n_skipped:
+            lines = _LINE.findall(self._skipped)
+            text = bool(lines)
+            n_skipped -= sum(map(len, lines))
+        out = Found(frame, n_skipped if self._heard else 0, text and self._heard, n_left)
+        self._locked = self._heard = True
+        self._before = frame
+        self._n_skipped = 0
+        self._skipped = b""
+        return out
+
+    def _next(self, buffer: bytes, at: int) -> int:
+        """Where the next frame may begin, at least one byte on."""
+        after = buffer.find(self._sync[:1], at + 1) if self._sync else at + 1
+        return len(buffer) if after < 0 else after
+
+    def _skip(self, buffer: bytes, at: int, after: int) -> int:
+        """Drop what is before `after`; gives it back."""
+        self._n_skipped += after - at
+        self._skipped = (self._skipped + buffer[at:after])[-MAX_TEXT:]
+        return after
+
+    def _judge(self, buffer: bytes, at: int) -> int:
+        """The length of the frame at `at` if it is to be believed, else why not."""
+        n = self._look(buffer, at)
+        if n <= 0:
+            return n
+        frame = buffer[at : at + n]
+        if not self._locked:
+            return self._believe(buffer, at + n, n, frame, self._confirm(frame, False))
+        if self._distance(self._before, frame) == 1:
+            return n
+        needed = self._confirm(frame, True)
+        if self._chained or not needed:
+            return self._believe(buffer, at + n, n, frame, needed)
+        more = self._look(buffer, at + n)
+        if more <= 0:
+            return MORE if more == MORE else NO_FRAME
+        after = buffer[at + n : at + n + more]
+        return DAMAGED if self._distance(self._before, after) == 2 else n
+
+    def _believe(self, buffer: bytes, at: int, n: int, frame: bytes, needed: int) -> int:
+        """`n` when `needed` frames stand from `at` on, each following the one before it."""
+        for _ in range(needed):
+            more = self._look(buffer, at)
+            if more <= 0:
+                return MORE if more == MORE else NO_FRAME
+            after = buffer[at : at + more]
+            if self._distance(frame, after) != 1:
+                return NO_FRAME
+            frame = after
+            at += more
+        return n
+
+    def _look(self, buffer: bytes, at: int) -> int:
+        sync = self._sync
+        if buffer.startswith(sync, at) and len(buffer) > at:
+            return self._measure(buffer, at)
+        tail = buffer[at : at + len(sync)]
+        return MORE if len(tail) < max(1, len(sync)) and sync.startswith(tail) else NO_FRAME

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME, Found, Scanner
+from firmware_bridge.types import LinkStats
+
+ONE = bytes.fromhex("a5 02 01 5a")
+
+
+def short(buffer: bytes, at: int) -> int:
+    """Frames of 4 bytes: A5, 2, anything, 5A."""
+    if len(buffer) - at < 4:
+        return MORE
+    return 4 if buffer[at + 1] == 2 and buffer[at + 3] == 0x5A else NO_FRAME
+
+
+def checked(buffer: bytes, at: int) -> int:
+    """Frames of 3 bytes without a sync word: count, value, their sum."""
+    if len(buffer) - at < 3:
+        return MORE
+    return 3 if buffer[at] + buffer[at + 1] & 0xFF == buffer[at + 2] else DAMAGED
+
+
+def counted(seq: int, value: int = 77) -> bytes:
+    return bytes([seq & 0xFF, value, seq + value & 0xFF])
+
+
+def feed(framer: Scanner, data: bytes) -> list[Found]:
+    return list(framer.feed(data))
+
+
+def scanner(kind: Any = short, **more: Any) -> tuple[Scanner, LinkStats]:
+    stats = LinkStats()
+    return Scanner(kind, stats, b"\xa5" if kind is short else b"", **more), stats
+
+
+def chained(n: int = 3, strict: bool = False) -> tuple[Scanner, LinkStats]:
+    return scanner(
+        checked,
+        confirm=lambda frame, due: min(1, n) if due else n,
+        distance=lambda before, frame: frame[0] - before[0] & 0xFF,
+        chained=strict,
+    )
+
+
+def test_frame_out_of_lock_is_believed_only_with_the_next() -> None:
+    framer, _ = scanner()
+    assert feed(framer, ONE) == []
+    assert feed(framer, ONE) == [Found(ONE), Found(ONE)]
+    assert feed(framer, ONE) == [Found(ONE)]
+
+
+def test_frame_with_the_mere_beginning_of_a_next_is_not_believed() -> None:
+    framer, _ = scanner()
+    assert feed(framer, ONE + b"\xa5\x02") == []
+    assert feed(framer, b"rubbish") == []
+
+
+def test_frame_inside_a_false_start_is_found() -> None:
+    framer, stats = scanner()
+    assert feed(framer, b"\xa5\x02" + ONE + ONE) == [Found(ONE), Found(ONE)]
+    assert stats.n_resync == 0
+
+
+def test_bytes_skipped_in_lock_are_counted() -> None:
+    framer, stats = scanner()
+    found = feed(framer, ONE + ONE + b"\xa5\x02\x01" + ONE + ONE)
+    assert found == [Found(ONE), Found(ONE), Found(ONE, 3), Found(ONE)]
+    assert stats.n_resync == 1
+
+
+def test_bytes_before_the_first_frame_of_a_link_are_not_skipped() -> None:
+    framer, _ = scanner()
+    assert feed(framer, b"boot text\r\n" + ONE + ONE) == [Found(ONE), Found(ONE)]
+    framer.reset()
+    assert feed(framer, b"rubbish" + ONE + ONE) == [Found(ONE), Found(ONE)]
+
+
+def test_line_of_text_between_frames_is_told_and_not_counted_as_lost() -> None:
+    framer, _ = scanner()
+    found = feed(framer, ONE + ONE + b"\xa5\x02" + b"Hello there\r\n" + ONE + ONE)
+    assert found[2] == Found(ONE, 2, True)
+
+
+def test_frames_without_a_sync_word_are_found_by_their_count() -> None:
+    framer, stats = chained()
+    stream = b"".join(counted(k) for k in range(250, 262))
+    assert [item.frame for item in feed(framer, b"\x01\x02" + stream)] == [
+        counted(k) for k in range(250, 262)
+    ]
+    assert stats.n_crc == 0
+
+
+def test_count_that_jumps_where_a_frame_was_due_needs_one_more() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    assert feed(framer, counted(9)) == []
+    assert [item.frame[0] for item in feed(framer, counted(10))] == [9, 10]
+    assert stats.n_resync == 0
+
+
+def test_bytes_that_came_later_are_told_with_each_frame() -> None:
+    framer, _ = scanner()
+    assert [item.n_left for item in feed(framer, ONE * 3 + b"\xa5")] == [9, 5, 1]
+
+
+def test_frame_may_change_what_follows_is_taken_for() -> None:
+    size = [4]
+
+    def measure(buffer: bytes, at: int) -> int:
+        return size[0] if len(buffer) - at >= size[0] else MORE
+
+    framer = Scanner(measure, LinkStats(), confirm=lambda frame, due: 0)
+    got = []
+    for item in framer.feed(b"abcdABCDEFabcdef"):
+        got.append(item.frame)
+        size[0] = 6
+    assert got == [b"abcd", b"ABCDEF", b"abcdef"]
+
+
+def test_count_that_jumps_and_is_not_taken_up_was_damaged() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    got = feed(framer, counted(134) + b"".join(counted(k) for k in (7, 8, 9)))
+    assert [item.frame[0] for item in got] == [7, 8, 9]
+    assert (got[0].n_skipped, stats.n_crc, stats.n_resync) == (3, 1, 0)
+
+
+def test_count_that_jumps_twice_is_two_losses() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    got = feed(framer, b"".join(counted(k) for k in (9, 12, 13)))
+    assert [item.frame[0] for item in got] == [9, 12, 13]
+    assert stats.n_resync == 0
+    strict, _ = chained(strict=True)
+    feed(strict, b"".join(counted(k) for k in range(6)))
+    got = feed(strict, b"".join(counted(k) for k in (9, 12, 13, 14, 15, 16)))
+    assert got[0].frame[0] == 12
+
+
+def test_damage_in_lock_is_counted_once() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    got = feed(framer, b"\x06\x4d\x00" + b"".join(counted(k) for k in range(7, 14)))
+    assert [item.frame[0] for item in got] == list(range(7, 14))
+    assert (got[0].n_skipped, stats.n_crc, stats.n_resync) == (3, 1, 1)
+
+
+@pytest.mark.parametrize("make", [scanner, chained])
+def test_rubbish_of_100_kb_stays_small(make: Any) -> None:
+    framer, _ = make()
+    rubbish = random.Random(3).randbytes(100_000)
+    for at in range(0, len(rubbish), 97):
+        feed(framer, rubbish[at : at + 97])
+        assert framer.n_buffered <= 128
+
+
+@given(st.binary(max_size=60), st.integers(1, 7))
+def test_cut_anywhere_gives_the_same(noise: bytes, step: int) -> None:
+    for make, good in ((scanner, ONE * 3), (chained, b"".join(counted(k) for k in range(5)))):
+        stream = good + noise + good
+        whole, whole_stats = make()
+        cut, cut_stats = make()
+        expected = feed(whole, stream)
+        got = [item for at in range(0, len(stream), step) for item in feed(cut, stream[at : at + step])]
+        assert got == expected
+        assert cut_stats == whole_stats
