@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from edge.heard import AlarmHeard, Answer, BeatHeard, NoteHeard, RhythmHeard, Signal
-from edge.live import MEANING
 from edge.messages import iso
 from edge.ward import Bed, Change, Freshness, What
+
+MEANING = {
+    "N": "normal",
+    "S": "premature, from above",
+    "V": "VENTRICULAR",
+    "F": "fusion",
+    "Q": "paced or unknown",
+}
 
 
 class WardLines:

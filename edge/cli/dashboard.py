@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--listen: got port {port}, expected 0 to 65535 (0: any that is free)")
     token = token_of(os.environ)
     try:
-        from edge.io.dashboard.access import Access
+        from edge.io.dashboard.access import Access, is_loopback
         from edge.io.dashboard.server import PageServer
     except ModuleNotFoundError as error:
         raise BadInput(
@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
 
     def announce(port: int) -> None:
         log(f"heartwire dashboard: {address(host, port, token)}    (Ctrl-C ends it)")
+        if not is_loopback(host):
+            log(f"{host} is no loopback address: who reaches it sees all beds, and nothing is encrypted")
 
     asyncio.run(_serve(server, host, port, announce, args.seconds))
     return 0

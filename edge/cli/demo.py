@@ -23,6 +23,8 @@ from edge.cli.run import as_json, log, make_monitor, seconds
 from edge.config import Config, host_port
 from edge.io import child
 from edge.messages import topic_id
+from edge.ward import Ward
+from edge.ward_lines import WardLines
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
@@ -150,9 +152,7 @@ def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
     import paho.mqtt.client as mqtt
     from paho.mqtt.enums import CallbackAPIVersion
 
-    from edge.live import LiveLines
-
-    live = LiveLines()
+    ward, lines_of = Ward(), WardLines()
     latest = {} if monitor.publisher is None else monitor.publisher.latest
 
     def show(client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
@@ -161,7 +161,8 @@ def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
             if as_lines:
                 lines = [as_json(message.topic, bytes(message.payload), retain)]
             else:
-                lines = live.push(message.topic, bytes(message.payload))
+                changes = ward.push(message.topic, bytes(message.payload), message.retain, time.monotonic())
+                lines = lines_of.push(changes, time.time())
             for line in lines:
                 print(line, flush=True)
         except BrokenPipeError:
