@@ -180,3 +180,37 @@ def test_page_when_motion_is_unwanted_then_the_pen_goes_in_steps(
     assert 2 <= n <= 5
     assert browser.evaluate("getComputedStyle(document.querySelector('.pulse')).animationName") == "none"
     browser.prefer()
+
+
+LEAD = """(async () => {
+  const { Lead } = await import("/lead.js");
+  const lead = new Lead(250, 0.001);
+  const zeros = new Array(25).fill(0);
+  lead.push(1e12, [2000, 2000, 3000, null, ...zeros.slice(4)]);
+  const first = [0, 1, 2, 3, 4].map((i) => lead.at(i));
+  lead.push(1e12 + 100, zeros);
+  const whole = [lead.count, lead.index(1e12 + 100), lead.index(1e12)];
+  lead.push(1e12 + 700, zeros);
+  const gap = [lead.count, Number.isNaN(lead.at(60)), lead.index(1e12 + 700)];
+  lead.push(5e12, zeros);
+  const step = [lead.count, lead.index(5e12)];
+  lead.push(1e12, zeros);
+  for (let k = 1; k < 2000; k++) lead.push(1e12 + 100 * k, zeros);
+  return { first, whole, gap, step, old: Number.isNaN(lead.at(5)), kept: lead.at(lead.count - 1) };
+})()"""
+
+
+def test_lead_when_chunks_come_with_holes_gaps_and_set_clocks_then_each_sample_in_its_place(
+    port: int, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.open(open_page(port).address)
+    browser.until("document.getElementById('ward')")
+    found = browser.evaluate(LEAD)
+    assert found["first"][:2] == [0, 0]  # an electrode's offset is not shown
+    assert found["first"][2] == pytest.approx(0.99, abs=0.01)
+    assert found["first"][3:] == [None, 0]  # NaN, and begun anew after it
+    assert found["whole"] == [50, 25, 0]
+    assert found["gap"] == [50 + 125 + 25, True, 175]
+    assert found["step"] == [200 + 60 + 25, 260]  # a clock that was set is a short hole
+    assert found["old"]
+    assert found["kept"] == 0

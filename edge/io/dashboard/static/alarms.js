@@ -112,7 +112,7 @@ export class Alarms {
     write(find(".where"), tile.name);
     write(find(".value"), it.value);
     const since = clock(it.since_ms);
-    const words = it.state === "latched" ? "was, since " : "since ";
+    const words = it.state === "latched" ? "over, began " : "since ";
     write(find(".since"), (since === "" ? "" : words + since) + (tile.stale ? " (stale)" : ""));
     write(find(".answer"), row.answer);
     const button = find("button");

@@ -53,6 +53,7 @@ export class Strip {
     if (this.lead === null || this.lead.end === null) return undefined;
     const known = this.beats.get(beat.id);
     const index = known === undefined ? this.lead.index(beat.t_ms) : known.index;
+    if (index < 0) return known; // before this page was opened
     const mark = { ...beat, index };
     this.beats.set(beat.id, mark);
     if (this.beats.size > MARKS) this.beats.delete(this.beats.keys().next().value);

@@ -139,6 +139,7 @@ export class Tile {
     const v = stale ? null : this.vitals;
     const whole = (x) => (x === null || x === undefined ? "--" : x.toFixed(0));
     write(dom.hr, whole(v?.hr_bpm));
+    dom.hr.classList.toggle("none", (v?.hr_bpm ?? null) === null);
     write(dom.rmssd, whole(v?.rmssd_ms));
     write(dom.pvc, v?.pvc_per_min === null || v === null ? "--" : v.pvc_per_min.toFixed(v.pvc_per_min < 10 ? 1 : 0));
     const sqi = v?.sqi ?? null;
