@@ -199,24 +199,25 @@ def test_server_when_the_broker_goes_and_comes_then_every_viewer_knows(
         broker.start()
         hear(viewer, is_up)
     said = page.close()
-    assert "connection ended" in said
+    assert "connection ended" in said or "Connection refused" in said
     assert said.rstrip().endswith(": connected")
     assert TOKEN not in said
 
 
 def test_server_when_five_of_twenty_never_read_then_closed_and_nobody_else_notices(
-    broker: Any, open_page: Callable[..., Any], sender: Callable[..., None]
+    broker: Any, open_page: Callable[..., Any], sender: Callable[..., None], until: Callable[..., Any]
 ) -> None:
     sender("heartwire/bed4/waveform/II/meta", {"fs": 250, "scale_mv": 0.001}, retain=True)
     page = open_page(broker.port)
     good = [page.viewer() for _ in range(15)]
     n_good = n_sockets(page)
     dead = [dumb(page) for _ in range(5)]
+    until(lambda: n_sockets(page) == n_good + 5, "their connections")
     before_mb = rss_mb(page.process.pid)
     begun = time.monotonic()
     waits = []
     chunk, k = np.zeros(2000, np.float32), 0
-    while time.monotonic() - begun < 2 * server.PING_S + 1.0:
+    while n_sockets(page) > n_good and time.monotonic() - begun < 10.0:
         k += 1
         sent = time.monotonic()
         sender("heartwire/bed4/waveform/II", encode_wave(k, 10**15 + k, chunk), qos=0)
@@ -226,6 +227,7 @@ def test_server_when_five_of_twenty_never_read_then_closed_and_nobody_else_notic
         time.sleep(0.05)
     assert sorted(waits)[len(waits) // 2] < 0.5, waits
     assert n_sockets(page) == n_good
+    assert time.monotonic() - begun > server.PING_S
     after_mb = rss_mb(page.process.pid)
     assert before_mb is not None
     assert after_mb is not None
