@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ENV = "HEARTWIRE_"
 SECRETS = ("password",)
+READER_KEYS = ("base", "username", "password_file", "tls", "ca_file", "cert_file", "key_file")
 
 
 def _key(default: Any, doc: str) -> Any:
@@ -87,15 +88,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", metavar="FILE", help="TOML file with any of the keys below")
     parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word, or 'none'")
     for path, key in _keys():
-        name = path[-1]
-        if name in SECRETS:
-            continue
-        flag, text = "--" + "-".join(path).replace("_", "-"), key.metadata["help"]
-        dest = "config." + ".".join(path)
-        if _hint(path) is bool:
-            parser.add_argument(flag, dest=dest, action="store_const", const="true", help=text)
-        else:
-            parser.add_argument(flag, dest=dest, metavar=name.upper(), help=text)
+        if path[-1] not in SECRETS:
+            _add_flag(parser, "--" + "-".join(path).replace("_", "-"), path, key)
+
+
+def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what one needs who only reads what a monitor publishes: the broker, the base topic, who we are."""
+    parser.add_argument("-c", "--config", metavar="FILE", help="TOML file of a monitor; its broker is used")
+    parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word (default 127.0.0.1:1883)")
+    for path, key in _keys():
+        if path[0] == "mqtt" and path[-1] in READER_KEYS:
+            flag = "--base" if path[-1] == "base" else "--" + "-".join(path).replace("_", "-")
+            _add_flag(parser, flag, path, key)
+
+
+def _add_flag(parser: argparse.ArgumentParser, flag: str, path: tuple[str, ...], key: Any) -> None:
+    dest, text = "config." + ".".join(path), key.metadata["help"]
+    if _hint(path) is bool:
+        parser.add_argument(flag, dest=dest, action="store_const", const="true", help=text)
+    else:
+        parser.add_argument(flag, dest=dest, metavar=path[-1].upper(), help=text)
 
 
 def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
@@ -205,20 +217,20 @@ def _broker(text: str, where: str, prefix: str = "mqtt.") -> dict[str, Any]:
     """Host and port of ``host``, ``host:port``, ``[v6]:port`` or ``none``."""
     if text == "none":
         return {prefix + "host": ""}
-    bare = text.removeprefix("mqtt://")
-    host, colon, port = bare.rpartition(":")
-    if not colon or bare.endswith("]"):
-        host, port = bare, ""
-    if (
-        not host.strip("[]")
-        or (colon and port and not port.isdigit())
-        or (":" in host.strip("[]") and host[0] != "[")
-    ):
-        raise BadInput(f"{where}: got {text!r}, expected HOST or HOST:PORT, such as 127.0.0.1:1883")
-    found: dict[str, Any] = {prefix + "host": host.strip("[]")}
-    if port:
-        found[prefix + "port"] = int(port)
-    return found
+    host, port = host_port(text.removeprefix("mqtt://"), where, "127.0.0.1:1883")
+    return {prefix + "host": host} if port is None else {prefix + "host": host, prefix + "port": port}
+
+
+def host_port(text: str, where: str, example: str) -> tuple[str, int | None]:
+    """Host, without brackets, and port of ``host``, ``host:port``, ``[v6]`` or ``[v6]:port``; else `BadInput`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, ""
+    bare = host.strip("[]")
+    bad_port = port and not (port.isascii() and port.isdigit() and len(port) <= 5)
+    if not bare or bad_port or (":" in bare and host[0] != "["):
+        raise BadInput(f"{where}: got {text[:80]!r}, expected HOST or HOST:PORT, such as {example}")
+    return bare, int(port) if port else None
 
 
 # -- ranges ----------------------------------------------------------------------------------------------

@@ -18,7 +18,18 @@ MAX_LINES = 400
 MAX_FUNCTION_LINES = 60
 MODULES = sorted(p.relative_to(ROOT).as_posix() for room in ROOMS for p in (ROOT / room).rglob("*.py"))
 PYTHON = sorted([*MODULES, *(p.relative_to(ROOT).as_posix() for p in (ROOT / "tests").rglob("*.py"))])
-HEAVY = ("amqtt", "matplotlib", "pandas", "scipy", "tensorflow", "torch", "tqdm", "train", "wfdb")
+HEAVY = (
+    "amqtt",
+    "matplotlib",
+    "pandas",
+    "scipy",
+    "tensorflow",
+    "torch",
+    "tqdm",
+    "train",
+    "websockets",
+    "wfdb",
+)
 
 
 def read(name: str) -> str:

@@ -31,6 +31,8 @@ LABELS = {
     "plain_cpu_pct": "the plain build, of one core [%]",
     "rss_mb": "monitor, resident memory [MB]",
     "import_ms": "process start to first byte read [ms]",
+    "page_frame_p50_ms": "live page with 8 beds, from frame to frame, median [ms]",
+    "page_frame_p99_ms": "live page with 8 beds, from frame to frame, 99 % [ms]",
     "machine": "measured on",
 }
 
@@ -47,15 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how long each build is fed at 360 Hz for the path (default 30)",
     )
+    parser.add_argument(
+        "--page", action="store_true", help="measure the live page alone, in a headless Chromium"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure everything and print it."""
-    from edge.artefact import load_models
+    """Measure everything, or the page alone, and print it."""
+    results: dict[str, Any]
+    if args.page:
+        results = _page(args.seconds) | {"machine": _machine()}
+    else:
+        from edge.artefact import load_models
 
-    models = load_models()
-    results: dict[str, Any] = dict.fromkeys(LABELS)
-    results |= _engines(models) | _paths(args.seconds) | {"machine": _machine()}
+        results = {name: None for name in LABELS if not name.startswith("page_")}
+        results |= _engines(load_models()) | _paths(args.seconds) | {"machine": _machine()}
     if args.json:
         print(json.dumps(_rounded(results)))
     else:
@@ -109,6 +117,22 @@ def _paths(seconds: float) -> dict[str, Any]:
     }
 
 
+def _page(seconds: float) -> dict[str, Any]:
+    """How evenly the page draws; needs Mosquitto and Chromium."""
+    from edge.bench.broker import find_mosquitto, mosquitto
+    from edge.bench.browser import find_chromium
+    from edge.bench.page import frames
+    from firmware_bridge.types import BadInput
+
+    broker, browser = find_mosquitto(), find_chromium()
+    if broker is None or browser is None:
+        raise BadInput("bench --page: needs mosquitto and chromium (apt-get install mosquitto chromium)")
+    with mosquitto(broker) as port:
+        _tell(f"page, {seconds:g} s")
+        found = frames(port, browser, seconds)
+    return {"page_frame_p50_ms": found.p50_ms, "page_frame_p99_ms": found.p99_ms}
+
+
 def _machine() -> str:
     import os
 
@@ -135,4 +159,4 @@ def _lines(results: dict[str, Any]) -> list[str]:
         name: ", ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else value
         for name, value in results.items()
     }
-    return [f"{LABELS[name]:42} {'-' if value is None else value}" for name, value in shown.items()]
+    return [f"{LABELS[name]:56} {'-' if value is None else value}" for name, value in shown.items()]

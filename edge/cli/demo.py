@@ -1,7 +1,7 @@
 """``heartwire demo``: everything at once on this machine, without any hardware or set-up.
 
 A virtual patient (or a record) plays the device on a pseudo-terminal, an embedded broker listens on the loopback,
-the real monitor runs between them, and a subscriber prints what it hears.
+the real monitor runs between them, a subscriber prints what it hears, and the live page shows it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.cli import dashboard
 from edge.cli.run import as_json, log, make_monitor, seconds
-from edge.config import Config
+from edge.config import Config, host_port
+from edge.io import child
 from edge.messages import topic_id
+from edge.ward import Ward
+from edge.ward_lines import WardLines
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
     from edge.monitor import Monitor
 
-HELP = "see it work: a virtual patient, a broker, the monitor and live lines, in one command"
+HELP = "see it work: a virtual patient, a broker, the monitor, live lines and the live page, in one command"
 START_S = 30.0
 
 
@@ -42,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="demo", help="id of the bed")
     parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
     parser.add_argument("--json", action="store_true", help="print every published message as a JSON line")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="where to serve the live page (default: this machine alone)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo until interrupted or for `--seconds`."""
-    from edge.io import child
-
     topic_id(args.device, "--device")
     children: list[subprocess.Popen[str]] = []
     listener = None
@@ -62,8 +67,9 @@ def run(args: argparse.Namespace) -> int:
             monitor = make_monitor(config, lambda line: None)
             _await(lambda: _answers(port), children, "the broker")
             _await(link.exists, children, "the patient")
+            page = _serve_page(port, args.listen, children)
             listener = _listen(port, monitor, args.json)
-            _announce(port, args)
+            _announce(port, args, page)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: monitor.stop())
             monitor.run(args.seconds)
@@ -84,14 +90,37 @@ def _player(args: argparse.Namespace, link: Path) -> list[str]:
     return ["simulate", "--script", args.script, "--seed", str(args.seed), *to]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def _serve_page(broker_port: int, listen: str | None, children: list[subprocess.Popen[str]]) -> str:
+    """Start the page's server; gives the page's address."""
+    host, port = "127.0.0.1", _free_port(dashboard.PORT)
+    if listen is not None:
+        host, given = host_port(listen, "--listen", dashboard.LISTEN)
+        port = dashboard.PORT if given is None else given or _free_port()
+    token = dashboard.token_of(os.environ)
+    words = [
+        "--mqtt",
+        f"127.0.0.1:{broker_port}",
+        "--listen",
+        f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+    ]
+    children.append(child.spawn("dashboard", *words, **{dashboard.TOKEN_NAME: token}))
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    _await(lambda: _answers(port, name), children, "the page")
+    return dashboard.address(host, port, token)
 
 
-def _answers(port: int) -> bool:
+def _free_port(wanted: int = 0) -> int:
+    """`wanted`, if nobody has it, else any free one."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+        with socket.create_server(("127.0.0.1", wanted)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError:
+        return _free_port()
+
+
+def _answers(port: int, host: str = "127.0.0.1") -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
     except OSError:
         return False
     return True
@@ -110,10 +139,11 @@ def _await(ready: Any, children: list[subprocess.Popen[str]], what: str) -> None
         time.sleep(0.02)
 
 
-def _announce(port: int, args: argparse.Namespace) -> None:
+def _announce(port: int, args: argparse.Namespace, page: str) -> None:
     who = f"record {args.record}" if args.record else "a virtual patient"
     print(f"heartwire demo: {who} as bed {args.device!r}, live on mqtt://127.0.0.1:{port}", file=sys.stderr)
     listen = f"mosquitto_sub -h 127.0.0.1 -p {port} -v -t 'heartwire/{args.device}/+'"
+    print(f"See it: {page}", file=sys.stderr)
     print(f"Listen along: {listen}    (Ctrl-C ends it)", file=sys.stderr, flush=True)
 
 
@@ -122,9 +152,7 @@ def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
     import paho.mqtt.client as mqtt
     from paho.mqtt.enums import CallbackAPIVersion
 
-    from edge.live import LiveLines
-
-    live = LiveLines()
+    ward, lines_of = Ward(), WardLines()
     latest = {} if monitor.publisher is None else monitor.publisher.latest
 
     def show(client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
@@ -133,7 +161,8 @@ def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
             if as_lines:
                 lines = [as_json(message.topic, bytes(message.payload), retain)]
             else:
-                lines = live.push(message.topic, bytes(message.payload))
+                changes = ward.push(message.topic, bytes(message.payload), message.retain, time.monotonic())
+                lines = lines_of.push(changes, time.time())
             for line in lines:
                 print(line, flush=True)
         except BrokenPipeError:

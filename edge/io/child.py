@@ -17,8 +17,8 @@ import warnings
 from firmware_bridge.types import BadInput
 
 
-def spawn(*words: str) -> subprocess.Popen[str]:
-    """Start a child; its errors come out of its `stderr`."""
+def spawn(*words: str, **environ: str) -> subprocess.Popen[str]:
+    """Start a child, with these variables beside our own; its errors come out of its `stderr`."""
     command = [sys.executable, "-m", "edge.io.child", *words]
     return subprocess.Popen(
         command,
@@ -26,7 +26,7 @@ def spawn(*words: str) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environ},
     )
 
 

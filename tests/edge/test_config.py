@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, MqttConfig, add_arguments, load, parse
+from edge.config import Config, MqttConfig, add_arguments, add_reader_arguments, host_port, load, parse
 from firmware_bridge.types import BadInput
 
 WARD = """
@@ -139,3 +139,37 @@ def test_file_when_missing_or_not_text_then_one_line(tmp_path: Path, content: by
         path.write_bytes(content)
     with pytest.raises(BadInput, match=r"config file: .*ward\.toml"):
         load(arguments("-c", str(path)), {})
+
+
+def reader(*argv: str) -> Config:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_reader_arguments(parser)
+    return load(parser.parse_args(argv), {"HEARTWIRE_MQTT_PASSWORD": "canary"})
+
+
+def test_reader_when_given_broker_and_base_then_the_same_config_with_its_secret() -> None:
+    mqtt = reader("--mqtt", "h:7", "--base", "icu/east", "--mqtt-username", "nurse").mqtt
+    assert (mqtt.host, mqtt.port, mqtt.base, mqtt.username, mqtt.password) == (
+        "h",
+        7,
+        "icu/east",
+        "nurse",
+        "canary",
+    )
+
+
+def test_reader_when_given_a_monitors_file_then_its_broker(tmp_path: Path) -> None:
+    path = tmp_path / "ward.toml"
+    path.write_text(WARD)
+    assert reader("-c", str(path)).mqtt.host == "broker.ward"
+
+
+@pytest.mark.parametrize("text", ["", ":1", "h:x", "h:" + "9" * 5000, "::1", "h:²"])
+def test_host_port_when_wrong_then_named_with_an_example(text: str) -> None:
+    with pytest.raises(BadInput, match=r"--listen: got .*, expected HOST or HOST:PORT, such as h:1"):
+        host_port(text, "--listen", "h:1")
+
+
+def test_host_port_when_an_address_of_version_six_then_without_brackets() -> None:
+    assert host_port("[::1]:8080", "--listen", "h:1") == ("::1", 8080)
+    assert host_port("[::1]", "--listen", "h:1") == ("::1", None)

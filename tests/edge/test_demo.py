@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,19 @@ from typing import Any
 
 import pytest
 
+from edge.bench.browser import chromium, find_chromium
+
 ROOT = Path(__file__).parents[2]
+MARKED = """(() => {
+  const c = document.querySelector('.bed .trace');
+  const ink = (y, n) => c.getContext('2d').getImageData(0, y, c.width, n).data.some((v) => v);
+  return ink(0, 18) && ink(30, c.height - 30);
+})()"""
 
 
 def demo(*words: str, seconds: float = 20.0) -> subprocess.CompletedProcess[str]:
     pytest.importorskip("amqtt")
+    pytest.importorskip("websockets")
     command = [sys.executable, "-m", "edge.cli", "demo", "--seconds", str(seconds), *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 90)
 
@@ -48,6 +57,35 @@ def test_demo_when_watched_then_readable_lines_and_the_address_for_others() -> N
     assert [line for line in done.stdout.splitlines() if " beat N " in line]
 
 
+def test_demo_when_the_page_is_opened_then_within_ten_seconds_a_moving_trace_with_marked_beats() -> None:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    pytest.importorskip("amqtt")
+    command = [sys.executable, "-m", "edge.cli", "demo", "--script", "sinus:60s"]
+    with (
+        chromium(program) as browser,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        assert process.stderr is not None
+        found = re.search(
+            r"See it: (http://127\.0\.0\.1:\d+/#key=\S+)",
+            process.stderr.readline() + process.stderr.readline(),
+        )
+        assert found
+        begun = time.monotonic()
+        browser.size(1000, 700)
+        browser.open(found[1])
+        browser.until("document.querySelector('.hr dd')?.textContent > '0'")
+        browser.until(MARKED)
+        assert time.monotonic() - begun < 10.0
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+    assert process.returncode == 0
+
+
 def test_demo_when_the_record_is_missing_then_one_line() -> None:
     done = demo("--record", "/nowhere/100")
     assert done.returncode == 2
@@ -58,6 +96,7 @@ def test_demo_when_the_record_is_missing_then_one_line() -> None:
 
 def test_demo_when_killed_then_none_of_its_processes_is_left() -> None:
     pytest.importorskip("amqtt")
+    pytest.importorskip("websockets")
     command = [sys.executable, "-m", "edge.cli", "demo", "--json"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -65,7 +104,7 @@ def test_demo_when_killed_then_none_of_its_processes_is_left() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        assert len(children) == 2
+        assert len(children) == 3
         process.send_signal(signal.SIGKILL)
         process.stdout.close()
     end = time.monotonic() + 10.0

@@ -1,0 +1,157 @@
+"""``heartwire watch``: all beds in a terminal, or as lines where nobody looks at a screen."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from edge import config as configuration
+from edge.cli.run import as_json, log, seconds
+from edge.io.subscription import LinkWord, Subscription
+from edge.io.terminal import can_draw, read_keys, whole_screen
+from edge.ward import Ward
+from edge.ward_lines import WardLines
+from edge.ward_screen import WardScreen
+from firmware_bridge.types import BadInput
+
+if TYPE_CHECKING:
+    from edge.config import MqttConfig
+    from edge.io.terminal import Terminal
+    from edge.ward import Change
+
+HELP = "watch all beds in a terminal: ECG, beats, numbers and alarms, read from the broker"
+FRAME_S = 0.1
+TICK_S = 0.25
+MOST = 5000
+"""Messages taken in one turn."""
+START_S = 15.0
+"""A refusal by the broker ends it only this soon after its start; later it keeps trying."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    configuration.add_reader_arguments(parser)
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
+    parser.add_argument("--plain", action="store_true", help="lines, as into a pipe, even on a terminal")
+    parser.add_argument("--json", action="store_true", help="print every message as a JSON line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until interrupted, ``q``, or for `--seconds`."""
+    config = configuration.load(args, os.environ).mqtt
+    if not config.host:
+        raise BadInput("--mqtt none: there is nothing to watch without a broker; expected HOST:PORT")
+    watch = Watch(config)
+    signal.signal(signal.SIGTERM, lambda *_: watch.stop())
+    end_s = None if args.seconds is None else time.monotonic() + args.seconds
+    try:
+        if args.json:
+            watch.print_messages(end_s)
+        elif args.plain or not can_draw(os.environ):
+            watch.print_lines(end_s)
+        else:
+            with whole_screen() as terminal:
+                watch.draw(terminal, end_s, "NO_COLOR" not in os.environ)
+    finally:
+        watch.close()
+    return 0
+
+
+class Watch:
+    """A ward that is fed from a broker, a turn at a time."""
+
+    def __init__(self, config: MqttConfig) -> None:
+        self._config = config
+        self._ward = Ward(config.base)
+        self._begun_s = time.monotonic()
+        self._stop = False
+        self._subscription = Subscription(config, self._ward.topics, lambda: None)
+        self._subscription.start()
+
+    def stop(self) -> None:
+        """End at the next turn. May be called from a signal handler."""
+        self._stop = True
+
+    def close(self) -> None:
+        """End the connection."""
+        self._subscription.close()
+
+    def draw(self, terminal: Terminal, end_s: float | None, colour: bool) -> None:
+        """Draw all beds until it is time to end."""
+        screen = WardScreen(self._ward)
+        while self._goes_on(end_s):
+            for key in _keys(read_keys(FRAME_S)):
+                self._stop |= key == "q"
+                screen.choose({"n": 1, "p": -1}.get(key, 0))
+            now_s = time.monotonic()
+            screen.push(self._changes(now_s))
+            terminal.draw(screen.lines(*terminal.size(), now_s, self._head(), colour))
+
+    def print_lines(self, end_s: float | None) -> None:
+        """Print what happens, a line at a time."""
+        lines, word = WardLines(), None
+        while self._goes_on(end_s):
+            time.sleep(TICK_S)
+            if self._subscription.word not in (word, LinkWord(False)):
+                word = self._subscription.word
+                log(f"broker {self._where()}: {word.why or 'connected'}")
+            for line in lines.push(self._changes(time.monotonic()), time.time()):
+                print(line)
+            sys.stdout.flush()
+
+    def print_messages(self, end_s: float | None) -> None:
+        """Print every message as it came."""
+        while self._goes_on(end_s):
+            time.sleep(TICK_S)
+            for message in self._subscription.take(MOST):
+                print(as_json(message.topic, message.payload, message.retain))
+            sys.stdout.flush()
+
+    def _goes_on(self, end_s: float | None) -> bool:
+        """Whether there is another turn.
+
+        Raises
+        ------
+        BadInput
+            The broker refuses us at start.
+        """
+        word, now_s = self._subscription.word, time.monotonic()
+        if word.refused and now_s - self._begun_s < START_S:
+            raise BadInput(
+                f"mqtt: the broker refused us ({word.why.removeprefix('refused: ')}); "
+                "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
+            )
+        return not self._stop and (end_s is None or now_s < end_s)
+
+    def _changes(self, now_s: float) -> list[Change]:
+        out: list[Change] = []
+        for message in self._subscription.take(MOST):
+            out += self._ward.push(message.topic, message.payload, message.retain, now_s)
+        return out + self._ward.tick(now_s)
+
+    def _head(self) -> str:
+        """Where from, and whether it is there."""
+        word = self._subscription.word
+        hint = "Tab next bed, q quits"
+        return f"{self._where()}   {hint}" if word.up else f"{self._where()} BROKER AWAY: {word.why}   {hint}"
+
+    def _where(self) -> str:
+        return f"{self._config.host}:{self._config.port}"
+
+
+def _keys(typed: str) -> str:
+    """What was typed in three letters: q ends, n and p choose the next bed and the one before."""
+    for sequence, key in (
+        ("\x1b[Z", "p"),
+        ("\x1b[A", "p"),
+        ("\x1b[B", "n"),
+        ("\t", "n"),
+        ("j", "n"),
+        ("k", "p"),
+    ):
+        typed = typed.replace(sequence, key)
+    return typed.lower()

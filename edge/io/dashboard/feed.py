@@ -1,0 +1,147 @@
+"""What the page is told, and what it may say. Pure.
+
+To the page go arrays of ``{"is": kind, "bed": number, ...}``, numbers and bounded texts only; from it comes
+``{"ack": number of a bed, "alarm": name, "token": key}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from edge.heard import (
+    AlarmHeard,
+    AlarmUnkept,
+    Answer,
+    BeatHeard,
+    MetaHeard,
+    NoteHeard,
+    RhythmHeard,
+    Signal,
+    Vitals,
+    WaveHeard,
+)
+from edge.messages import ID
+from edge.ward import Bed, Change, Found, Freshness, Gone, Lead, Ward, What
+
+MAX_REQUEST_BYTES = 1024
+
+_encode = msgspec.json.Encoder().encode
+_KINDS: dict[type, str] = {
+    Found: "bed",
+    Gone: "gone",
+    Freshness: "fresh",
+    Vitals: "vitals",
+    RhythmHeard: "rhythm",
+    Signal: "signal",
+    AlarmHeard: "alarm",
+    AlarmUnkept: "alarm",
+    Lead: "lead",
+    BeatHeard: "beat",
+    WaveHeard: "wave",
+    Answer: "answer",
+    NoteHeard: "note",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of JSON for the page; `key` names the state that it tells, empty for what passes."""
+
+    key: str
+    text: bytes
+
+
+class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody has seen an alarm: `alarm` of the bed numbered `ack`."""
+
+    ack: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    alarm: Annotated[str, msgspec.Meta(max_length=64)]
+    token: Annotated[str, msgspec.Meta(max_length=128)] = ""
+
+
+_decode = msgspec.json.Decoder(Ack).decode
+
+
+def read_ack(text: bytes) -> Ack | None:
+    """What a viewer said, or None for anything else."""
+    if len(text) > MAX_REQUEST_BYTES:
+        return None
+    try:
+        return _decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def ack_command(ward: Ward, ack: Ack) -> tuple[str, bytes] | None:
+    """Topic and payload of the monitor's command; None where that bed has no such alarm, or no monitor's id."""
+    bed = ward.beds.get(ack.ack)
+    if bed is None or ack.alarm not in bed.alarms or not (ID.match(bed.device) and ID.match(ack.alarm)):
+        return None
+    return f"{ward.base}/{bed.device}/command/ack", _encode({"name": ack.alarm, "id": "page"})
+
+
+def tick(utc_ms: float, up: bool, why: str, n_refused: int, base: str) -> Item:
+    """The server lives: its clock, whether the broker is there or why not, and devices it has no room for."""
+    body = {"is": "tick", "t_ms": round(utc_ms), "up": up, "why": why, "n_refused": n_refused, "base": base}
+    return Item("tick", _encode(body))
+
+
+def told(bed: Bed, error: str) -> Item:
+    """The server's own answer to an acknowledgement that it did not pass on."""
+    return Item("", _encode({"is": "answer", "bed": bed.number, "it": Answer("ack", False, "", error)}))
+
+
+def item(change: Change) -> Item | None:
+    """What the page is told of one change, None for what it does not show."""
+    kind, bed = _KINDS.get(type(change.what)), change.bed.number
+    if kind is None or isinstance(change.what, MetaHeard):
+        return None
+    if isinstance(change.what, WaveHeard):
+        assert change.lead is not None
+        wave = change.what
+        return Item(
+            "",
+            _encode({"is": kind, "bed": bed, "lead": change.lead.number, "t_ms": wave.t_ms, "x": wave.x}),
+        )
+    return Item(_key(kind, bed, change.what), _encode({"is": kind, "bed": bed, "it": _body(change)}))
+
+
+def snapshot(ward: Ward) -> Iterator[Item]:
+    """Everything that is true now, for one who has just come."""
+    for bed in ward.beds.values():
+        for what in _standing(bed):
+            if (one := item(Change(bed, what))) is not None:
+                yield one
+
+
+def _standing(bed: Bed) -> Iterator[What]:
+    yield Found()
+    yield Freshness(bed.stale, None)
+    yield from bed.leads.values()
+    for fact in (bed.signal, bed.rhythm, bed.vitals):
+        if fact is not None:
+            yield fact
+    yield from bed.alarms.values()
+
+
+def _key(kind: str, bed: int, what: What) -> str:
+    if kind in ("beat", "answer", "note"):
+        return ""
+    if isinstance(what, AlarmHeard | AlarmUnkept | Lead):
+        return f"{kind} {bed} {what.name}"
+    return f"{kind} {bed}"
+
+
+def _body(change: Change) -> Any:
+    what = change.what
+    if isinstance(what, Found):
+        return {"name": change.bed.name, "can_ack": bool(ID.match(change.bed.device))}
+    if isinstance(what, AlarmUnkept):
+        return {"name": what.name, "state": "cleared", "priority": "low", "acked": True, "value": ""}
+    if isinstance(what, Lead):
+        return {"number": what.number, "name": what.name, "fs": what.fs, "scale_mv": what.scale_mv}
+    return what

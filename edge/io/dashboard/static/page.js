@@ -1,0 +1,213 @@
+// The page: what the server tells goes to the beds and alarms, and once a frame every pen goes forward.
+
+import { Alarms } from "./alarms.js";
+import { Link } from "./link.js";
+import { Tile } from "./tile.js";
+import { alarmName, write } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const tiles = new Map();
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const address = new URLSearchParams(location.hash.slice(1));
+let opened = null;
+let wanted = null; // name of a bed that was open before the connection was lost
+let broker = null;
+
+// -- those who listen --------------------------------------------------------------------------------
+
+const spoken = [];
+const say = (text) => spoken.length < 5 && spoken.push(text);
+const shouted = [];
+const shout = (text) => {
+  if (shouted.push(text) === 1) setTimeout(() => ($("shout").textContent = shouted.splice(0).slice(0, 5).join(". ")), 100);
+};
+
+// -- colours -----------------------------------------------------------------------------------------
+
+const INK = ["trace", "minor", "major", "onMark", "N", "S", "V", "F", "Q"];
+let ink = null;
+
+function readInk() {
+  const style = getComputedStyle(document.documentElement);
+  ink = Object.fromEntries(INK.map((name) => [name, style.getPropertyValue(`--ink-${name.toLowerCase()}`).trim()]));
+}
+
+const THEMES = { auto: "as the system", light: "light", dark: "dark" };
+const SIGNS = { auto: "\u25d0", light: "\u2600", dark: "\u263e" };
+
+function setTheme(name) {
+  document.documentElement.dataset.theme = name;
+  $("theme").textContent = SIGNS[name];
+  $("theme").setAttribute("aria-label", `Colours: ${THEMES[name]}`);
+  $("theme").title = `Colours: ${THEMES[name]}`;
+  try {
+    localStorage.setItem("theme", name);
+  } catch {
+    // a browser that keeps nothing
+  }
+  readInk();
+  for (const tile of tiles.values()) tile.repaint();
+}
+
+function keptTheme() {
+  try {
+    return localStorage.getItem("theme") in THEMES ? localStorage.getItem("theme") : "auto";
+  } catch {
+    return "auto";
+  }
+}
+
+$("theme").addEventListener("click", () => {
+  const names = Object.keys(THEMES);
+  setTheme(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length]);
+});
+dark.addEventListener("change", () => setTheme(document.documentElement.dataset.theme));
+
+// -- one bed large -----------------------------------------------------------------------------------
+
+function open(tile) {
+  opened = tile === opened ? null : tile;
+  for (const other of tiles.values()) {
+    const large = other === opened;
+    other.root.classList.toggle("large", large);
+    other.root.querySelector(".open").setAttribute("aria-expanded", String(large));
+  }
+  arrange();
+  if (opened !== null) opened.root.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && opened !== null) {
+    const button = opened.root.querySelector(".open");
+    open(opened);
+    button.focus();
+  }
+});
+
+function arrange() {
+  $("ward").dataset.beds = tiles.size === 1 ? "one" : "many";
+  $("ward").classList.toggle("opened", opened !== null);
+  $("nobody").hidden = tiles.size > 0;
+}
+
+// -- what comes --------------------------------------------------------------------------------------
+
+const alarms = new Alarms(
+  $("alarms"),
+  (number, name) => {
+    const token = address.get("key");
+    if (token === null) return "open the address that heartwire printed: it holds the key";
+    return link.send({ ack: number, alarm: name, token }) ? "" : "no connection";
+  },
+  shout,
+);
+
+const takers = {
+  bed(number, it) {
+    if (tiles.has(number)) return;
+    const tile = new Tile(number, it, () => ink, say, open);
+    tiles.set(number, tile);
+    const after = [...tiles.values()].filter((other) => compare(tile, other) < 0).sort(compare)[0];
+    $("ward").insertBefore(tile.root, after === undefined ? null : after.root);
+    arrange();
+    if (it.name === wanted) open(tile);
+  },
+  gone(number) {
+    const tile = tiles.get(number);
+    if (tile === undefined) return;
+    if (tile === opened) open(tile);
+    alarms.forget(tile);
+    tile.root.remove();
+    tiles.delete(number);
+    arrange();
+  },
+  lead: (number, it) => tiles.get(number)?.onLead(it),
+  beat: (number, it) => tiles.get(number)?.onBeat(it),
+  vitals: (number, it) => tiles.get(number)?.onVitals(it),
+  note: (number, it) => tiles.get(number)?.onNote(it),
+  rhythm: (number, it) => tiles.get(number)?.onRhythm(it),
+  signal: (number, it) => tiles.get(number)?.onSignal(it),
+  wave: (number, it, item) => tiles.get(number)?.onWave(item.lead, item.t_ms, item.x),
+  fresh(number, it) {
+    const tile = tiles.get(number);
+    if (tile === undefined) return;
+    tile.onFresh(it);
+    alarms.refresh(tile);
+  },
+  alarm(number, it) {
+    const tile = tiles.get(number);
+    if (tile === undefined) return;
+    if (it.state !== "cleared" || alarms.has(tile, it)) tile.note(`${alarmName(it.name)}: ${it.acked ? "acknowledged" : it.state}${it.value === "" ? "" : `, ${it.value}`}`, Date.now());
+    alarms.onAlarm(tile, it);
+    tile.onAlarms(alarms.worst(tile));
+  },
+  answer(number, it) {
+    const tile = tiles.get(number);
+    if (tile !== undefined) alarms.onAnswer(tile, it);
+  },
+  tick(number, it, item) {
+    broker = item;
+    showLink();
+  },
+};
+
+const compare = (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true });
+
+function onItems(items) {
+  for (const item of items) {
+    if (Object.hasOwn(takers, item.is)) takers[item.is](item.bed, item.it, item);
+  }
+}
+
+// A new connection begins with all that is true: what was true before is not.
+function onState(up) {
+  if (up) {
+    wanted = opened === null ? null : opened.name;
+    for (const number of [...tiles.keys()]) takers.gone(number);
+  } else for (const tile of tiles.values()) if (!tile.stale) takers.fresh(tile.number, { stale: true, after_s: 2.5 });
+  showLink();
+}
+
+function showLink() {
+  const trouble = $("trouble");
+  const up = link.up && broker !== null && broker.up;
+  $("link").dataset.up = String(up);
+  write($("link").querySelector(".words"), up ? "live" : link.up ? "no broker" : "no connection");
+  let text = "";
+  if (!link.up) text = "The connection to heartwire is lost: nothing here is current. Trying again.";
+  else if (broker !== null && !broker.up) text = `The broker is away (${broker.why}): nothing here is current. Trying again.`;
+  else if (broker !== null && broker.n_refused > 0) text = "There are more devices than this page shows.";
+  if (trouble.hidden !== (text === "")) trouble.hidden = text === "";
+  write(trouble, text);
+  if (broker !== null) write($("nobody").querySelector("small"), `Listening on ${broker.base}/+/state`);
+}
+
+// -- time --------------------------------------------------------------------------------------------
+
+function everySecond() {
+  alarms.poll();
+  for (const tile of tiles.values()) tile.age();
+  if (spoken.length > 0) $("say").textContent = spoken.splice(0).join(". ");
+  const n = alarms.nOpen;
+  const fresh = [...tiles.values()].filter((tile) => !tile.stale).length;
+  write($("summary"), `${fresh} of ${tiles.size} ${tiles.size === 1 ? "bed" : "beds"} live, ${n} ${n === 1 ? "alarm" : "alarms"}`);
+  const title = n > 0 ? `(${n}) heartwire` : "heartwire";
+  if (document.title !== title) document.title = title;
+}
+
+let before = performance.now();
+
+function frame(now) {
+  const dt = Math.min(1, Math.max(0, (now - before) / 1000));
+  before = now;
+  for (const tile of tiles.values()) tile.advance(dt, calm.matches);
+  requestAnimationFrame(frame);
+}
+
+setTheme(keptTheme());
+arrange();
+const link = new Link(onItems, onState);
+showLink();
+setInterval(everySecond, 1000);
+requestAnimationFrame(frame);

@@ -1,0 +1,210 @@
+// One bed: its strips and numbers.
+
+import { Strip } from "./strip.js";
+import { clock, reasonName, rhythmName, write } from "./words.js";
+
+const SQI_WORDS = [
+  [0.8, "good", 4],
+  [0.6, "fair", 3],
+  [0.4, "poor", 2],
+  [0, "bad", 1],
+];
+const SHOWN_SMALL = 1; // strips of a bed that is not open
+const MOST_STRIPS = 12;
+const MOST_LINES = 30;
+
+export class Tile {
+  // number is the server's, say(text) tells those who listen, onOpen(tile) a wish to see it large.
+  constructor(number, it, style, say, onOpen) {
+    const root = document.getElementById("bed").content.cloneNode(true).firstElementChild;
+    this.root = root;
+    this.number = number;
+    this.name = it.name;
+    this.canAck = it.can_ack;
+    this.style = style;
+    this.say = say;
+    this.strips = [];
+    this.vitals = null;
+    this.since = null;
+    this.stale = true;
+    this.heard = false;
+    this.online = null;
+    const find = (path) => root.querySelector(path);
+    this.dom = {
+      open: find(".open"),
+      rhythm: find(".rhythm"),
+      state: find(".state"),
+      strips: find(".strips"),
+      hr: find(".hr dd"),
+      pulse: find(".pulse"),
+      sqi: find(".sqi .word"),
+      bars: find(".sqi .bars"),
+      rmssd: find(".rmssd dd"),
+      pvc: find(".pvc dd"),
+      veil: find(".veil"),
+      veilText: find(".veil span"),
+      log: find(".log"),
+    };
+    write(find(".open bdi"), it.name);
+    this.dom.open.title = it.name;
+    root.setAttribute("aria-label", `Bed ${it.name}`);
+    this.dom.open.addEventListener("click", () => onOpen(this));
+    this.render();
+  }
+
+  // -- what came -----------------------------------------------------------------------------------
+
+  onLead(it) {
+    if (it.number >= MOST_STRIPS) return;
+    while (this.strips.length <= it.number) {
+      const figure = document.getElementById("strip").content.cloneNode(true).firstElementChild;
+      this.dom.strips.append(figure);
+      this.strips.push(new Strip(figure, this.style));
+    }
+    const strip = this.strips[it.number];
+    write(strip.figure.querySelector("figcaption"), it.name);
+    strip.name = it.name;
+    strip.describe(it.fs, it.scale_mv);
+    strip.figure.classList.toggle("more", it.number >= SHOWN_SMALL);
+    this.describe();
+  }
+
+  onWave(lead, t, x) {
+    this.strips[lead]?.push(t, x);
+  }
+
+  onBeat(it) {
+    const was = this.strips[0]?.mark(it);
+    if (it.final && was !== undefined && was.aami !== it.aami) this.note(`beat first taken for ${was.aami} is ${it.aami}`, it.t_ms);
+    if (it.final || this.stale) return;
+    this.dom.pulse.classList.remove("beats");
+    requestAnimationFrame(() => this.dom.pulse.classList.add("beats"));
+  }
+
+  onVitals(it) {
+    const before = this.vitals;
+    this.vitals = it;
+    if (before !== null && !this.stale) {
+      if (before.rhythm !== it.rhythm) this.say(`${this.name}: ${rhythmName(it.rhythm)}`);
+      if (before.lead_off !== it.lead_off) this.say(`${this.name}: electrode ${it.lead_off ? "off" : "on"}`);
+    }
+    this.render();
+  }
+
+  onRhythm(it) {
+    if (this.since === null || this.since.label !== it.label) this.note(rhythmName(it.label), it.since_ms);
+    this.since = it;
+    this.render();
+  }
+
+  onSignal(it) {
+    this.online = it.online;
+    this.render();
+  }
+
+  onFresh(it) {
+    if (!it.stale) this.heard = true;
+    if (it.stale && !this.stale) {
+      this.say(`${this.name}: no data, stale`);
+      this.note("no data any more: stale", Date.now());
+    }
+    this.stale = it.stale;
+    this.lost = it.stale ? Date.now() - 1000 * (it.after_s ?? 0) : null;
+    this.render();
+  }
+
+  onNote(it) {
+    this.note(it.detail === "" ? it.kind : `${it.kind.replaceAll("_", " ")}: ${it.detail}`, Date.now());
+  }
+
+  // A line for those who look at this bed alone.
+  note(text, ms) {
+    const line = document.createElement("li");
+    const time = document.createElement("time");
+    write(time, clock(ms));
+    line.append(time, text);
+    this.dom.log.prepend(line);
+    while (this.dom.log.children.length > MOST_LINES) this.dom.log.lastElementChild.remove();
+  }
+
+  // The worst alarm that nobody has acknowledged, "" for none.
+  onAlarms(priority) {
+    this.root.dataset.alarm = priority;
+  }
+
+  // -- what is shown -------------------------------------------------------------------------------
+
+  render() {
+    const { dom, stale } = this;
+    const v = stale ? null : this.vitals;
+    const whole = (x) => (x === null || x === undefined ? "--" : x.toFixed(0));
+    write(dom.hr, whole(v?.hr_bpm));
+    dom.hr.classList.toggle("none", (v?.hr_bpm ?? null) === null);
+    write(dom.rmssd, whole(v?.rmssd_ms));
+    write(dom.pvc, v?.pvc_per_min === null || v === null ? "--" : v.pvc_per_min.toFixed(v.pvc_per_min < 10 ? 1 : 0));
+    const sqi = v?.sqi ?? null;
+    const [, word, bars] = sqi === null ? [0, "--", 0] : SQI_WORDS.find(([least]) => sqi >= least) ?? SQI_WORDS[3];
+    write(dom.sqi, sqi === null ? word : `${word} ${Math.round(100 * sqi)}%`);
+    dom.bars.dataset.n = bars;
+    write(dom.rhythm, v === null ? "" : this.rhythmText(v));
+    const [state, kind] = this.stateText(v);
+    write(dom.state, state);
+    dom.state.dataset.kind = kind;
+    this.root.classList.toggle("stale", stale);
+    this.root.classList.toggle("silent", !stale && this.online === false);
+    dom.veil.hidden = !stale && this.online !== false;
+    this.age();
+    this.describe();
+  }
+
+  rhythmText(v) {
+    const since = this.since !== null && this.since.label === v.rhythm ? clock(this.since.since_ms) : "";
+    return rhythmName(v.rhythm) + (since === "" || v.rhythm === "unknown" ? "" : ` since ${since}`);
+  }
+
+  stateText(v) {
+    if (v === null) return ["\u25cc Stale", "stale"];
+    if (this.online === false) return ["\u2715 No signal", "bad"];
+    if (v.lead_off) return ["\u2715 Electrode off", "bad"];
+    if (v.hr_bpm === null && v.reason !== "") return [`\u25cb ${reasonName(v.reason)}`, "doubt"];
+    if (v.warming) return ["\u25cb warming up", "doubt"];
+    return ["\u25cf Electrodes on", "good"];
+  }
+
+  // The veil's words; once a second while there is one.
+  age() {
+    const { veil, veilText } = this.dom;
+    if (veil.hidden) return;
+    if (!this.stale) {
+      const ms = this.vitals?.age_ms;
+      write(veilText, `No signal from the device${ms ? ` for ${duration(ms)}` : ""}`);
+    } else if (!this.heard) {
+      write(veilText, "Stale: its monitor has not spoken since this page was opened");
+    } else {
+      write(veilText, `Stale: no data for ${duration(Date.now() - this.lost)}`);
+    }
+  }
+
+  describe() {
+    const v = this.stale ? null : this.vitals;
+    const now = v === null ? "stale" : `heart rate ${v.hr_bpm === null ? "unknown" : Math.round(v.hr_bpm)}, ${rhythmName(v.rhythm)}`;
+    for (const strip of this.strips) {
+      const label = `ECG of ${this.name}, lead ${strip.name}: ${now}`;
+      if (strip.canvas.getAttribute("aria-label") !== label) strip.canvas.setAttribute("aria-label", label);
+    }
+  }
+
+  advance(dt, calm) {
+    for (const strip of this.strips) strip.advance(dt, calm);
+  }
+
+  repaint() {
+    for (const strip of this.strips) strip.repaint();
+  }
+}
+
+function duration(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 120) return `${s} s`;
+  return s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+}

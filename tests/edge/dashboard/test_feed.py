@@ -1,0 +1,103 @@
+"""What the page is told and what it may ask for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.io.dashboard import feed
+from edge.ward import Ward
+from edge.waveform import encode_wave
+
+
+def publish(ward: Ward, leaf: str, device: str = "bed4", **body: Any) -> list[dict[str, Any]]:
+    changes = ward.push(f"heartwire/{device}/{leaf}", json.dumps(body).encode(), False, 0.0)
+    return [json.loads(one.text) for change in changes if (one := feed.item(change))]
+
+
+@pytest.fixture
+def ward() -> Ward:
+    made = Ward()
+    publish(made, "state", hr_bpm=72.0, rhythm="sinus")
+    publish(made, "alarm/vt", state="active", priority="high", value="172 bpm")
+    publish(made, "waveform/II/meta", fs=250.0, scale_mv=0.001)
+    return made
+
+
+def test_item_when_a_bed_speaks_then_its_name_freshness_and_vitals() -> None:
+    found = publish(Ward(), "state", hr_bpm=72.0)
+    assert [(one["is"], one["bed"]) for one in found] == [("bed", 1), ("fresh", 1), ("vitals", 1)]
+    assert found[0]["it"] == {"name": "bed4", "can_ack": True}
+    assert found[2]["it"]["hr_bpm"] == 72.0
+
+
+def test_item_when_a_chunk_comes_then_counts_of_a_numbered_lead(ward: Ward) -> None:
+    chunk = encode_wave(0, 1_000_000, np.array([0.5, np.nan], np.float32))
+    (change,) = ward.push("heartwire/bed4/waveform/II", chunk, False, 0.0)
+    one = feed.item(change)
+    assert one is not None
+    assert one.key == ""
+    assert json.loads(one.text) == {"is": "wave", "bed": 1, "lead": 0, "t_ms": 1000.0, "x": [500, None]}
+
+
+def test_snapshot_when_taken_then_everything_that_is_true_each_with_its_key(ward: Ward) -> None:
+    items = list(feed.snapshot(ward))
+    assert [json.loads(one.text)["is"] for one in items] == ["bed", "fresh", "lead", "vitals", "alarm"]
+    assert all(one.key for one in items)
+    assert len({one.key for one in items}) == len(items)
+
+
+def test_item_when_an_alarm_is_taken_away_then_cleared_under_the_same_key(ward: Ward) -> None:
+    (change,) = ward.push("heartwire/bed4/alarm/vt", b"", True, 0.0)
+    one = feed.item(change)
+    assert one is not None
+    assert one.key == "alarm 1 vt"
+    assert json.loads(one.text)["it"]["state"] == "cleared"
+
+
+def test_read_ack_when_well_formed_then_read() -> None:
+    assert feed.read_ack(b'{"ack": 1, "alarm": "vt", "token": "k"}') == feed.Ack(1, "vt", "k")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"ack": "1", "alarm": "vt"}',
+        b'{"ack": -1, "alarm": "vt"}',
+        b'{"ack": 1e999, "alarm": "vt"}',
+        b'{"ack": 1, "alarm": "vt", "more": 1}',
+        b'{"ack": 1, "alarm": "' + b"v" * 65 + b'"}',
+        b'{"ack": 1, "alarm": "' + b"v" * 2000 + b'"}',
+        b'{"ack": 1, "alarm": "\xff"}',
+        b"[" * 900,
+    ],
+)
+def test_read_ack_when_anything_else_then_nothing(text: bytes) -> None:
+    assert feed.read_ack(text) is None
+
+
+def test_ack_command_when_the_alarm_is_there_then_the_monitors_topic(ward: Ward) -> None:
+    command = feed.ack_command(ward, feed.Ack(1, "vt"))
+    assert command is not None
+    assert command[0] == "heartwire/bed4/command/ack"
+    assert json.loads(command[1]) == {"name": "vt", "id": "page"}
+
+
+def test_ack_command_when_bed_or_alarm_is_not_there_or_no_id_then_none(ward: Ward) -> None:
+    publish(ward, "alarm/vt", device="<b>", state="active", priority="high")
+    publish(ward, "alarm/v t", state="active", priority="high")
+    for ack in (feed.Ack(7, "vt"), feed.Ack(1, "vf"), feed.Ack(2, "vt"), feed.Ack(1, "v t")):
+        assert feed.ack_command(ward, ack) is None
+
+
+def test_tick_when_the_broker_is_away_then_said_why() -> None:
+    body = json.loads(feed.tick(1000.4, False, "Connection refused", 0, "heartwire").text)
+    assert body == {
+        "is": "tick", "t_ms": 1000, "up": False, "why": "Connection refused", "n_refused": 0, "base": "heartwire",
+    }  # fmt: skip

@@ -1,0 +1,216 @@
+"""The page in a real browser: what a person sees, what a stranger cannot do."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.bench.beds import Beds
+from edge.bench.broker import find_mosquitto, mosquitto
+from edge.bench.browser import Browser, chromium, find_chromium
+
+SIZES = {"phone": (390, 844, 2.0, True), "laptop": (1366, 768, 1.0, False), "wide": (1920, 1080, 1.0, False)}
+HOSTILE = '<img src=x onerror="window.owned=1">'
+INK = """(() => {
+  const c = document.querySelector('.bed .trace');
+  const top = Math.round(24 * devicePixelRatio); // below the marks of the beats
+  const d = c.getContext('2d').getImageData(0, top, c.width, c.height - top).data;
+  let n = 0, sum = 0;
+  for (let i = 3; i < d.length; i += 4) if (d[i]) { n += 1; sum = (sum * 31 + i) % 1e9; }
+  return [n, sum];
+})()"""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    program = find_mosquitto()
+    if program is None:
+        pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
+    with mosquitto(program) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    pytest.importorskip("websockets")
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with chromium(program) as made:
+        yield made
+
+
+@pytest.fixture
+def beds(port: int) -> Iterator[Beds]:
+    made = Beds(port, {"bed1": "sinus:600s rate=72", "bed2": "bigeminy:600s", "bed3": "sinus:600s"})
+    yield made
+    made.close()
+
+
+def test_page_when_opened_then_on_every_screen_a_moving_trace_with_marks_and_numbers(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed').length >= 3")
+    browser.until("[...document.querySelectorAll('.hr dd')].every((dd) => dd.textContent > '0')")
+    for name, (width, height, ratio, mobile) in SIZES.items():
+        browser.size(width, height, ratio, mobile)
+        browser.until(f"{INK}[0] > 300")
+        before = browser.evaluate(INK)
+        browser.until(f"{INK}[1] !== {before[1]}", 3.0)
+        shot = browser.screenshot()
+        assert len(shot) > 20_000
+        Path(os.environ.get("HEARTWIRE_SHOTS", tmp_path), f"{name}.png").write_bytes(shot)
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    words = browser.evaluate("document.querySelector('.bed canvas[role=img]').getAttribute('aria-label')")
+    assert "heart rate" in words
+    assert browser.errors == []
+
+
+def test_page_when_a_name_is_hostile_then_it_is_text_and_nothing_runs(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed').length >= 3")
+    alarm = {"state": "active", "priority": "low", "value": HOSTILE}
+    for topic, body in (
+        (f"{HOSTILE}/state", {"rhythm": HOSTILE, "hr_bpm": 50}),
+        (f"{HOSTILE}/alarm/{HOSTILE}", alarm),
+        (f"{HOSTILE}/waveform/{HOSTILE}/meta", {"fs": 250, "scale_mv": 0.001}),
+        ("__proto__/state", {"rhythm": "__proto__", "hr_bpm": 50}),
+        ("constructor/alarm/toString", alarm),
+    ):
+        beds.client.publish(f"heartwire/{topic}", json.dumps(body), 1, False)
+    for place in (".open bdi", ".rhythm", ".what", ".value", ".where", "figcaption"):
+        there = f"(node) => node.textContent === {json.dumps(HOSTILE)}"
+        browser.until(f"[...document.querySelectorAll({json.dumps(place)})].some({there})")
+    assert browser.evaluate("document.images.length") == 0
+    assert browser.evaluate("window.owned === undefined")
+    # Even if a name did become HTML, the policy would not let it run.
+    browser.evaluate(
+        "(document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.owned=1\">'), 0)"
+    )
+    time.sleep(0.3)
+    assert browser.evaluate("window.owned === undefined")
+    browser.errors.clear()
+
+
+def test_page_when_an_alarm_is_acknowledged_then_on_the_topic_and_shown(
+    port: int,
+    beds: Beds,
+    browser: Browser,
+    open_page: Callable[..., Any],
+    make_subscriber: Callable[..., Any],
+    until: Callable[..., Any],
+) -> None:
+    watcher = make_subscriber(port, "heartwire/+/command/ack")
+    browser.size(390, 844, 2.0, True)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed').length >= 3")
+    beds.alarm("bed2", "vt")
+    row = "document.querySelector('.alarm[data-priority=high]')"
+    browser.until(row)
+    browser.until("document.getElementById('shout').textContent.endsWith('bed bed2')")
+    assert browser.evaluate(f"{row}.querySelector('.what').textContent") == "Ventricular tachycardia"
+    browser.click(".alarm[data-priority=high] button")
+    until(lambda: watcher.got, "the command")
+    assert watcher.got[0][0] == "heartwire/bed2/command/ack"
+    browser.until(f"{row}.classList.contains('acked')")
+    beds.alarm("bed2", "vt", "cleared")
+    browser.until(f"{row} === null")
+
+
+def test_page_when_opened_without_the_key_then_it_says_where_to_get_it(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.open(open_page(port).origin + "/")
+    browser.until("document.querySelectorAll('.bed').length >= 3")
+    beds.alarm("bed1", "vf")
+    browser.until("document.querySelector('.alarm[data-priority=high] button')")
+    browser.click(".alarm[data-priority=high] button")
+    browser.until("document.querySelector('.alarm .answer').textContent.includes('holds the key')")
+    beds.alarm("bed1", "vf", "cleared")
+
+
+def test_page_when_the_monitors_stop_then_stale_within_three_seconds(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.open(open_page(port).address)
+    live = "[...document.querySelectorAll('.bed:not(.stale)')].length"
+    browser.until(f"{live} >= 3")
+    beds.stop()
+    stopped = time.monotonic()
+    browser.until(f"{live} === 0", 5.0)
+    assert time.monotonic() - stopped < 3.0
+    assert browser.evaluate("[...document.querySelectorAll('.hr dd')].every((dd) => dd.textContent === '--')")
+    assert "Stale" in browser.evaluate("document.querySelector('.bed .state').textContent")
+
+
+def test_page_when_its_server_goes_then_nothing_is_shown_as_current(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(port)
+    browser.open(page.address)
+    browser.until("[...document.querySelectorAll('.bed:not(.stale)')].length >= 3")
+    page.close()
+    browser.until("!document.getElementById('trouble').hidden", 5.0)
+    assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
+    assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+    browser.errors.clear()
+
+
+def test_page_when_motion_is_unwanted_then_the_pen_goes_in_steps(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.prefer(reduced_motion="reduce", color_scheme="light")
+    browser.size(800, 600)
+    browser.open(open_page(port).address)
+    browser.until(f"document.querySelector('.bed .trace') && {INK}[0] > 100")
+    n = browser.evaluate(
+        "new Promise((done) => { let last = -1, n = 0; const end = performance.now() + 2500;"
+        f" const look = () => {{ const ink = {INK}[1]; n += ink !== last; last = ink;"
+        " performance.now() < end ? setTimeout(look, 60) : done(n); }; look(); })"
+    )
+    assert 2 <= n <= 5
+    assert browser.evaluate("getComputedStyle(document.querySelector('.pulse')).animationName") == "none"
+    browser.prefer()
+
+
+LEAD = """(async () => {
+  const { Lead } = await import("/lead.js");
+  const lead = new Lead(250, 0.001);
+  const zeros = new Array(25).fill(0);
+  lead.push(1e12, [2000, 2000, 3000, null, ...zeros.slice(4)]);
+  const first = [0, 1, 2, 3, 4].map((i) => lead.at(i));
+  lead.push(1e12 + 100, zeros);
+  const whole = [lead.count, lead.index(1e12 + 100), lead.index(1e12)];
+  lead.push(1e12 + 700, zeros);
+  const gap = [lead.count, Number.isNaN(lead.at(60)), lead.index(1e12 + 700)];
+  lead.push(5e12, zeros);
+  const step = [lead.count, lead.index(5e12)];
+  lead.push(1e12, zeros);
+  for (let k = 1; k < 2000; k++) lead.push(1e12 + 100 * k, zeros);
+  return { first, whole, gap, step, old: Number.isNaN(lead.at(5)), kept: lead.at(lead.count - 1) };
+})()"""
+
+
+def test_lead_when_chunks_come_with_holes_gaps_and_set_clocks_then_each_sample_in_its_place(
+    port: int, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.open(open_page(port).address)
+    browser.until("document.getElementById('ward')")
+    found = browser.evaluate(LEAD)
+    assert found["first"][:2] == [0, 0]  # an electrode's offset is not shown
+    assert found["first"][2] == pytest.approx(0.99, abs=0.01)
+    assert found["first"][3:] == [None, 0]  # NaN, and begun anew after it
+    assert found["whole"] == [50, 25, 0]
+    assert found["gap"] == [50 + 125 + 25, True, 175]
+    assert found["step"] == [200 + 60 + 25, 260]  # a clock that was set is a short hole
+    assert found["old"]
+    assert found["kept"] == 0
