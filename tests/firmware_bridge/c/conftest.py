@@ -21,6 +21,7 @@ from edge.filters import Cascade
 from edge.resample import Resampler
 from edge.rpeaks import RPeakDetector, refine
 from edge.windows import Ring
+from firmware_bridge.c_export import GruWeights, Int8Layer, Int8Net
 from firmware_bridge.patient import VirtualPatient
 from train import export
 from train.chip_size import WARNINGS
@@ -146,26 +147,67 @@ class Chip:
 
 
 @pytest.fixture(scope="session")
-def chip(tmp_path_factory: pytest.TempPathFactory) -> Chip:
-    """The shipped models as a library, compiled under every warning."""
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[export.Chip], Chip]:
+    """Makes models into a library, compiled under every warning."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("chip")
-    made = export.read(shipped())
-    export.write(made, folder)
-    (folder / "driver.c").write_text(DRIVER)
-    sources = sorted(path.name for path in folder.glob("*.c"))
-    subprocess.run(
-        ["cc", *WARNINGS, "-O3", "-fPIC", "-shared", *sources, "-o", "chip.so", "-lm"], cwd=folder, check=True
+
+    def build(made: export.Chip) -> Chip:
+        folder = tmp_path_factory.mktemp("chip")
+        export.write(made, folder)
+        (folder / "driver.c").write_text(DRIVER)
+        sources = sorted(path.name for path in folder.glob("*.c"))
+        words = ["cc", *WARNINGS, "-O3", "-fPIC", "-shared", *sources, "-o", "chip.so", "-lm"]
+        subprocess.run(words, cwd=folder, check=True)
+        lib = ctypes.CDLL(str(folder / "chip.so"))
+        lib.size_of_state.restype = lib.size_of_scratch.restype = lib.play.restype = ctypes.c_uint32
+        lib.hw_detect.restype = ctypes.c_uint32
+        lib.hw_detect.argtypes = [ctypes.c_void_p, ctypes.c_float, ctypes.c_void_p]
+        lib.hw_filter.restype, lib.hw_filter.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_double]
+        lib.hw_rescale.restype = ctypes.c_int32
+        lib.largest_hidden.restype = ctypes.c_float
+        return Chip(lib, made, folder)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+    """The shipped models."""
+    return compiled(export.read(shipped()))
+
+
+@pytest.fixture(scope="session")
+def odd_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+    """Models of sizes that nobody would choose, drawn at random, with the shipped manifests."""
+    rng = np.random.default_rng(4)
+
+    def draw(*shape: int) -> F32:
+        return rng.normal(0.0, 0.6, shape).astype(np.float32)
+
+    shapes = ((5, 3), (5,), (7, 15), (7,), (39, 7), (39,), (39, 13), (39,), (11, 13), (11,))
+    gru = GruWeights(*(draw(*shape) for shape in shapes))
+    layers, n_given, n_in = [], 128, 3
+    for n_out, width, stride, pad in ((6, 4, 3, 0), (9, 5, 1, 4), (4, 1, 2, 0)):
+        n_made = (n_given + 2 * pad - width) // stride + 1
+        layers.append(int8_layer(rng, (n_out, width, n_in), n_given, n_made, stride, pad))
+        n_given, n_in = n_made, n_out
+    layers.append(int8_layer(rng, (5, 1, n_given * n_in), 1, 1, 1, 0))
+    net = Int8Net(tuple(layers), 0.03, layers[0].in_zero, 0.1, layers[-1].out_zero)
+    return compiled(export.Chip(gru, net, export.read(shipped()).settings, 0.0, 0))
+
+
+def int8_layer(
+    rng: np.random.Generator, shape: tuple[int, int, int], n_given: int, n_made: int, stride: int, pad: int
+) -> Int8Layer:
+    """A layer whose outputs are of the size of an int8."""
+    weight = rng.integers(-127, 128, shape).astype(np.int8)
+    bias = rng.integers(-9000, 9000, shape[0]).astype(np.int32)
+    rescale = rng.uniform(0.5, 1.0, shape[0]) / (70.0 * np.sqrt(shape[1] * shape[2]))
+    zeros = rng.integers(-20, 20, 2)
+    return Int8Layer(
+        weight, bias, rescale, int(zeros[0]), int(zeros[1]), -90, 127, n_given, n_made, stride, pad
     )
-    lib = ctypes.CDLL(str(folder / "chip.so"))
-    lib.size_of_state.restype = lib.size_of_scratch.restype = lib.play.restype = ctypes.c_uint32
-    lib.hw_detect.restype = ctypes.c_uint32
-    lib.hw_detect.argtypes = [ctypes.c_void_p, ctypes.c_float, ctypes.c_void_p]
-    lib.hw_filter.restype, lib.hw_filter.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_double]
-    lib.hw_rescale.restype = ctypes.c_int32
-    lib.largest_hidden.restype = ctypes.c_float
-    return Chip(lib, made, folder)
 
 
 @pytest.fixture(scope="session")

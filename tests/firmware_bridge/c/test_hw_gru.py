@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.artefact import Models
+from train.chip_check import gru_logits
 
 F32 = NDArray[np.float32]
 
@@ -36,3 +37,14 @@ def test_step_when_the_input_is_huge_then_everything_stays_finite(chip: Any) -> 
         x = ctypes.c_float(1e30 if k % 2 else -1e30)
         chip.lib.hw_gru_step(ctypes.c_void_p(memory.ctypes.data), x, ctypes.c_void_p(got.ctypes.data))
         assert np.isfinite(got).all()
+
+
+def test_step_when_the_layers_are_of_odd_sizes_then_logits_are_those_of_the_formula(odd_chip: Any) -> None:
+    x = np.random.default_rng(2).normal(0.0, 1.0, 400).astype(np.float32)
+    memory, got = np.zeros(4096, np.float32), np.empty(11, np.float32)
+    expected = gru_logits(odd_chip.made.gru, x)
+    for k, value in enumerate(x):
+        where = ctypes.c_void_p(memory.ctypes.data), ctypes.c_void_p(got.ctypes.data)
+        odd_chip.lib.hw_gru_step(where[0], ctypes.c_float(float(value)), where[1])
+        assert np.abs(got - expected[k]).max() <= 1e-4
+    assert expected.std(axis=0).min() > 0.1

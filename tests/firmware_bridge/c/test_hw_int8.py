@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge.artefact import Models
 from edge.cnn import quantise
 from edge.template import Template, beat_image
+from train.chip_check import int8_logits
 
 F32 = NDArray[np.float32]
 
@@ -87,3 +88,17 @@ def test_rescale_when_anything_comes_then_it_is_rounded_as_the_header_says(chip:
     for a, m, s in ends + halves + drawn:
         got = chip.lib.hw_rescale(ctypes.c_int32(a), ctypes.c_int32(m), ctypes.c_uint8(s))
         assert got == rescaled(a, m, s), (a, m, s)
+
+
+def test_beat_cnn_when_layers_are_of_odd_sizes_and_strides_then_logits_are_those_of_the_formula(
+    odd_chip: Any,
+) -> None:
+    net, seen = odd_chip.made.beat, set()
+    for seed in range(60):
+        window = np.random.default_rng(seed).normal(0.0, 1.5, (128, 3)).astype(np.float32)
+        expected = int8_logits(net, window)
+        got = odd_chip.beat_logits(quantise(window, net.in_scale, net.in_zero))
+        assert (np.rint(got / np.float32(net.out_scale)) + net.out_zero == expected).all()
+        seen |= set(expected.tolist())
+    assert len(seen) > 30
+    assert min(seen) >= -90
