@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,21 @@ def odd_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
     layers.append(int8_layer(rng, (5, 1, n_given * n_in), 1, 1, 1, 0))
     net = Int8Net(tuple(layers), 0.03, layers[0].in_zero, 0.1, layers[-1].out_zero)
     return compiled(export.Chip(gru, net, export.read(shipped()).settings, 0.0, 0))
+
+
+@pytest.fixture(scope="session")
+def spike_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+    """No filter, and weights by which the QRS logit grows with the size of the newest sample and nothing else."""
+    shapes = ((2, 3), (2,), (2, 6), (2,), (6, 2), (6,), (6, 2), (6,), (11, 2), (11,))
+    tables = [np.zeros(shape, np.float32) for shape in shapes]
+    tables[0][:, 2] = (1.0, -1.0)
+    tables[2][:, 4:] = np.eye(2)
+    tables[4][4] = 0.3
+    tables[5][2:4] = -60.0
+    tables[8][0, 0], tables[9][0] = 10.0, -5.0
+    shipped_ones = export.read(shipped())
+    settings = replace(shipped_ones.settings, sos=((1.0, 0.0, 0.0, 1.0, 0.0, 0.0),))
+    return compiled(export.Chip(GruWeights(*tables), shipped_ones.beat, settings, 0.0, 0))
 
 
 def int8_layer(

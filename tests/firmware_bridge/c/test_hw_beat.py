@@ -49,6 +49,23 @@ def test_learn_when_odd_beats_come_then_they_join_only_after_24_in_a_row(chip: A
     assert joined == [True] * 12 + [False] * 20 + [True] * 2 + [False] * 23 + [True] * 7
 
 
+def test_learn_when_beats_look_ever_less_like_the_template_then_the_same_ones_join(chip: Any) -> None:
+    patient, template = chip.patient(), Template()
+    usual = beats(10, 3)
+    other, joined = beats(60, 3, seed=5), []
+    for window in usual:
+        template.learn(window)
+        chip.learn(patient, window)
+    for k, window in enumerate(other):
+        window += np.float32(0.002 * k) * np.roll(usual[0], -40 - k) * np.float32(10.0)
+        before = None if template.mean is None else template.mean.copy()
+        template.learn(window)
+        chip.learn(patient, window)
+        images_agree(chip, patient, template, window)
+        joined.append(not np.array_equal(before, template.mean))
+    assert 10 < sum(joined) < 50
+
+
 def test_window_when_an_r_peak_is_given_then_the_filtered_lead_is_cut_round_it(
     chip: Any, virtual_lead: F32
 ) -> None:

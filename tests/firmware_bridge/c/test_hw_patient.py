@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.beats import LEAST_DISTANCE
+from edge.rpeaks import RPeakDetector, refine
+from edge.windows import Ring
+from train.chip_check import gru_logits
+
 F32 = NDArray[np.float32]
 
 LOGIT = 5e-4
@@ -63,14 +68,43 @@ def test_push_when_two_patients_take_turns_then_neither_sees_the_other(chip: Any
 
 
 def test_restart_when_states_were_shaken_then_equals_a_new_patient(chip: Any, virtual_lead: F32) -> None:
-    used = chip.patient()
+    used, new = chip.patient(), chip.patient()
     used.play(virtual_lead[5000:9000] * 3.0)
     chip.lib.hw_restart(used.state)
-    again, peaks = used.play(virtual_lead[:3000])
-    new, new_peaks = chip.patient().play(virtual_lead[:3000])
-    assert again.tobytes() == new.tobytes()
-    assert peaks.tobytes() == new_peaks.tobytes()
-    assert len(peaks) > 20
+    done = 0
+    for k in new.play(virtual_lead[:3000])[1]["k"].tolist()[:20]:
+        other = chip.patient()
+        again, (*_, peak) = used.play(virtual_lead[done : k + 1])
+        whole, (*_, last) = other.play(virtual_lead[: k + 1])
+        assert again.tobytes() == whole[done:].tobytes()
+        assert peak.tobytes()[4:] == last.tobytes()[4:]
+        assert chip.window(used, peak).tobytes() == chip.window(other, last).tobytes()
+        done = k + 1
+    assert done > 1000
+
+
+def test_push_when_the_lead_is_full_of_ties_then_the_r_peaks_are_those_of_edge(spike_chip: Any) -> None:
+    gru, s = spike_chip.made.gru, spike_chip.made.settings
+    lead = np.round(np.random.default_rng(6).normal(0.0, 1.2, 60_000) * 4.0).astype(np.float32) / np.float32(
+        4.0
+    )
+    detector, ring, last = RPeakDetector(s.qrs_logit, s.class_delay - s.qrs_delay), Ring(), -1e9
+    expected, close, halves = [], 0, 0
+    for k, (x, logit) in enumerate(zip(lead.tolist(), gru_logits(gru, lead)[:, 0].tolist(), strict=True)):
+        ring.push(x)
+        peak = detector.push(k, logit)
+        if peak is None:
+            continue
+        position, amp_mv = refine(ring, peak[0] - s.qrs_delay + s.filter_delay)
+        halves += position % 1.0 == 0.5
+        if position - last < LEAST_DISTANCE:
+            close += 1
+            continue
+        last = position
+        expected.append((k, round(position) % 2**32, amp_mv))
+    _, peaks = spike_chip.patient().play(lead)
+    assert list(zip(peaks["k"], peaks["sample"], peaks["amp_mv"], strict=True)) == expected
+    assert min(len(expected), close, halves) > 20
 
 
 def test_restart_when_memory_held_rubbish_then_start_equals_a_new_patient(
