@@ -16,18 +16,17 @@ int32_t hw_rescale(int32_t accumulator, int32_t multiplier, uint8_t shift)
     return high < 0 ? -(int32_t)size : (int32_t)size;
 }
 
+/* The taps that lie on samples; padding is the zero point and adds nothing.  Samples and weights both lie in a row. */
 static int32_t accumulate(const hw_layer *layer, const int8_t *given, const int8_t *weight, int32_t first)
 {
+    int32_t begin = first < 0 ? -first : 0;
+    int32_t end = first + layer->width > layer->n_given ? layer->n_given - first : layer->width;
+    const int8_t *x = given + (first + begin) * layer->n_in;
+    const int8_t *w = weight + begin * layer->n_in;
+    const int32_t zero = layer->in_zero;
     int32_t sum = 0;
-    for (int32_t tap = 0; tap < layer->width; tap++) {
-        int32_t at = first + tap;
-        if (at < 0 || at >= layer->n_given)
-            continue; /* padding is the zero point: it adds nothing */
-        const int8_t *x = given + at * layer->n_in;
-        const int8_t *w = weight + tap * layer->n_in;
-        for (int32_t k = 0; k < layer->n_in; k++)
-            sum += (x[k] - layer->in_zero) * w[k];
-    }
+    for (int32_t n = (end - begin) * layer->n_in; n > 0; n--)
+        sum += (*x++ - zero) * *w++;
     return sum;
 }
 
