@@ -1,0 +1,117 @@
+/* heartwire's models on a chip: filters, GRU step, R-peaks and the int8 beat network, in C99.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * No heap, no files; of the C library only expf, tanhf, sqrt, fabs, fabsf and rintf, and what a compiler makes of
+ * loops (memset, memcpy, memmove).  Weights are const (flash) and shared; all that is known of one patient is one
+ * hw_state (RAM).
+ *
+ *   static hw_state patient;
+ *   static hw_scratch scratch;
+ *
+ *   hw_start(&patient);
+ *   for every sample, at HW_FS Hz:
+ *       if (hw_push(&patient, mv, logits, &peak)) {
+ *           hw_window(&patient, &peak, window);           the lead round the R-peak
+ *           hw_beat_image(&patient, window, image);       beside the patient's usual beat
+ *           hw_beat_cnn(image, &scratch, beat_logits);    N S V F Q
+ *           if it is an ordinary beat: hw_learn(&patient, window);
+ *       }
+ *
+ * The caller resamples to HW_FS, and tells electrodes and gaps: hw_restart() after more than a second without
+ * samples.  heartwire_weights.h is written by `python -m train export --c`.
+ */
+#ifndef HEARTWIRE_H
+#define HEARTWIRE_H
+
+#include <stdint.h>
+
+#include "heartwire_weights.h"
+
+/* One second-order section, direct form II transposed; double, for the 0.5 Hz poles lie 0.02 from 1. */
+typedef struct {
+    double z1, z2;
+} hw_biquad;
+
+/* The filters.  The first sample settles them: no start-up transient. */
+typedef struct {
+    hw_biquad section[HW_N_SECTIONS];
+    uint8_t warm;
+} hw_filters;
+
+/* The newest HW_KERNEL inputs of both causal convolutions, the newest last, and the hidden units. */
+typedef struct {
+    float stem1[HW_KERNEL];
+    float stem2[HW_KERNEL * HW_N_STEM1];
+    float h[HW_N_HIDDEN];
+} hw_gru;
+
+/* The QRS logit's local maxima.  Ages in samples, so nothing grows with the time that the patient is watched. */
+typedef struct {
+    float before, last, height;
+    uint32_t since_candidate; /* 0: there is none */
+    uint32_t since_taken;     /* stays at HW_LONG_AGO */
+} hw_detector;
+
+/* An R-peak: `sample` counts from hw_start or hw_restart, mod 2^32; the top lies `shift` samples after it. */
+typedef struct {
+    uint32_t sample;
+    float shift;
+    float amp_mv;
+    float logit;
+} hw_peak;
+
+/* Running mean of the patient's normal beats. */
+typedef struct {
+    float mean[HW_WINDOW];
+    uint8_t n;   /* beats learned, up to HW_MOST_WEIGHT; 0: no template */
+    uint8_t odd; /* normal beats in a row that did not look like it */
+} hw_template;
+
+/* One patient. */
+typedef struct {
+    hw_filters filters;
+    double last_shift; /* of the R-peak before, */
+    uint32_t last_at;  /* and its sample */
+    uint32_t n;        /* filtered samples so far, mod 2^32 */
+    float ring[HW_RING];
+    hw_gru gru;
+    hw_detector detector;
+    hw_template usual;
+} hw_state;
+
+/* What the beat network needs while it runs; one for all patients. */
+typedef struct {
+    int8_t even[HW_SCRATCH], odd[HW_SCRATCH];
+} hw_scratch;
+
+/* A patient never seen.  Call it before anything else. */
+void hw_start(hw_state *s);
+
+/* Samples were lost: the same patient, cold states.  The template stays. */
+void hw_restart(hw_state *s);
+
+/* One sample [mV].  Fills the GRU's logits: [0] a QRS HW_QRS_DELAY samples ago; [1..] its class HW_CLASS_DELAY
+ * samples after the R-peak; then the class of the beat before.  Returns 1, and fills `peak`, when an R-peak is
+ * decided, else 0. */
+int hw_push(hw_state *s, float mv, float logits[HW_N_LOGITS], hw_peak *peak);
+
+/* The parts of hw_push: filters and clip; a step of the GRU; the R-peak logic, which returns the age in samples
+ * of the maximum that was decided, or 0. */
+double hw_filter(hw_filters *s, double mv);
+void hw_gru_step(hw_gru *s, float mv, float logits[HW_N_LOGITS]);
+uint32_t hw_detect(hw_detector *s, float logit, float *height);
+
+/* The filtered lead round an R-peak that hw_push has just given, HW_BEFORE samples before it. */
+void hw_window(const hw_state *s, const hw_peak *peak, float window[HW_WINDOW]);
+
+/* What the network sees of a beat, over the patient's scale: the window, the template and their difference. */
+void hw_beat_image(const hw_state *s, const float window[HW_WINDOW], int8_t image[HW_WINDOW * HW_N_CHANNELS]);
+
+/* The beat network: logits, HW_CLASS_* says of what. */
+void hw_beat_cnn(const int8_t image[HW_WINDOW * HW_N_CHANNELS], hw_scratch *scratch, float logits[HW_N_CLASSES]);
+
+/* Takes a beat that was called normal into the template, if it looks like it. */
+void hw_learn(hw_state *s, const float window[HW_WINDOW]);
+
+#endif

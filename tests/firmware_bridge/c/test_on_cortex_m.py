@@ -1,0 +1,164 @@
+"""The export on a Cortex-M4F, bare: no operating system, no start-up code but this, QEMU for the chip."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from train.chip_size import CORTEX_M4F, WARNINGS
+
+F32 = NDArray[np.float32]
+
+LINKER = """
+MEMORY { flash : ORIGIN = 0, LENGTH = 1M  ram : ORIGIN = 0x20000000, LENGTH = 64K }
+ENTRY(boot)
+SECTIONS {
+  .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) *(.ARM.exidx*) } > flash
+  .data : { *(.data*) } > ram
+  .bss : { *(.bss*) *(COMMON) } > ram
+  stack_top = ORIGIN(ram) + LENGTH(ram);
+}
+"""
+
+MAIN = """
+#include <stdint.h>
+#include <string.h>
+#include "heartwire.h"
+
+extern uint32_t stack_top;
+extern const float lead[N];
+void boot(void);
+
+/* Asks the debugger: 4 writes a string, 0x18 ends. */
+static void ask(uint32_t what, const void *with)
+{
+    register uint32_t r0 __asm__("r0") = what;
+    register const void *r1 __asm__("r1") = with;
+    __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+}
+
+static void say(char kind, const void *words, uint32_t n)
+{
+    static char line[256];
+    char *p = line;
+    *p++ = kind;
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t word;
+        memcpy(&word, (const uint8_t *)words + 4 * k, 4);
+        for (uint32_t digit = 0; digit < 8; digit++)
+            *p++ = "0123456789abcdef"[word >> (28 - 4 * digit) & 15];
+    }
+    *p++ = '\\n';
+    *p = 0;
+    ask(4, line);
+}
+
+static void run(void)
+{
+    static hw_state patient;
+    static hw_scratch scratch;
+    static float logits[HW_N_LOGITS], window[HW_WINDOW], beat[HW_N_CLASSES];
+    static int8_t image[HW_WINDOW * HW_N_CHANNELS];
+    hw_peak peak;
+
+    hw_start(&patient);
+    for (uint32_t k = 0; k < N; k++) {
+        int decided = hw_push(&patient, lead[k], logits, &peak);
+        say('L', logits, HW_N_LOGITS);
+        if (!decided)
+            continue;
+        hw_window(&patient, &peak, window);
+        hw_beat_image(&patient, window, image);
+        hw_beat_cnn(image, &scratch, beat);
+        hw_learn(&patient, window);
+        say('P', &peak.sample, 1);
+        say('B', beat, HW_N_CLASSES);
+    }
+}
+
+void boot(void)
+{
+    *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20; /* CPACR: the floating-point unit on */
+    __asm__ volatile("dsb\\n isb");
+    run();
+    ask(0x18, (const void *)0x20026); /* the application has ended */
+}
+
+static void stop(void)
+{
+    ask(4, "fault\\n");
+    ask(0x18, (const void *)0x20024);
+}
+
+typedef void (*handler)(void);
+static const struct { uint32_t *stack; handler entry[6]; } vectors
+    __attribute__((section(".vectors"), used)) = {&stack_top, {boot, stop, stop, stop, stop, stop}};
+"""
+
+
+def program(folder: Path, export: Path, lead: F32) -> Path:
+    """Link the export, MAIN and a lead into an image."""
+    values = ", ".join(f"{float(x).hex()}f" for x in lead)
+    (folder / "lead.c").write_text(f"extern const float lead[N];\nconst float lead[N] = {{{values}}};\n")
+    (folder / "main.c").write_text(MAIN)
+    (folder / "chip.ld").write_text(LINKER)
+    sources = [*sorted(export.glob("hw_*.c")), export / "heartwire_weights.c", "main.c", "lead.c"]
+    flags = [*WARNINGS, *CORTEX_M4F, "-Os", f"-DN={len(lead)}", f"-I{export}", "-nostartfiles", "-Tchip.ld"]
+    subprocess.run(
+        ["arm-none-eabi-gcc", *flags, *map(str, sources), "-o", "chip.elf", "-lm"], cwd=folder, check=True
+    )
+    return folder / "chip.elf"
+
+
+def answers(image: Path) -> dict[str, list[bytes]]:
+    """What the program says, by kind of line, as big-endian words."""
+    chip = ["-M", "mps2-an386", "-nographic", "-semihosting-config", "enable=on,target=native"]
+    run = subprocess.run(
+        ["qemu-system-arm", *chip, "-kernel", str(image)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    said: dict[str, list[bytes]] = {"L": [], "P": [], "B": []}
+    for line in (run.stdout + run.stderr).split():
+        said[line[0]].append(bytes.fromhex(line[1:]))
+    return said
+
+
+def by_hand(chip: Any, lead: F32) -> tuple[F32, list[int], list[F32]]:
+    """The same on this machine: logits, R-peaks, logits of the beats."""
+    logits, peaks = chip.patient().play(lead)
+    patient, done, beats = chip.patient(), 0, []
+    for peak in peaks:
+        patient.play(lead[done : peak["k"] + 1])
+        done = int(peak["k"]) + 1
+        window = chip.window(patient, peak)
+        beats.append(chip.beat_logits(chip.image(patient, window)))
+        chip.learn(patient, window)
+    return logits, peaks["sample"].tolist(), beats
+
+
+@pytest.mark.skipif(
+    None in (shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-system-arm")),
+    reason="no arm-none-eabi-gcc or no qemu-system-arm",
+)
+def test_export_when_it_runs_on_a_cortex_m4f_then_it_answers_as_on_this_machine(
+    chip: Any, virtual_lead: F32, tmp_path: Path
+) -> None:
+    lead = virtual_lead[:5000]
+    said = answers(program(tmp_path, chip.folder, lead))
+    logits, samples, beats = by_hand(chip, lead)
+    got = np.array([struct.unpack(">11f", words) for words in said["L"]])
+    assert np.abs(got - logits).max() <= 5e-4
+    assert [struct.unpack(">I", words)[0] for words in said["P"]] == samples
+    assert [struct.unpack(">5f", words) for words in said["B"]] == [tuple(b.tolist()) for b in beats]
+    assert len(samples) > 40

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from firmware_bridge import c_export
+from firmware_bridge.c_export import GruWeights, Int8Layer, Int8Net, Settings
+from firmware_bridge.types import BadInput
+
+F32 = NDArray[np.float32]
+
+
+def drawn(*shape: int) -> F32:
+    return np.random.default_rng(sum(shape)).normal(0.0, 1.0, shape).astype(np.float32)
+
+
+GRU = GruWeights(
+    drawn(2, 3),
+    drawn(2),
+    drawn(4, 6),
+    drawn(4),
+    drawn(15, 4),
+    drawn(15),
+    drawn(15, 5),
+    drawn(15),
+    drawn(7, 5),
+    drawn(7),
+)
+LAYERS = (
+    Int8Layer(
+        np.arange(-9, 9, dtype=np.int8).reshape(3, 3, 2),
+        np.array([5, -6, 7], np.int32),
+        np.array([0.25, 0.003, 0.5]),
+        in_zero=3,
+        out_zero=-128,
+        least=-128,
+        most=127,
+        n_given=10,
+        n_made=5,
+        stride=2,
+        pad=1,
+    ),
+    Int8Layer(
+        np.ones((3, 1, 15), np.int8), np.zeros(3, np.int32), np.full(3, 0.01), -128, 7, -128, 127, 1, 1
+    ),
+)
+BEAT = Int8Net(LAYERS, 0.02, 3, 0.05, 7)
+SOS = ((0.5, 0.25, 0.125, 1.0, -0.75, 0.0625),)
+SETTINGS = Settings(125.0, SOS, 8.0, 0.1, 13, 24, 1, 10, 7, ("N", "S", "V"), ("gru-7, sha256 00ff",))
+
+
+def constants(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^#define (\w+) (.+)$", text, re.MULTILINE))
+
+
+def table(text: str, name: str) -> list[float]:
+    body = re.search(rf"\b{name}\[[^=]*= \{{(.*?)\}};", text, re.DOTALL)
+    assert body, name
+    return [float(word.strip("{} \n").rstrip("f")) for word in body[1].split(",")]
+
+
+def test_files_when_written_then_every_weight_comes_back_bit_for_bit() -> None:
+    text = c_export.files(GRU, BEAT, SETTINGS)["heartwire_weights.c"]
+    assert len(GRU.tables()) == 10
+    for name, value in GRU.tables():
+        assert np.array(table(text, name), np.float32).tobytes() == value.tobytes(), name
+    for k, layer in enumerate(LAYERS):
+        assert table(text, f"layer{k}_weight") == layer.weight.reshape(-1).tolist()
+        assert table(text, f"layer{k}_bias") == layer.bias.tolist()
+    assert table(text, "hw_sos") == [0.5, 0.25, 0.125, -0.75, 0.0625]
+
+
+def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
+    text = c_export.files(GRU, BEAT, SETTINGS)["heartwire_weights.h"]
+    got = constants(text)
+    expected = {
+        "HW_N_STEM1": 2,
+        "HW_N_STEM2": 4,
+        "HW_N_HIDDEN": 5,
+        "HW_N_LOGITS": 7,
+        "HW_KERNEL": 3,
+        "HW_WINDOW": 10,
+    }
+    assert {name: int(got[name]) for name in expected} == expected
+    assert [got[f"HW_CLASS_{name}"] for name in "NSV"] == ["0", "1", "2"]
+    assert got["HW_WAIT"] == "11u"
+    assert got["HW_SCRATCH"] == "15"
+    assert "gru-7, sha256 00ff" in text
+    assert "extern const float hw_gru_weight_hh[15][5];" in text
+
+
+@pytest.mark.parametrize(("before", "size"), [(7, 64), (31, 64), (32, 128), (109, 256)])
+def test_header_when_the_window_reaches_back_then_the_ring_holds_it(before: int, size: int) -> None:
+    got = constants(c_export.header(GRU, BEAT, replace(SETTINGS, before=before)))
+    assert got["HW_RING"] == f"{size}u"
+    assert before + SETTINGS.class_delay - SETTINGS.filter_delay + c_export.SEARCH_BACK < size
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, -0.1, 0.3, 1 / 3, -2.7, 1.5])
+def test_header_when_the_threshold_is_no_float_then_comparing_floats_still_gives_the_same(
+    threshold: float,
+) -> None:
+    text = constants(c_export.header(GRU, BEAT, replace(SETTINGS, qrs_logit=threshold)))["HW_QRS_LOGIT"]
+    single = np.float32(text.rstrip("f"))
+    near = np.float32(threshold)
+    for logit in (np.nextafter(near, np.float32(-9)), near, np.nextafter(near, np.float32(9))):
+        assert (logit > single) == (float(logit) > threshold)
+
+
+@pytest.mark.parametrize("scale", [0.999999999999, 0.5, 0.49999999999, 0.0031, 1.7e-5, 2.0**-31])
+def test_fixed_point_when_a_factor_is_given_then_it_is_met_to_31_bits(scale: float) -> None:
+    multiplier, shift = c_export.fixed_point(scale)
+    assert 2**30 <= multiplier < 2**31
+    assert 0 <= shift <= 31
+    assert abs(Fraction(multiplier, 2 ** (31 + shift)) / Fraction(scale) - 1) <= Fraction(1, 2**30)
+
+
+def test_fixed_point_when_the_factor_rounds_anything_away_then_it_is_zero() -> None:
+    assert c_export.fixed_point(1e-12) == (0, 0)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.1, 1.0, 3.0, float("nan")])
+def test_fixed_point_when_the_factor_is_none_then_one_line_says_so(scale: float) -> None:
+    with pytest.raises(BadInput, match="expected above 0 and below 1; quantise the model again"):
+        c_export.fixed_point(scale)
+
+
+def test_macs_when_counted_then_they_are_rows_times_columns() -> None:
+    assert GRU.macs == 2 * 3 + 4 * 6 + 15 * 4 + 15 * 5 + 7 * 5
+    assert [layer.macs for layer in LAYERS] == [5 * 3 * 3 * 2, 45]
+
+
+def test_sources_when_listed_then_they_are_all_that_is_there() -> None:
+    assert sorted(c_export.SOURCES) == sorted(path.name for path in c_export.FOLDER.iterdir())
+    for name in c_export.SOURCES:
+        assert (c_export.FOLDER / name).read_text().count("\n") < 200

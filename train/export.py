@@ -1,0 +1,112 @@
+"""``python -m train export --c DIR``: the shipped models as C99, checked before a file is written."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.artefact import Manifest, load_networks, shipped
+from firmware_bridge import c_export
+from firmware_bridge.c_export import GruWeights, Int8Net, Settings
+from firmware_bridge.types import BadInput
+from train.chip_check import check_beat, check_gru
+from train.chip_size import Sizes, measure
+from train.tflite_read import gru_weights, int8_net
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """All that the C files are made of, and how far it was from the .tflite files on noise."""
+
+    gru: GruWeights
+    beat: Int8Net
+    settings: Settings
+    gru_difference: float
+    beat_difference: int
+
+    def files(self) -> dict[str, str]:
+        """The generated files by name."""
+        return c_export.files(self.gru, self.beat, self.settings)
+
+
+def read(root: Path) -> Chip:
+    """Read the GRU and the beat network below `root`, and compare what was read with the files' own answers.
+
+    Raises
+    ------
+    BadInput
+        When an artefact is damaged, its graph is another one, or the answers differ.
+    """
+    models = load_networks(root)
+    gru, beat = models.manifests["gru"], models.manifests["beat_cnn"]
+    weights = gru_weights(models.gru.content, str(root / "gru"))
+    net = int8_net(models.beat_cnn.content, str(root / "beat_cnn"))
+    return Chip(
+        weights,
+        net,
+        settings(gru, beat),
+        check_gru(weights, models.gru),
+        check_beat(net, models.beat_cnn, net.layers[0].weight.shape[2]),
+    )
+
+
+def settings(gru: Manifest, beat: Manifest) -> Settings:
+    """What the C code needs of the manifests."""
+    return Settings(
+        fs=gru.fs,
+        sos=gru.sos,
+        clip_mv=gru.thresholds["clip_mv"],
+        qrs_logit=gru.thresholds["qrs_logit"],
+        qrs_delay=gru.delay["qrs"],
+        class_delay=gru.delay["class"],
+        filter_delay=gru.delay["filter"],
+        window=beat.window,
+        before=beat.before,
+        classes=gru.classes,
+        origin=tuple(f"{m.name}, sha256 {m.sha256}" for m in (gru, beat)),
+    )
+
+
+def write(chip: Chip, folder: Path) -> None:
+    """The generated files and the hand-written ones, side by side."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in chip.files().items():
+            (folder / name).write_text(text, encoding="utf-8")
+        for name in c_export.SOURCES:
+            shutil.copyfile(c_export.FOLDER / name, folder / name)
+    except OSError as error:
+        raise BadInput(f"{folder}: {error.strerror or error}; name a folder that can be written") from None
+
+
+def report(chip: Chip, sizes: list[Sizes]) -> str:
+    """What the models cost and how well they were met, in lines."""
+    step, beat = chip.gru.macs, sum(layer.macs for layer in chip.beat.layers)
+    lines = [
+        f"gru: {step} MAC a sample, {step * chip.settings.fs / 1e6:.2f} million a second at "
+        f"{chip.settings.fs:g} Hz; at most {chip.gru_difference:.1e} from the .tflite file (logits)",
+        f"beat_cnn: {beat} MAC a beat; at most {chip.beat_difference} quanta from the .tflite file "
+        f"(a quantum is {chip.beat.out_scale:.3g})",
+    ]
+    for s in sizes:
+        lines.append(
+            f"{s.target}: flash {s.code + s.weights} bytes (weights {s.weights}, code {s.code}, without the math "
+            f"library); RAM {s.state} a patient, {s.scratch} shared"
+        )
+    return "\n".join(lines if sizes else [*lines, "sizes: no C compiler here"])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m train export --c DIR``: the GRU, the beat network, filters and R-peak logic as C99."""
+    parser = argparse.ArgumentParser(prog="python -m train export", description=main.__doc__)
+    parser.add_argument("--c", type=Path, required=True, metavar="DIR", help="where the C files go")
+    parser.add_argument(
+        "--models", type=Path, default=shipped(), help="artefacts (default: the shipped ones)"
+    )
+    args = parser.parse_args(argv)
+    chip = read(args.models)
+    write(chip, args.c)
+    print(report(chip, measure(args.c)))
+    return 0

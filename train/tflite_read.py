@@ -1,0 +1,207 @@
+"""Weights out of shipped .tflite files, found by their place in the graph; the files are the only source of truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.runtime import make_interpreter, sole_tensors
+from firmware_bridge.c_export import F32, GruWeights, Int8Layer, Int8Net
+from firmware_bridge.types import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation: its name, and the indices of the tensors it takes (-1 where one is left out) and makes."""
+
+    name: str
+    takes: tuple[int, ...]
+    makes: tuple[int, ...]
+
+
+class Graph:
+    """A model's operations in their order, and its tensors.
+
+    Parameters
+    ----------
+    content : bytes
+        The .tflite file.
+    where : str
+        Named in errors.
+    """
+
+    def __init__(self, content: bytes, where: str) -> None:
+        self.where = where
+        self.interpreter = make_interpreter(content)
+        self.tensors = {int(d["index"]): d for d in self.interpreter.get_tensor_details()}
+        # The runtimes have no public list of operations; both have this one.
+        self.ops = [
+            Op(d["op_name"], tuple(map(int, d["inputs"])), tuple(map(int, d["outputs"])))
+            for d in self.interpreter._get_ops_details()
+            if d["op_name"] != "DELEGATE"
+        ]
+
+    def value(self, index: int) -> NDArray[Any]:
+        """A constant tensor."""
+        if index < 0 or self.maker(index) is not None:
+            raise self.stranger(f"tensor {index} is no constant")
+        out: NDArray[Any] = self.interpreter.get_tensor(index).copy()
+        return out
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Shape of a tensor."""
+        return tuple(int(n) for n in self.tensors[index]["shape"])
+
+    def quantum(self, index: int) -> tuple[np.float32, int]:
+        """Scale and zero point of a tensor that has one of each."""
+        scale, zero = self.tensors[index]["quantization"]
+        return np.float32(scale), int(zero)
+
+    def maker(self, index: int) -> Op | None:
+        """The operation that makes a tensor, None for inputs and constants."""
+        return next((op for op in self.ops if index in op.makes), None)
+
+    def stranger(self, what: str) -> BadInput:
+        """The error for a graph that is not the one expected."""
+        return BadInput(
+            f"{self.where}: {what}; the C kernels are written for another graph, export the model again"
+        )
+
+
+def gru_weights(content: bytes, where: str) -> GruWeights:
+    """The step model's weights.
+
+    Of its five dense layers, those on a concatenation are the stem (the first one takes the new sample), the one
+    on a slice of the state is recurrent, the one that makes the narrow output is the head.
+
+    Raises
+    ------
+    BadInput
+        When the graph is another one.
+    """
+    graph = Graph(content, where)
+    dense = {_role(graph, op): op for op in graph.ops if op.name == "FULLY_CONNECTED"}
+    roles = ("stem1", "stem2", "ih", "hh", "head")
+    if set(dense) != set(roles) or sum(op.name == "FULLY_CONNECTED" for op in graph.ops) != len(roles):
+        raise graph.stranger(f"its dense layers are {sorted(dense)}, expected {sorted(roles)}")
+    found: list[F32] = []
+    for role in roles:
+        weight = graph.value(dense[role].takes[1])
+        found += [weight, _bias(graph, dense[role], len(weight))]
+    weights = GruWeights(*found)
+    _check_shapes(graph, weights)
+    return weights
+
+
+def _role(graph: Graph, op: Op) -> str:
+    given = graph.maker(op.takes[0])
+    inputs = {graph.shape(int(d["index"])): int(d["index"]) for d in graph.interpreter.get_input_details()}
+    outputs = {int(d["index"]) for d in graph.interpreter.get_output_details()}
+    if op.makes[0] in outputs:
+        return "head"
+    if given is not None and given.name == "STRIDED_SLICE":
+        return "hh"
+    if given is not None and given.name == "CONCATENATION":
+        return "stem1" if inputs.get((1, 1)) in given.takes else "stem2"
+    return "ih"
+
+
+def _bias(graph: Graph, op: Op, n: int) -> F32:
+    index = op.takes[2] if len(op.takes) > 2 else -1
+    return np.zeros(n, np.float32) if index < 0 else np.asarray(graph.value(index), np.float32).reshape(n)
+
+
+def _check_shapes(graph: Graph, w: GruWeights) -> None:
+    n_stem1, kernel = w.stem1_weight.shape
+    n_hidden = w.weight_hh.shape[1]
+    n_state = kernel - 1 + (kernel - 1) * n_stem1 + n_hidden
+    fits = (
+        w.stem2_weight.shape[1] == kernel * n_stem1
+        and w.weight_ih.shape == (3 * n_hidden, w.stem2_weight.shape[0])
+        and w.weight_hh.shape == (3 * n_hidden, n_hidden)
+        and w.head_weight.shape[1] == n_hidden
+        and any(graph.shape(int(d["index"])) == (1, n_state) for d in graph.interpreter.get_input_details())
+    )
+    if not fits:
+        raise graph.stranger("its layers do not fit each other")
+
+
+def int8_net(content: bytes, where: str) -> Int8Net:
+    """A window network's layers: convolutions along time, each after its padding, and a dense layer at the end.
+
+    Raises
+    ------
+    BadInput
+        When the graph is another one.
+    """
+    graph = Graph(content, where)
+    names = [op.name for op in graph.ops if op.name not in ("RESHAPE", "STRIDED_SLICE", "EXPAND_DIMS")]
+    n = names.count("CONV_2D")
+    if n == 0 or names != ["PAD", "CONV_2D"] * n + ["FULLY_CONNECTED"]:
+        raise graph.stranger(
+            f"its operations are {' '.join(names)}, expected PAD CONV_2D ... FULLY_CONNECTED"
+        )
+    layers = tuple(
+        _convolution(graph, op) if op.name == "CONV_2D" else _dense(graph, op)
+        for op in graph.ops
+        if op.name in ("CONV_2D", "FULLY_CONNECTED")
+    )
+    given, made = sole_tensors(graph.interpreter, where)
+    (in_scale, in_zero), (out_scale, out_zero) = (graph.quantum(int(d["index"])) for d in (given, made))
+    return Int8Net(layers, float(in_scale), in_zero, float(out_scale), out_zero)
+
+
+def _convolution(graph: Graph, op: Op) -> Int8Layer:
+    """A convolution and the padding before it. Its stride follows from the sizes, its ReLU from the zero point."""
+    padding = graph.maker(op.takes[0])
+    if padding is None or padding.name != "PAD":
+        raise graph.stranger("a convolution has no padding before it")
+    pad = int(graph.value(padding.takes[1])[2][0])
+    weight = graph.value(op.takes[1])[:, 0]
+    n_given, n_padded = graph.shape(padding.takes[0])[2], graph.shape(op.takes[0])[2]
+    n_made, width = graph.shape(op.makes[0])[2], weight.shape[1]
+    strides = [s for s in range(1, width + 1) if (n_padded - width) // s + 1 == n_made]
+    if not strides:
+        raise graph.stranger(f"a convolution makes {n_made} of {n_padded} samples")
+    in_scale, _ = graph.quantum(op.takes[0])
+    out_scale, _ = graph.quantum(op.makes[0])
+    scales = _scales(graph, op.takes[1], len(weight))
+    rescale = np.float64(in_scale) * scales / np.float64(out_scale)
+    return _layer(graph, op, weight, rescale, n_given, n_made, strides[0], pad)
+
+
+def _dense(graph: Graph, op: Op) -> Int8Layer:
+    weight = graph.value(op.takes[1])[:, None]
+    in_scale, _ = graph.quantum(op.takes[0])
+    out_scale, _ = graph.quantum(op.makes[0])
+    scales = _scales(graph, op.takes[1], len(weight))
+    if len(graph.tensors[op.takes[1]]["quantization_parameters"]["scales"]) == 1:
+        # The runtime multiplies these two in single precision where the layer has one scale.
+        scales = (np.float32(in_scale) * scales.astype(np.float32)).astype(np.float64)
+    else:
+        scales = np.float64(in_scale) * scales
+    return _layer(graph, op, weight, scales / np.float64(out_scale), 1, 1, 1, 0)
+
+
+def _layer(
+    graph: Graph,
+    op: Op,
+    weight: NDArray[np.int8],
+    rescale: NDArray[np.float64],
+    n_given: int,
+    n_made: int,
+    stride: int,
+    pad: int,
+) -> Int8Layer:
+    in_zero, out_zero = graph.quantum(op.takes[0])[1], graph.quantum(op.makes[0])[1]
+    bias = graph.value(op.takes[2]).astype(np.int32)
+    return Int8Layer(weight, bias, rescale, in_zero, out_zero, -128, 127, n_given, n_made, stride, pad)
+
+
+def _scales(graph: Graph, index: int, n: int) -> NDArray[np.float64]:
+    """A scale for each output."""
+    found = graph.tensors[index]["quantization_parameters"]["scales"].astype(np.float64)
+    return np.full(n, found[0]) if len(found) == 1 else found
