@@ -97,7 +97,11 @@ def _with_progress(scores: Iterable, total: int) -> Iterator:  # type: ignore[ty
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The same verb as ``python -m train evaluate``."""
+    """The same verb as ``python -m train evaluate``; with ``--all``, every row of the table of accuracy."""
+    if "--all" in (sys.argv[1:] if argv is None else argv):
+        from train import evaluate_all
+
+        return evaluate_all.main(argv)
     parser = argparse.ArgumentParser(prog="python -m train evaluate", description=HELP)
     add_arguments(parser)
     return run(parser.parse_args(argv))

@@ -7,7 +7,7 @@ held against the record's labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from edge.types import Alarm, Beat, Event
 from firmware_bridge.records import open_record
 from firmware_bridge.types import BadInput, SampleBlock
+from train.alarm_truth import LETHAL, justified, truth_of
 from train.databases import read_annotations
 from train.ec57 import Comparison, Mark, bxb, encode, marks
 
@@ -47,12 +48,14 @@ class Answers:
 
     `final` holds the last word on each beat: its final answer, or the early one where the record ended first;
     `early` the first word. Both are in order of R-peak. `shutdowns` are stretches (start, end) in samples in
-    which the monitor declared the signal unusable.
+    which the monitor declared the signal unusable. `alarms` are the patient alarms of high priority, each once
+    as it became active.
     """
 
     final: tuple[Beat, ...]
     early: tuple[Beat, ...]
     shutdowns: tuple[tuple[int, int], ...]
+    alarms: tuple[Alarm, ...] = ()
 
     def early_ms(self, fs: float) -> NDArray[np.float64]:
         """Time from R-peak to early answer [ms], shape (n_beats,): `at` less the peak's sample."""
@@ -62,7 +65,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """One record's result: `final` and `early` against the labels, `n_beats` answers, their `early_ms`."""
+    """One record's result: `final` and `early` against the labels, `n_beats` answers, their `early_ms`.
+
+    `alarms` are the lethal ones (name, seconds into the record, whether the labels bear it out); `seconds` the
+    record's length.
+    """
 
     record: str
     lead: str
@@ -70,6 +77,8 @@ class Score:
     early: Comparison
     n_beats: int
     early_ms: NDArray[np.float64]
+    alarms: tuple[tuple[str, float, bool], ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,7 @@ def play(pipeline: Pushable, given: Iterable[SampleBlock]) -> Answers:
     early: dict[int, Beat] = {}
     stretches: list[tuple[int, int]] = []
     active: dict[str, int] = {}
+    alarms: list[Alarm] = []
     end = 0
     for block in given:
         end = block.end
@@ -126,8 +136,10 @@ def play(pipeline: Pushable, given: Iterable[SampleBlock]) -> Answers:
                     active.setdefault(event.name, event.since)
                 elif event.name in active:
                     stretches.append((active.pop(event.name), event.at))
+            elif isinstance(event, Alarm) and event.priority == "high" and event.state == "active":
+                alarms.append(event)
     stretches += [(start, end) for start in active.values()]
-    return Answers(_by_peak({**early, **final}), _by_peak(early), tuple(sorted(stretches)))
+    return Answers(_by_peak({**early, **final}), _by_peak(early), tuple(sorted(stretches)), tuple(alarms))
 
 
 def _by_peak(beats: dict[int, Beat]) -> tuple[Beat, ...]:
@@ -193,7 +205,28 @@ def evaluate_record(job: Job, models: Models, record: str) -> Score:
         compared.append(bxb(labels, given, fs, n, start_s=job.start_s))
         if job.annotations is not None:
             write_annotations(job.annotations, record, extension, given)
-    return Score(record, lead, compared[0], compared[1], len(answers.final), answers.early_ms(fs))
+    return Score(
+        record,
+        lead,
+        compared[0],
+        compared[1],
+        len(answers.final),
+        answers.early_ms(fs),
+        judged(answers.alarms, labels, fs, n),
+        n / fs,
+    )
+
+
+def judged(
+    alarms: Iterable[Alarm], labels: Sequence[Mark], fs: float, n: int
+) -> tuple[tuple[str, float, bool], ...]:
+    """Each lethal alarm, when it was told, and whether the labels of the record (of `n` samples) bear it out."""
+    truth = truth_of(labels, fs, n)
+    return tuple(
+        (a.name, round(a.at / fs, 2), justified(a.name, a.since / fs, a.at / fs, truth))
+        for a in alarms
+        if a.name in LETHAL
+    )
 
 
 def evaluate(job: Job, records: list[str], jobs: int = 1) -> Iterator[Score]:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
+from edge.artefact import shipped
+from firmware_bridge.types import BadInput
+from train import card
+
+KINDS = {kind: {"se": 99.5, "ppv": None, "f1": 80.25} for kind in ("qrs", "veb", "sveb")}
+ANSWERS = {**KINDS, "interval_95": {kind: {"se": [98.0, 99.9], "ppv": None} for kind in KINDS}}
+ROWS = {
+    "ds2": {"records": 22, "final": ANSWERS, "early": ANSWERS, "nsvf_accuracy": 97.5},
+    "noise stress, 118 and 119": {"6 dB": {"records": 2, "final": ANSWERS, "early": ANSWERS}},
+    "early answer": {"p50_ms": 228.0, "p99_ms": 244.0, "max_ms": 250.0},
+    "lethal alarms": {
+        "hours": 43.5, "told": 3, "false": 1, "false_per_24h": 0.55, "which": ["105 vf 9 s"],
+    },
+}  # fmt: skip
+
+
+def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path: Path) -> None:
+    artefacts = tmp_path / "artefacts"
+    shutil.copytree(shipped(), artefacts)
+    (tmp_path / "table.json").write_text("progress\n" + json.dumps(ROWS) + "\n")
+    assert card.main([str(tmp_path / "table.json"), "--artefacts", str(artefacts)]) == 0
+    text = (artefacts / "README.md").read_text()
+    assert "| ds2, final | 99.50 [98.00, 99.90] | - | 99.50 [98.00, 99.90] | - |" in text
+    assert "| 80.25 |" in text
+    assert "nstdb, 6 dB" in text
+    for told in ("97.5 %", "median 228.0 ms", "99 % within 244.0 ms", "0.55 in 24 h", "105 vf 9 s"):
+        assert told in text
+    for kind in ("gru", "beat_cnn", "rhythm_cnn", "fusion"):
+        sha = json.loads((artefacts / kind / "manifest.json").read_text())["sha256"]
+        assert sha[:12] in text
+
+
+def test_main_when_the_file_is_another_then_one_line_says_what_was_expected(tmp_path: Path) -> None:
+    for content in ("", "not json", "{}", "[]"):
+        (tmp_path / "t").write_text(content)
+        with pytest.raises(BadInput, match="expected what `python -m train evaluate --all --json` prints"):
+            card.main([str(tmp_path / "t")])

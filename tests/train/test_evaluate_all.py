@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.artefact import shipped
+from firmware_bridge.types import BadInput
+from train import cli_evaluate, evaluate_all, splits
+from train.dataset import Fold
+from train.ec57 import Mark, bxb
+from train.evaluate import Score
+from train.evaluate_all import accuracy, everything, f1, fold_models, lethal, models_for, noisy, table
+
+
+def score(record: str, truth: str = "NNNVNNSN", said: str = "NNNVNNNN", alarms: tuple = ()) -> Score:  # type: ignore[type-arg]
+    """A record of 100 Hz with a beat a second, labelled `truth`, answered `said`."""
+
+    def beats(kinds: str) -> list[Mark]:
+        return [Mark(100 * (k + 1), {"S": "A"}.get(c, c)) for k, c in enumerate(kinds)]
+
+    found = bxb(beats(truth), beats(said), 100.0, 100 * (len(truth) + 1), start_s=0.0)
+    return Score(record, "MLII", found, found, len(said), np.array([200.0, 240.0]), alarms, 1800.0)
+
+
+def test_models_for_when_a_patient_was_trained_on_then_the_fold_that_held_them_out() -> None:
+    for k in range(evaluate_all.FOLDS):
+        fold = Fold(k, evaluate_all.FOLDS)
+        for database, record in fold.held_out():
+            assert models_for(database, record) == fold_models() / fold.folder
+    assert all(models_for("mitdb", r) == shipped() for r in (*splits.DS2, "201"))
+    assert models_for("nstdb", "118e06") == models_for("mitdb", "118")
+    assert models_for("nstdb", "119e_6") == models_for("mitdb", "119")
+
+
+def test_models_for_when_the_folds_are_not_there_then_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_all, "fold_models", lambda: tmp_path)
+    with pytest.raises(BadInput, match="no such folder; make it with"):
+        models_for("mitdb", "101")
+
+
+def test_everything_when_listed_then_each_record_is_once() -> None:
+    keys = everything()
+    assert len(keys) == len(set(keys)) == 48 + len(splits.SVDB) + len(splits.NSTDB)
+    assert {r for d, r in keys if d == "nstdb"} == set(splits.NSTDB)
+    assert noisy(-6) == ["118e_6", "119e_6"]
+
+
+def test_f1_when_undefined_then_none() -> None:
+    assert f1(80.0, 80.0) == 80.0
+    assert f1(100.0, 50.0) == pytest.approx(66.67)
+    assert f1(None, 50.0) is None
+    assert f1(0.0, 0.0) is None
+
+
+def test_accuracy_when_one_beat_in_eight_is_wrong_then_seven_eighths() -> None:
+    assert accuracy([score("a")]) == 87.5
+    assert accuracy([score("a"), score("b", said="NNNVNNSN")]) == 93.75
+
+
+def test_lethal_when_alarms_were_told_then_the_false_ones_are_named_and_counted_per_day() -> None:
+    found = lethal([score("100", alarms=(("vt", 12.0, False), ("vf", 20.0, True))), score("101")])
+    assert found == {
+        "hours": 1.0,
+        "told": 2,
+        "false": 1,
+        "false_per_24h": 24.0,
+        "which": ["100 vt 12 s"],
+    }
+
+
+def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart() -> None:
+    rows = table({key: score(key[1]) for key in everything()})
+    assert rows["mitdb 48"]["records"] == 48
+    assert rows["ds2"]["final"]["veb"] == {"se": 100.0, "ppv": 100.0, "f1": 100.0}
+    assert rows["ds2"]["final"]["sveb"]["se"] == 0.0
+    assert rows["ds2 without 232"]["records"] == 21
+    assert list(rows["noise stress, 118 and 119"]) == ["24 dB", "18 dB", "12 dB", "6 dB", "0 dB", "-6 dB"]
+    assert rows["early answer"] == {"p50_ms": 220.0, "p99_ms": 240.0, "max_ms": 240.0}
+    assert rows["ds2"]["final"]["interval_95"]["qrs"]["se"] == [100.0, 100.0]
+    shown = "\n".join(evaluate_all.lines(rows))
+    assert "svdb by folds" in shown
+    assert "-6 dB" in shown
+
+
+def test_main_when_asked_for_all_then_one_json_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluate_all, "play_all", lambda keys, jobs: {key: score(key[1]) for key in keys})
+    assert cli_evaluate.main(["--all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["svdb by folds"]["records"] == len(splits.SVDB)

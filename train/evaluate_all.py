@@ -1,0 +1,186 @@
+"""Every row of the table of accuracy, from the shipped artefacts and those of the folds.
+
+Patients of DS2 (and 201, which is in no training) go through the shipped models, which have seen none of them.
+DS1, the paced records and svdb went into the shipped ones' training: they are played through the models of the
+fold that held them out. All rows are what the monitor says of one lead, from its own R-peaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.artefact import shipped
+from firmware_bridge.types import BadInput
+from train import databases, splits
+from train.dataset import Fold
+from train.evaluate import Job, Score, evaluate
+from train.evaluate_report import intervals, statistics
+
+FOLDS = 3
+SNR_DB = (24, 18, 12, 6, 0, -6)
+
+
+def fold_models() -> Path:
+    """Where the models of the folds lie: one folder each, named as :attr:`train.dataset.Fold.folder`."""
+    return Path(__file__).parent / "folds"
+
+
+def models_for(database: str, record: str) -> Path:
+    """The folder of models that have seen nothing of this patient.
+
+    Raises
+    ------
+    BadInput
+        When the folds' models are not there.
+    """
+    who = splits.person(database, record)
+    for fold in (Fold(k, FOLDS) for k in range(FOLDS)):
+        if any(splits.person(d, r) == who for d, r in fold.held_out()):
+            folder = fold_models() / fold.folder
+            if not folder.is_dir():
+                raise BadInput(
+                    f"{folder}: no such folder; make it with python -m train quantise --out {folder}"
+                )
+            return folder
+    return shipped()
+
+
+def play_all(
+    which: Iterable[tuple[str, str]], n_processes: int | None = None
+) -> dict[tuple[str, str], Score]:
+    """Score records (database, name), each through :func:`models_for` it, on all cores; a bar on stderr."""
+    from tqdm import tqdm
+
+    keys = list(which)
+    root = databases.data_root()
+    jobs = [(Job(root / d, artefacts=models_for(d, r)), r) for d, r in keys]
+    with ProcessPoolExecutor(n_processes or os.cpu_count(), get_context("spawn")) as pool:
+        played = pool.map(_play, jobs)
+        bar = tqdm(played, total=len(jobs), unit="record", file=sys.stderr, disable=None)
+        return dict(zip(keys, bar, strict=True))
+
+
+def _play(job: tuple[Job, str]) -> Score:
+    return next(iter(evaluate(job[0], [job[1]])))
+
+
+def table(scores: dict[tuple[str, str], Score]) -> dict[str, Any]:
+    """The rows by name; percent, gross, with 95 % bootstrap intervals over records."""
+    mitdb = [scores["mitdb", r] for r in splits.MITDB]
+    ds2 = [scores["mitdb", r] for r in splits.DS2]
+    svdb = [scores["svdb", r] for r in splits.SVDB]
+    return {
+        "mitdb 48": rates(mitdb),
+        "ds2": {**rates(ds2), "nsvf_accuracy": accuracy(ds2)},
+        "ds2 without 232": rates([s for s in ds2 if s.record != "232"]),
+        "svdb by folds": rates(svdb),
+        "noise stress, 118 and 119": {
+            f"{snr} dB": rates([scores["nstdb", name] for name in noisy(snr)]) for snr in SNR_DB
+        },
+        "early answer": delays([*mitdb, *svdb]),
+        "lethal alarms": lethal([*mitdb, *svdb]),
+    }
+
+
+def noisy(snr_db: int) -> list[str]:
+    """The two records of nstdb with this ratio of signal to noise."""
+    name = f"{snr_db:02d}" if snr_db >= 0 else f"_{-snr_db}"
+    return [f"118e{name}", f"119e{name}"]
+
+
+def rates(scores: Sequence[Score]) -> dict[str, Any]:
+    """QRS, VEB and SVEB of final and early answers, F1 beside them, and the intervals of both."""
+    out: dict[str, Any] = {"records": len(scores)}
+    for name in ("final", "early"):
+        matrices = [getattr(s, name).matrix for s in scores]
+        total = sum(matrices[1:], matrices[0])
+        out[name] = {
+            kind: {**both, "f1": f1(both["se"], both["ppv"])} for kind, both in statistics(total).items()
+        }
+        out[name]["interval_95"] = intervals(matrices)
+    return out
+
+
+def f1(se: float | None, ppv: float | None) -> float | None:
+    """Harmonic mean of sensitivity and positive predictivity, in percent."""
+    return None if se is None or ppv is None or se + ppv == 0 else round(2 * se * ppv / (se + ppv), 2)
+
+
+def accuracy(scores: Sequence[Score]) -> float | None:
+    """Percent of the beats found and labelled N, S, V or F that are called by their class, all classes alike."""
+    total = sum((s.final.matrix for s in scores[1:]), scores[0].final.matrix)
+    right, found = sum(total.n(c, c) for c in "NSVF"), total.n("NSVF", "NSVFQ")
+    return round(100.0 * right / found, 2) if found else None
+
+
+def delays(scores: Sequence[Score]) -> dict[str, float]:
+    """Milliseconds from R-peak to early answer."""
+    p50, p99, most = np.percentile(np.concatenate([s.early_ms for s in scores]), (50, 99, 100))
+    return {"p50_ms": round(p50, 1), "p99_ms": round(p99, 1), "max_ms": round(most, 1)}
+
+
+def lethal(scores: Sequence[Score]) -> dict[str, Any]:
+    """Lethal alarms that the labels do not bear out, in all and per 24 hours."""
+    hours = sum(s.seconds for s in scores) / 3600.0
+    told = [(s.record, *alarm) for s in scores for alarm in s.alarms]
+    false = [(record, name, at_s) for record, name, at_s, right in told if not right]
+    return {
+        "hours": round(hours, 2),
+        "told": len(told),
+        "false": len(false),
+        "false_per_24h": round(24.0 * len(false) / hours, 2),
+        "which": [f"{record} {name} {at_s:.0f} s" for record, name, at_s in false],
+    }
+
+
+def everything() -> list[tuple[str, str]]:
+    """(database, record) of all that the table needs."""
+    noise = [("nstdb", name) for snr in SNR_DB for name in noisy(snr)]
+    return [("mitdb", r) for r in splits.MITDB] + [("svdb", r) for r in splits.SVDB] + noise
+
+
+def lines(rows: dict[str, Any]) -> list[str]:
+    """The table for people."""
+    out = [f"{'':28}   QRS Se     +P   VEB Se     +P     F1  SVEB Se     +P     F1"]
+    for name, row in rows.items():
+        if name == "noise stress, 118 and 119":
+            for snr, one in row.items():
+                out.append(_line(f"{snr}", one["final"]))
+        elif "final" in row:
+            out += [_line(name, row["final"]), _line("  early", row["early"])]
+    ds2, alarms, early = rows["ds2"], rows["lethal alarms"], rows["early answer"]
+    out.append(f"DS2, accuracy over N S V F: {ds2['nsvf_accuracy']} %")
+    out.append(f"early answer after the R-peak: median {early['p50_ms']} ms, 99 % {early['p99_ms']} ms")
+    out.append(
+        f"lethal alarms on mitdb and svdb, {alarms['hours']} h: {alarms['told']} told, {alarms['false']} of them "
+        f"false ({alarms['false_per_24h']} in 24 h): {', '.join(alarms['which']) or 'none'}"
+    )
+    return out
+
+
+def _line(name: str, kinds: dict[str, Any]) -> str:
+    cells = [kinds["qrs"]["se"], kinds["qrs"]["ppv"]]
+    cells += [kinds[kind][rate] for kind in ("veb", "sveb") for rate in ("se", "ppv", "f1")]
+    return f"{name:28}" + "".join("       -" if v is None else f"{v:8.2f}" for v in cells)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m train evaluate --all [--json]``: play everything, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m train evaluate", description=main.__doc__)
+    parser.add_argument("--all", action="store_true", required=True, help="every row of the table")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--jobs", type=int, metavar="N", help="records at a time (default: all cores)")
+    args = parser.parse_args(argv)
+    rows = table(play_all(everything(), args.jobs))
+    print(json.dumps(rows) if args.json else "\n".join(lines(rows)))
+    return 0
