@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from edge.af import AF_INPUTS, AfModel
 from edge.cnn import Int8Cnn
 from edge.filters import Cascade
 from edge.fusion import FUSION_INPUTS, BeatFuser, Fusion, MeanFusion
@@ -18,7 +19,7 @@ from edge.types import AAMI, RHYTHMS
 from edge.windows import RING_SIZE
 from firmware_bridge.types import BadInput
 
-KINDS = ("gru", "beat_cnn", "rhythm_cnn", "fusion")
+KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion")
 MANIFEST_VERSION = 1
 
 NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
@@ -27,7 +28,6 @@ NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
         "thresholds": ("qrs_logit", "clip_mv"),
         "calibration": ("peak_lag",),
     },
-    "rhythm_cnn": {"calibration": ("af_const", "af_mean", "af_rms")},
 }
 """Entries that the pipeline reads, by kind and field."""
 
@@ -67,6 +67,7 @@ class Models:
     gru: GruModel
     beat_cnn: Int8Cnn
     rhythm_cnn: Int8Cnn
+    af: AfModel
     fusion: BeatFuser
     manifests: dict[str, Manifest]
 
@@ -82,12 +83,12 @@ def shipped() -> Path:
 
 
 def load_models(path: Path | None = None) -> Models:
-    """Load and verify the four models.
+    """Load and verify the five models.
 
     Parameters
     ----------
     path : Path, optional
-        A folder with ``gru``, ``beat_cnn``, ``rhythm_cnn`` and ``fusion``; the shipped one by default.
+        A folder with ``gru``, ``beat_cnn``, ``rhythm_cnn``, ``af`` and ``fusion``; the shipped one by default.
 
     Raises
     ------
@@ -111,8 +112,8 @@ def load_models(path: Path | None = None) -> Models:
 
 
 def load_networks(root: Path) -> Models:
-    """The three networks alone, with a fusion that knows no better than the mean of them (for fitting one)."""
-    read = {kind: _read(root / kind, kind) for kind in KINDS[:3]}
+    """The networks alone, with a fusion that knows no better than the mean of them (for fitting one)."""
+    read = {kind: _read(root / kind, kind) for kind in KINDS[:4]}
     manifests = {kind: manifest for kind, (manifest, _) in read.items()}
     rates = {m.fs for m in manifests.values()}
     _check_fit(root, manifests["gru"], manifests["beat_cnn"], manifests["rhythm_cnn"])
@@ -122,6 +123,7 @@ def load_networks(root: Path) -> Models:
         gru=GruModel(read["gru"][1], 1 + 2 * len(AAMI), f"{root / 'gru'}"),
         beat_cnn=_cnn(root, read["beat_cnn"], 3, AAMI),
         rhythm_cnn=_cnn(root, read["rhythm_cnn"], 1, RHYTHMS),
+        af=_af(root, read["af"]),
         fusion=MeanFusion(),
         manifests=manifests,
     )
@@ -148,6 +150,12 @@ def _check_fit(root: Path, gru: Manifest, beat: Manifest, rhythm: Manifest) -> N
             f"{root / 'rhythm_cnn'}: window {rhythm.window}, hop {rhythm.hop}, expected 0 < hop <= window <= "
             f"{RING_SIZE}; export the model again"
         )
+
+
+def _af(root: Path, read: tuple[Manifest, bytes]) -> AfModel:
+    if read[0].inputs != AF_INPUTS:
+        raise BadInput(f"{root / 'af'}: its inputs are not those of this heartwire; fit it again")
+    return AfModel(read[1], str(root / "af"))
 
 
 def _cnn(root: Path, read: tuple[Manifest, bytes], n_channels: int, classes: tuple[str, ...]) -> Int8Cnn:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from edge.artefact import Models
 from edge.fusion import BeatEvidence, features
 from edge.intervals import Intervals
+from edge.likeness import likeness
 from edge.rpeaks import refine
-from edge.template import Template, beat_image, correlation
+from edge.template import Template, beat_image
 from edge.types import AAMI, Beat, RPeak
 from edge.windows import Ring
 
@@ -43,7 +44,6 @@ class _Open:
     """A beat that waits for its final answer."""
 
     beat: Beat
-    evidence: BeatEvidence
     window: F32
     k: int
 
@@ -72,6 +72,7 @@ class BeatStage:
         self._wait = round(LONGEST_WAIT_S * gru.fs)
         self.template = Template()
         self.intervals = Intervals()
+        self._memory = models.fusion.new_state()
         self._next_id = 0
         self._open: _Open | None = None
         self._last_position = -1e9
@@ -81,22 +82,28 @@ class BeatStage:
         position, amp_mv = refine(self._ring, k0 - self._lag + self._filter_lag)
         if position - self._last_position < LEAST_DISTANCE:
             return []
-        rr_s = self.intervals.peak(position / self._fs)
-        out = self._finish(now, logits[6:11], rr_s)
         self._last_position = position
-        out.append(self._answer(k0, position, amp_mv, height, rr_s, logits, now))
+        rr_s = self.intervals.peak(position / self._fs)
+        window = self._ring.cut(round(position) - self._before, self._window)
+        row = features(self._evidence(window, rr_s, logits, now.sqi))
+        early, before = self._models.fusion.step(row, self._memory)
+        out = self._finish(now, before)
+        peak = RPeak(self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-height))))
+        beat = _beat(self._next_id, peak, rr_s, early, False, now)
+        self._next_id += 1
+        self._open = _Open(beat, window, k0)
         self.intervals.keep(rr_s)
-        return out
+        return [*out, beat]
 
     def poll(self, k: int, now: Circumstances) -> list[Beat]:
         """Give the final answer of a beat that nothing followed."""
         if self._open is not None and k - self._open.k > self._wait:
-            return self._finish(now, None, None)
+            return self._finish(now, None)
         return []
 
     def flush(self, now: Circumstances) -> list[Beat]:
         """A gap: answer what is open, without a following interval, and break the RR series."""
-        out = self._finish(now, None, None)
+        out = self._finish(now, None)
         self.intervals.break_()
         return out
 
@@ -109,45 +116,33 @@ class BeatStage:
         """Another patient: nothing of the last one may colour his answers. Beats' ids go on."""
         self.template.reset()
         self.intervals.forget()
+        self._memory.reset()
 
-    def _answer(
-        self,
-        k0: int,
-        position: float,
-        amp_mv: float,
-        height: float,
-        rr_s: float | None,
-        logits: F32,
-        now: Circumstances,
-    ) -> Beat:
-        window = self._ring.cut(round(position) - self._before, self._window)
-        scale = self.template.scale(window)
-        evidence = BeatEvidence(
+    def _evidence(self, window: F32, rr_s: float | None, logits: F32, sqi: float) -> BeatEvidence:
+        template, intervals = self.template, self.intervals
+        return BeatEvidence(
             gru=logits[1:6],
-            cnn=self._models.beat_cnn.logits(beat_image(window, self.template)),
+            gru_before=logits[6:11],
+            cnn=self._models.beat_cnn.logits(beat_image(window, template)),
             rr_s=rr_s,
-            rr_last_s=self.intervals.last,
-            rr_mean_s=self.intervals.mean_s,
-            rr_spread=self.intervals.spread,
-            amp_ratio=float(np.abs(window).max()) / scale,
-            correlation=0.0 if self.template.mean is None else correlation(window, self.template.mean),
+            rr_last_s=intervals.last,
+            rr_mean_s=intervals.mean_s,
+            rr_long_s=intervals.long_mean_s,
+            rr_spread=intervals.spread,
+            irregular=intervals.irregular,
+            amp_ratio=float(np.abs(window).max()) / template.scale(window),
+            likeness=likeness(window, template, self._before),
+            sqi=sqi,
         )
-        probs = self._models.fusion.probs(features(evidence))
-        sample = self._to_device(position - self._peak_lag)
-        peak = RPeak(sample, amp_mv, float(1.0 / (1.0 + np.exp(-height))))
-        beat = _beat(self._next_id, peak, rr_s, probs, False, now)
-        self._next_id += 1
-        self._open = _Open(beat, evidence, window, k0)
-        return beat
 
-    def _finish(self, now: Circumstances, gru_before: F32 | None, next_rr_s: float | None) -> list[Beat]:
+    def _finish(self, now: Circumstances, probs: F32 | None) -> list[Beat]:
+        """The final answer of the open beat: `probs`, or what there is to say where no beat has followed."""
         held = self._open
         if held is None:
             return []
         self._open = None
-        if next_rr_s is None:
-            gru_before = None
-        probs = self._models.fusion.probs(features(held.evidence, gru_before, next_rr_s, final=True))
+        if probs is None:
+            probs = self._models.fusion.unfollowed(self._memory)
         first = held.beat
         beat = _beat(first.id, first.r_peak, first.rr_s, probs, True, now, first)
         self.intervals.keep_class(first.rr_s, normal=beat.aami == "N" and beat.readable)

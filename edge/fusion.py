@@ -1,4 +1,9 @@
-"""One answer from the GRU, the CNN, and the intervals: a small float network over named features."""
+"""One answer from the networks, the intervals and the beats before: a small GRU that takes one step a beat.
+
+At every beat it takes a row of named features and gives two answers: the early one of this beat, and the final
+one of the beat before, whose following RR interval is now known. Its state is what it remembers of the patient:
+their rhythm, how regular it is, what their premature beats look like.
+"""
 
 from __future__ import annotations
 
@@ -10,65 +15,105 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cnn import softmax
-from edge.runtime import make_interpreter, sole_tensors
+from edge.likeness import Likeness
+from edge.step_model import StepModel, StepState
 from edge.types import AAMI
-from firmware_bridge.types import BadInput
 
 F32 = NDArray[np.float32]
+
+N_CLASSES = len(AAMI)
 
 FUSION_INPUTS = (
     *(f"gru_{c}" for c in AAMI),
     *(f"cnn_{c}" for c in AAMI),
     *(f"gru_before_{c}" for c in AAMI),
+    "rr",
     "rr_to_mean",
     "rr_to_last",
-    "next_to_mean",
-    "next_to_rr",
-    "no_rr",
-    "no_next",
-    "final",
-    "amp_to_template",
-    "template_correlation",
-    "rr_spread",
+    "rr_to_long",
     "rr_mean",
+    "rr_spread",
+    "irregular_mean",
+    "irregular_rms",
+    "amp_to_template",
+    "whole_correlation",
+    "p_correlation",
+    "p_residual",
+    "qrs_residual",
+    "early_residual",
+    "sqi",
+    "no_rr",
+    "no_template",
+    "nothing",
 )
-"""Names of the features, in order. The first fifteen are log-probabilities, ratios are natural logarithms."""
+"""Names of the features, in order. The first fifteen are log-probabilities; intervals, ratios, irregularities and
+residuals are natural logarithms. `nothing` is 1 in the row that says that no beat followed."""
 
+N_INPUTS = len(FUSION_INPUTS)
 FLOOR = -6.0
+USUAL_RR_S = 0.8
+USUAL_IRREGULARITY = 0.05
+"""Taken where too few intervals are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeatEvidence:
-    """What is known about a beat when it is answered. Logits are (5,); intervals in seconds, None if unknown."""
+    """What is known about a beat when it is answered early. Logits are (5,); intervals in seconds, None if unknown.
+
+    `gru_before` are the GRU's logits of the beat before, seen from here; `irregular` the mean and the root mean
+    square of :func:`edge.intervals.irregularity`.
+    """
 
     gru: F32
+    gru_before: F32
     cnn: F32
     rr_s: float | None
     rr_last_s: float | None
     rr_mean_s: float | None
+    rr_long_s: float | None
     rr_spread: float
+    irregular: tuple[float, float] | None
     amp_ratio: float
-    correlation: float
+    likeness: Likeness | None
+    sqi: float
 
 
-def features(
-    e: BeatEvidence, gru_before: F32 | None = None, next_rr_s: float | None = None, final: bool = False
-) -> F32:
-    """The feature vector (26,) of :data:`FUSION_INPUTS`."""
-    out = np.zeros(len(FUSION_INPUTS), np.float32)
+def features(e: BeatEvidence) -> F32:
+    """The row (33,) of :data:`FUSION_INPUTS`, every value finite and at most 6 in size."""
+    mean, rms = e.irregular or (USUAL_IRREGULARITY, USUAL_IRREGULARITY)
+    like = e.likeness or Likeness(0.0, 0.0, 0.0, 0.0, 0.0)
+    rest = (
+        _log_ratio(e.rr_s, USUAL_RR_S),
+        _log_ratio(e.rr_s, e.rr_mean_s),
+        _log_ratio(e.rr_s, e.rr_last_s),
+        _log_ratio(e.rr_s, e.rr_long_s),
+        _log_ratio(e.rr_mean_s, USUAL_RR_S),
+        e.rr_spread,
+        math.log(mean + 0.005),
+        math.log(rms + 0.005),
+        max(-2.0, min(2.0, math.log(max(e.amp_ratio, 1e-3)))),
+        like.whole,
+        like.p_wave,
+        like.p_residual,
+        like.qrs_residual,
+        like.early_residual,
+        e.sqi,
+        e.rr_s is None,
+        e.likeness is None,
+        0.0,
+    )
+    out = np.empty(N_INPUTS, np.float32)
     out[0:5] = _log_probs(e.gru)
     out[5:10] = _log_probs(e.cnn)
-    if gru_before is not None:
-        out[10:15] = _log_probs(gru_before)
-    out[15] = _log_ratio(e.rr_s, e.rr_mean_s)
-    out[16] = _log_ratio(e.rr_s, e.rr_last_s)
-    out[17] = _log_ratio(next_rr_s, e.rr_mean_s)
-    out[18] = _log_ratio(next_rr_s, e.rr_s)
-    out[19:22] = e.rr_s is None, next_rr_s is None, final
-    out[22] = max(-2.0, min(2.0, math.log(max(e.amp_ratio, 1e-3))))
-    out[23] = e.correlation
-    out[24] = e.rr_spread
-    out[25] = 0.0 if e.rr_mean_s is None else max(-1.5, min(1.5, math.log(e.rr_mean_s / 0.8)))
+    out[10:15] = 0.0 if e.rr_s is None else _log_probs(e.gru_before)
+    out[15:] = rest
+    return np.clip(out, FLOOR, -FLOOR, out=out)
+
+
+def nothing() -> F32:
+    """The row that says: no beat followed."""
+    out = np.zeros(N_INPUTS, np.float32)
+    out[-1] = 1.0
     return out
 
 
@@ -85,24 +130,42 @@ def _log_ratio(a: float | None, b: float | None) -> float:
 
 
 class BeatFuser(Protocol):
-    """Whatever turns features (26,) into probabilities (5,) of N S V F Q."""
+    """Whatever turns rows of features into answers, one patient's rows in their order."""
 
-    def probs(self, x: F32) -> F32:
-        """Probabilities (5,)."""
+    def new_state(self) -> StepState:
+        """A patient never seen."""
+        ...
+
+    def step(self, x: F32, state: StepState) -> tuple[F32, F32]:
+        """Take the row (33,) of a beat: probabilities (5,) of this beat, early, and of the one before, final."""
+        ...
+
+    def unfollowed(self, state: StepState) -> F32:
+        """Final probabilities (5,) of the last beat where none has followed; `state` stays as it is."""
         ...
 
 
 class MeanFusion:
     """The mean of the networks' log-probabilities: what there is before a fusion has been fitted."""
 
-    def probs(self, x: F32) -> F32:
-        """Probabilities (5,) from features (26,)."""
-        out: F32 = softmax(x[0:5] + x[5:10] + x[10:15])
-        return out
+    def new_state(self) -> StepState:
+        """The row before: none."""
+        return StepState(N_INPUTS)
+
+    def step(self, x: F32, state: StepState) -> tuple[F32, F32]:
+        """See :class:`BeatFuser`."""
+        before = state.s[0]
+        final = softmax(before[0:5] + before[5:10] + x[10:15])
+        state.s = x[None].copy()
+        return softmax(x[0:5] + x[5:10]), final
+
+    def unfollowed(self, state: StepState) -> F32:
+        """See :class:`BeatFuser`."""
+        return softmax(state.s[0, 0:5] + state.s[0, 5:10])
 
 
-class Fusion:
-    """The fusion network: features (1, 26) in, logits (1, 5) out, float32.
+class Fusion(StepModel):
+    """The fusion network: a row (1, 33) and the state in, ten logits and the state out, float32.
 
     Raises
     ------
@@ -111,24 +174,17 @@ class Fusion:
     """
 
     def __init__(self, content: bytes, where: str) -> None:
-        interpreter = make_interpreter(content)
-        given, made = sole_tensors(interpreter, where)
-        takes, gives = tuple(given["shape"].tolist()), tuple(made["shape"].tolist())
-        if takes != (1, len(FUSION_INPUTS)) or gives != (1, len(AAMI)):
-            raise BadInput(
-                f"{where}: input {takes}, output {gives}, expected "
-                f"(1, {len(FUSION_INPUTS)}) and (1, {len(AAMI)}); fit it again"
-            )
-        self.content = content
-        self._in, self._out = given["index"], made["index"]
-        self._set, self._get, self._invoke = (
-            interpreter.set_tensor,
-            interpreter.get_tensor,
-            interpreter.invoke,
-        )
+        super().__init__(content, N_INPUTS, 2 * N_CLASSES, where)
+        self._nothing = nothing()[None]
 
-    def probs(self, x: F32) -> F32:
-        """Calibrated probabilities (5,) of N S V F Q."""
-        self._set(self._in, x[None])
-        self._invoke()
-        return softmax(self._get(self._out)[0])
+    def step(self, x: F32, state: StepState) -> tuple[F32, F32]:
+        """See :class:`BeatFuser`; the probabilities are calibrated."""
+        y = self.advance(x[None], state)
+        return softmax(y[:N_CLASSES]), softmax(y[N_CLASSES:])
+
+    def unfollowed(self, state: StepState) -> F32:
+        """See :class:`BeatFuser`."""
+        s = state.s
+        final = softmax(self.advance(self._nothing, state)[N_CLASSES:])
+        state.s = s
+        return final

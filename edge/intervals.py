@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 
+LONG = 32
+"""Intervals that the long mean and the irregularity are taken over; no fewer than `LONG_LEAST`."""
+
+LONG_LEAST = 4
 MEAN_OF = 8
 """Intervals in the running mean, and the most that a heart rate is taken from."""
 
@@ -16,13 +20,20 @@ LONGEST_RR_S = 3.0
 """A longer interval is a pause or a gap: it does not enter the mean."""
 
 
+def irregularity(rr_s: list[float]) -> tuple[float, float]:
+    """Two measures of an RR series: mean |log ratio| of neighbours, and their root mean square."""
+    d = [abs(math.log(b / a)) for a, b in zip(rr_s, rr_s[1:], strict=False)]
+    return sum(d) / len(d), math.sqrt(sum(v * v for v in d) / len(d))
+
+
 class Intervals:
     """Keeps what is known about a patient's RR intervals (all in seconds)."""
 
-    __slots__ = ("_after_normal", "_differences", "_last_nn", "_last_peak_s", "_recent", "last")
+    __slots__ = ("_after_normal", "_differences", "_last_nn", "_last_peak_s", "_long", "_recent", "last")
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=MEAN_OF)
+        self._long: deque[float] = deque(maxlen=LONG)
         self._differences: deque[float] = deque(maxlen=32)
         self._last_nn: float | None = None
         self._after_normal = False
@@ -38,8 +49,9 @@ class Intervals:
     def keep(self, rr_s: float | None) -> None:
         """Take an interval into the statistics, once the beat that ends it has been looked at."""
         self.last = rr_s
-        if rr_s is not None and rr_s <= LONGEST_RR_S:
+        if rr_s is not None and 0.0 < rr_s <= LONGEST_RR_S:
             self._recent.append(rr_s)
+            self._long.append(rr_s)
 
     def keep_class(self, rr_s: float | None, normal: bool) -> None:
         """Take a beat's final class: an interval between two normal beats counts for the variability."""
@@ -53,6 +65,16 @@ class Intervals:
     def mean_s(self) -> float | None:
         """Mean of the last intervals, None before there is one."""
         return sum(self._recent) / len(self._recent) if self._recent else None
+
+    @property
+    def long_mean_s(self) -> float | None:
+        """Mean of the last 32 intervals, None before there are four."""
+        return sum(self._long) / len(self._long) if len(self._long) >= LONG_LEAST else None
+
+    @property
+    def irregular(self) -> tuple[float, float] | None:
+        """:func:`irregularity` of the last 32 intervals, None before there are four."""
+        return irregularity([*self._long]) if len(self._long) >= LONG_LEAST else None
 
     @property
     def spread(self) -> float:
@@ -91,6 +113,7 @@ class Intervals:
         """Forget the running mean too (a gap too long to bridge)."""
         self.break_()
         self._recent.clear()
+        self._long.clear()
 
     def forget(self) -> None:
         """Another patient: forget the variability as well."""

@@ -71,8 +71,7 @@ class Pipeline:
         self._detector = RPeakDetector(gru.thresholds["qrs_logit"], gru.delay["class"] - gru.delay["qrs"])
         self._ring = Ring()
         self._beats = BeatStage(models, self._ring, self._to_device)
-        weights = rhythm.calibration
-        self._rhythm = RhythmStage((weights["af_const"], weights["af_mean"], weights["af_rms"]))
+        self._rhythm = RhythmStage(models.af)
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
         self._alarms = AlarmEngine()
         self._chunker = WaveChunker(wave_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,15 @@ from edge.types import RHYTHMS, Beat, Rhythm
 
 F32 = NDArray[np.float32]
 
-AF_BEATS = 32
-"""Intervals that the irregularity is measured over; AF is called on no fewer than `AF_LEAST`."""
+AF_BEATS = 144
+"""Beats that are kept: 128 intervals to look at, and the ventricular beats between them."""
 
-AF_LEAST = 16
+AF_BY_RR = 0.5
+"""How much the intervals weigh beside the waveform's answer; chosen on DS1 (train/RESULTS.md)."""
+
+MOST_LOGIT = 5.3
+"""Neither is believed more than 200 to 1."""
+
 VF_ON, VF_OFF = 0.5, 0.3
 AF_ON, AF_OFF = 0.7, 0.4
 NOISE_ON, NOISE_OFF = 0.6, 0.4
@@ -30,21 +36,12 @@ EXPLAIN_S = 4.0
 """Ordinary beats within so long explain a wave that the CNN takes for VT or fibrillation."""
 
 
-def irregularity(rr_s: list[float]) -> tuple[float, float]:
-    """Two measures of an RR series: mean |log ratio| of neighbours, and their root mean square."""
-    d = [abs(math.log(b / a)) for a, b in zip(rr_s, rr_s[1:], strict=False)]
-    return sum(d) / len(d), math.sqrt(sum(v * v for v in d) / len(d))
+class AfJudge(Protocol):
+    """What tells AF from intervals."""
 
-
-def af_from_rr(rr_s: list[float], weights: tuple[float, float, float]) -> float:
-    """Probability of AF from intervals between beats that are not ventricular, by logistic regression.
-
-    `weights` are the constant and the factors of the logarithms of :func:`irregularity`'s measures; they come
-    from the rhythm model's manifest.
-    """
-    mean, rms = irregularity(rr_s)
-    z = weights[0] + weights[1] * math.log(mean + 0.005) + weights[2] * math.log(rms + 0.005)
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
+    def logit(self, rr_s: list[float]) -> float | None:
+        """Log-odds of AF from intervals in seconds, the newest last; None where they are too few."""
+        ...
 
 
 class RhythmStage:
@@ -52,13 +49,13 @@ class RhythmStage:
 
     Parameters
     ----------
-    af_weights : tuple of float
-        See :func:`af_from_rr`.
+    af : AfJudge
+        Tells AF from intervals.
     """
 
-    def __init__(self, af_weights: tuple[float, float, float]) -> None:
-        self._af_weights = af_weights
-        self._beats: deque[Beat] = deque(maxlen=AF_BEATS + 8)
+    def __init__(self, af: AfJudge) -> None:
+        self._judge = af
+        self._beats: deque[Beat] = deque(maxlen=AF_BEATS)
         self._label, self._prob, self._since = "unknown", 0.0, 0
         self.fs = 250.0
         """Device rate [Hz], set when it is known."""
@@ -141,12 +138,12 @@ class RhythmStage:
         return all(b.aami == "V" and b.rr_s is not None and b.rr_s < VT_RR_S for b in last)
 
     def _af(self, cnn: float) -> float | None:
-        """Intervals and waveform together: the mean of their log-odds."""
+        """Intervals and waveform together: the weighted mean of their log-odds."""
         rr = [b.rr_s for b in self._beats if b.rr_s is not None and b.aami != "V" and 0.2 < b.rr_s < 3.0]
-        if len(rr) < AF_LEAST:
+        by_rr = self._judge.logit(rr)
+        if by_rr is None:
             return None
-        by_rr = af_from_rr(rr[-AF_BEATS:], self._af_weights)
-        z = 0.5 * (_logit(by_rr) + _logit(cnn))
+        z = AF_BY_RR * max(-MOST_LOGIT, min(MOST_LOGIT, by_rr)) + (1.0 - AF_BY_RR) * _logit(cnn)
         return 1.0 / (1.0 + math.exp(-z))
 
     def _change(self, label: str, prob: float, at: int) -> list[Rhythm]:

@@ -14,6 +14,8 @@ COMMANDS = {
     "cache": ("train.dataset", "filter the databases once, for all trainings"),
     "fit": ("train.fit", "train a model"),
     "quantise": ("train.quantise", "make the int8 artefacts"),
+    "card": ("train.card", "write the model card"),
+    "ship": ("train.ship", "all of it: from the databases to the shipped artefacts"),
     "evaluate": ("train.cli_evaluate", "score the monitor on labelled records"),
     "export": ("train.export", "write the artefacts for other runtimes"),
     "study": ("train.study", "run the CNN-or-RNN experiments"),

@@ -9,7 +9,7 @@ from edge.rpeaks import refine
 from edge.template import Template, beat_image
 from edge.windows import Ring
 from train.augment import Strip, augment
-from train.dataset import Patient
+from train.dataset import NOT_S, Patient
 
 WINDOW, BEFORE = 128, 109
 """The window: 872 ms before the R-peak (the P-wave, the T-wave before it) to 144 ms after it, so that the early
@@ -38,7 +38,7 @@ def images_of(
             continue
         kr = round(refine(ring, at + int(rng.integers(-1, 2)))[0])
         window = ring.cut(kr - BEFORE, WINDOW)
-        if waiting is not None and (waiting[1] == 0) != (rng.random() < doubt):
+        if waiting is not None and (waiting[1] in (0, NOT_S)) != (rng.random() < doubt):
             template.learn(waiting[0])
         images.append(np.rint(beat_image(window, template) * STORE).astype(np.int8))
         classes.append(c)

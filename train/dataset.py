@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ LEFT_OUT = ("201",)
 
 ESCAPES_AS_N = {"e": "N", "j": "N"}
 """Escape beats are trained as de Chazal (2004) has them, normal; the scorer counts them as bxb does, S."""
+
+
+NOT_S = 5
+"""Class of a beat of which this alone is known: it is not supraventricular ectopic (:mod:`train.weak_labels`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,12 +180,71 @@ def load_patient(database: str, record: str, group: str) -> Patient:
         return Patient(f"{database}/{record}", group, x, r, z["c"].astype(np.int64), z["mask"], z["rhythm"])
 
 
-def load_patients() -> tuple[list[Patient], list[Patient]]:
-    """(patients to train beats on, patients held out for thresholds and fusion): DS1, svdb, paced."""
+def beat_records() -> list[tuple[str, str, str]]:
+    """(database, record, group) of all whose beats may be learned: DS1 without 201, svdb, the paced ones."""
     everyone = [("mitdb", r, "ds1") for r in splits.DS1 if r not in LEFT_OUT]
-    everyone += [("svdb", r, "svdb") for r in splits.SVDB] + [("mitdb", r, "paced") for r in splits.PACED]
-    loaded = [(load_patient(d, r, g), r in HELD_OUT.get(d, ())) for d, r, g in everyone]
+    everyone += [("svdb", r, "svdb") for r in splits.SVDB]
+    return everyone + [("mitdb", r, "paced") for r in splits.PACED]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The `k`-th of `n` parts of the patients is held out; with `n` of 1 nobody is: what is shipped."""
+
+    k: int = 0
+    n: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.k < self.n:
+            raise BadInput(f"fold: got {self.k}/{self.n}, expected K/N with K from 0 to N - 1")
+
+    def held_out(self) -> frozenset[tuple[str, str]]:
+        """(database, record) of the patients held out, no person on both sides."""
+        if self.n == 1:
+            return frozenset()
+        return frozenset(splits.folds([(d, r) for d, r, _ in beat_records()], self.n)[self.k])
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its checkpoints and artefacts; empty where nobody is held out."""
+        return "" if self.n == 1 else f"fold-{self.k}-of-{self.n}"
+
+
+def fold_named(folder: str) -> Fold:
+    """The fold whose `folder` this is; the one that holds nobody out for any other name."""
+    found = re.fullmatch(r"fold-(\d+)-of-(\d+)", folder)
+    return Fold(int(found[1]), int(found[2])) if found else Fold()
+
+
+def load_patients(fold: Fold) -> tuple[list[Patient], list[Patient]]:
+    """(patients to train beats on, patients held out), all of :func:`beat_records`."""
+    out = fold.held_out()
+    loaded = [(load_patient(d, r, g), (d, r) in out) for d, r, g in beat_records()]
     return [p for p, held in loaded if not held], [p for p, held in loaded if held]
+
+
+def tiled(p: Patient, n: int) -> Patient:
+    """A recording too short for `n` samples, one after another until they are filled; the rest is cut.
+
+    At a seam the rhythm stumbles, so nothing may be learned from half a second before it to 1.2 s after it.
+    """
+    length = len(p.x)
+    if length >= n:
+        return p
+    times = -(-n // length)
+    mask = np.tile(p.mask, times)
+    for seam in range(length, times * length, length):
+        mask[seam - 62 : seam + 150] = 0
+    starts = np.repeat(np.arange(times) * float(length), len(p.r))
+    return Patient(
+        p.name,
+        p.group,
+        np.tile(p.x, (times, 1)),
+        np.tile(p.r, times) + starts,
+        np.tile(p.c, times),
+        mask,
+        np.tile(p.rhythm, times),
+    )
 
 
 def load_noise() -> list[NDArray[np.float32]]:

@@ -3,45 +3,65 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from edge.artefact import shipped
 from firmware_bridge.types import BadInput
+from train.dataset import Fold
 
-KINDS = ("gru", "beat_cnn", "rhythm_cnn", "fusion")
+KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m train fit gru|beat_cnn|rhythm_cnn|fusion``: train one network, resuming where it was left.
+    """``python -m train fit gru|beat_cnn|rhythm_cnn|af|fusion``: train one network, resuming where it was left.
 
-    The order is gru, beat_cnn, rhythm_cnn; then ``quantise`` these; then fusion, which looks at what the real
-    pipeline finds; then ``quantise fusion``.
+    The fusion comes last: it listens to what the real pipeline finds with the quantised networks of the folds.
+    ``python -m train ship`` does all of it in its order.
     """
     parser = argparse.ArgumentParser(prog="python -m train fit", description=main.__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints (default: runs)")
-    parser.add_argument("--artefacts", type=Path, default=shipped(), help="models for fusion to listen to")
+    parser.add_argument("--folds", type=int, default=3, help="how many folds' networks the fusion listens to")
+    parser.add_argument("--networks", type=Path, help="one folder of networks for the fusion, not the folds'")
+    parser.add_argument(
+        "--fold", type=fold, default=Fold(), metavar="K/N", help="hold part K of N of the patients out"
+    )
+    parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
+    runs = args.runs / args.fold.folder
     with one_thread():
         if args.kind == "gru":
             from train import fit_gru
 
-            fit_gru.main(args.runs)
+            fit_gru.main(runs, args.fold, seed=args.seed)
+        elif args.kind == "af":
+            from train import fit_af
+
+            fit_af.main(runs, seed=args.seed)
         elif args.kind == "fusion":
             from train import fit_fusion
 
-            fit_fusion.main(args.runs, args.artefacts)
+            fit_fusion.main(args.runs, args.folds, os.cpu_count() or 1, args.networks, seed=args.seed)
         else:
-            from train import fit_af, fit_cnn
+            from train import fit_cnn
 
-            fit_cnn.main(args.kind, args.runs)
-            if args.kind == "rhythm_cnn":
-                fit_af.main(args.runs)
+            fit_cnn.main(args.kind, runs, args.fold, seed=args.seed)
     return 0
+
+
+def fold(text: str) -> Fold:
+    """The fold that ``K/N`` names. Raises `argparse.ArgumentTypeError` for anything else."""
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdigit() and n.isdigit()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected K/N such as 0/3")
+    try:
+        return Fold(int(k), int(n))
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 @contextmanager

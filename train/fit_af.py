@@ -1,42 +1,66 @@
-"""Atrial fibrillation from RR intervals: a logistic regression on the irregularity of 32 intervals (afdb)."""
+"""Atrial fibrillation from RR intervals: a small network over edge's own measures of them (afdb, 15 patients)."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
 
-from edge.rhythm import AF_BEATS, irregularity
+from edge.af import AF_INPUTS, LONG, LONGEST_RR_S, SHORTEST_RR_S, af_features
 from firmware_bridge.types import BadInput
+from train import checkpoint
 from train.databases import data_root
 
-HOP = 8
-RIDGE = 1e-3
+LENGTHS = (24, 32, 64, LONG)
+"""Intervals known when the question is put: just enough, and more."""
+
+F32 = NDArray[np.float32]
+Windows = tuple[F32, NDArray[np.int64]]
 
 
-Windows = tuple[NDArray[np.float64], NDArray[np.int64]]
+@dataclass(frozen=True, slots=True)
+class AfRecipe:
+    """Every knob of the fit."""
+
+    seed: int = 1
+    n_hidden: int = 32
+    steps: int = 800
+    batch: int = 4096
+    lr: float = 1e-2
+    weight_decay: float = 1e-2
+    hop: int = 16
 
 
-def windows(folder: Path, name: str) -> Windows:
-    """Log irregularities (n, 2) of windows in one rhythm from end to end, and whether it is AF (n,), of one patient.
+class AfNet(nn.Module):
+    """One hidden layer over standardised features: (batch, 26) -> logits (batch, 1)."""
+
+    def __init__(self, n_hidden: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(len(AF_INPUTS)))
+        self.register_buffer("spread", torch.ones(len(AF_INPUTS)))
+        self.hidden = nn.Linear(len(AF_INPUTS), n_hidden)
+        self.out = nn.Linear(n_hidden, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of features."""
+        return self.out(torch.relu(self.hidden((x - self.mean) / self.spread)))
+
+
+def intervals(folder: Path, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Intervals in seconds (n,) of one patient, and of each whether it is AF: 1, 0, or -1 where unlabelled.
 
     `folder` holds ``qrsNAME.txt`` (rows of: sample, interval in s, sample) and ``atrNAME.txt`` (rhythm labels as
     ``rdann`` prints them, after a line of headings).
     """
     rr = np.loadtxt(folder / f"qrs{name}.txt")
-    times, interval = rr[:, 2], rr[:, 1]
     starts, labels = _rhythms(folder / f"atr{name}.txt")
-    rhythm = labels[np.maximum(np.searchsorted(starts, times, "right") - 1, 0)]
-    x, y = [], []
-    for k in range(0, len(interval) - AF_BEATS, HOP):
-        part, label = interval[k : k + AF_BEATS], rhythm[k : k + AF_BEATS]
-        if (label == label[0]).all() and label[0] >= 0 and ((part > 0.2) & (part < 3.0)).all():
-            mean, rms = irregularity(part.tolist())
-            x.append((np.log(mean + 0.005), np.log(rms + 0.005)))
-            y.append(int(label[0]))
-    return np.asarray(x, np.float64).reshape(-1, 2), np.asarray(y, np.int64)
+    return rr[:, 1], labels[np.maximum(np.searchsorted(starts, rr[:, 2], "right") - 1, 0)]
 
 
 def _rhythms(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -47,47 +71,86 @@ def _rhythms(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.asarray(starts, np.int64), np.asarray(labels, np.int64)
 
 
-def regress(x: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logistic regression by Newton's method with a small ridge: constant and two factors."""
-    a = np.column_stack([np.ones(len(x)), x])
-    w = np.zeros(a.shape[1])
-    for _ in range(30):
-        p = 1.0 / (1.0 + np.exp(-np.clip(a @ w, -500.0, 500.0)))
-        slope = a.T @ (weight * (p - y)) + RIDGE * w
-        bend = (a * (weight * p * (1.0 - p))[:, None]).T @ a + RIDGE * np.eye(len(w))
-        w -= np.linalg.solve(bend, slope)
-    return w
+def windows(rr_s: NDArray[np.float64], af: NDArray[np.int64], length: int, hop: int) -> Windows:
+    """Features (n, 26) of stretches of `length` intervals in one rhythm from end to end, and whether it is AF (n,)."""
+    x, y = [], []
+    for k in range(0, len(rr_s) - length + 1, hop):
+        part, label = rr_s[k : k + length], af[k : k + length]
+        possible = ((part > SHORTEST_RR_S) & (part < LONGEST_RR_S)).all()
+        if (label == label[0]).all() and label[0] >= 0 and possible:
+            features = af_features(part.tolist())
+            assert features is not None
+            x.append(features)
+            y.append(int(label[0]))
+    return np.asarray(x, np.float32).reshape(-1, len(AF_INPUTS)), np.asarray(y, np.int64)
 
 
-def main(out: Path) -> Path:
-    """Fit on all patients, score leaving one patient out, write ``af.json``."""
+def fit(sets: list[list[Windows]], recipe: AfRecipe) -> AfNet:
+    """Fit on patients' windows (a list of each's, one per length), all patients weighing the same."""
+    torch.manual_seed(recipe.seed)
+    net = AfNet(recipe.n_hidden)
+    mine = [(np.concatenate([w[0] for w in one]), np.concatenate([w[1] for w in one])) for one in sets]
+    x = torch.from_numpy(np.concatenate([m[0] for m in mine]))
+    y = torch.from_numpy(np.concatenate([m[1] for m in mine]).astype(np.float32))
+    weight = torch.from_numpy(
+        np.concatenate([np.full(len(m[1]), len(x) / len(mine) / max(1, len(m[1])), np.float32) for m in mine])
+    )
+    net.mean.copy_(x.mean(0))
+    net.spread.copy_(x.std(0).clamp_min(1e-3))
+    optimiser = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    for _ in range(recipe.steps):
+        at = torch.randint(len(x), (recipe.batch,), generator=generator)
+        losses = functional.binary_cross_entropy_with_logits(net(x[at])[:, 0], y[at], reduction="none")
+        optimiser.zero_grad()
+        (losses * weight[at]).mean().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def logits(net: AfNet, x: F32) -> F32:
+    """Log-odds of AF (n,) of features (n, 26)."""
+    out: F32 = net(torch.from_numpy(x))[:, 0].numpy()
+    return out
+
+
+def leave_one_out(sets: list[list[Windows]], recipe: AfRecipe) -> dict[str, dict[str, float]]:
+    """Sensitivity and specificity in percent by number of intervals, each patient scored by what the others taught."""
+    tables = np.zeros((len(LENGTHS), 2, 2), int)
+    for k, one in enumerate(sets):
+        net = fit(sets[:k] + sets[k + 1 :], recipe)
+        for table, (x, y) in zip(tables, one, strict=True):
+            if len(y):
+                np.add.at(table, (y, (logits(net, x) > 0.0).astype(int)), 1)
+    out = {}
+    for length, table in zip(LENGTHS, tables, strict=True):
+        sp, se = (100.0 * table.diagonal() / np.maximum(1, table.sum(1))).tolist()
+        out[str(length)] = {"se": round(se, 2), "sp": round(sp, 2), "windows": int(table.sum())}
+    return out
+
+
+def main(out: Path, **changes: object) -> Path:
+    """Fit on all patients, score leaving one out, save ``af.pt``."""
+    recipe = AfRecipe(**changes)  # type: ignore[arg-type]
     folder = data_root() / "afdb_rr"
     names = sorted(p.stem[3:] for p in folder.glob("qrs*.txt"))
     if not names:
         raise BadInput(f"no RR intervals in {folder}; unpack afdb_rr there")
-    sets = [s for s in (windows(folder, name) for name in names) if len(s[0])]
-    result = {**_weights(fit(sets)), **leave_one_out(sets), "patients": len(sets)}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "af.json").write_text(json.dumps(result) + "\n")
-    print(json.dumps(result))
-    return out / "af.json"
-
-
-def fit(sets: list[Windows]) -> NDArray[np.float64]:
-    """Constant and two factors; every patient weighs the same."""
-    x, y = np.concatenate([s[0] for s in sets]), np.concatenate([s[1] for s in sets])
-    return regress(x, y, np.concatenate([np.full(len(s[0]), 1000.0 / len(s[0])) for s in sets]))
-
-
-def leave_one_out(sets: list[Windows]) -> dict[str, float]:
-    """Sensitivity and specificity for AF in percent, each patient scored by what the others taught."""
-    table = np.zeros((2, 2), int)
-    for k, (x, y) in enumerate(sets):
-        w = fit(sets[:k] + sets[k + 1 :])
-        np.add.at(table, (y, (w[0] + x @ w[1:] > 0).astype(int)), 1)
-    rates = 100 * table.diagonal() / np.maximum(1, table.sum(1))
-    return {"se": round(float(rates[1]), 2), "sp": round(float(rates[0]), 2), "windows": int(table.sum())}
-
-
-def _weights(w: NDArray[np.float64]) -> dict[str, float]:
-    return {"af_const": w[0], "af_mean": w[1], "af_rms": w[2]}
+    sets = [
+        [windows(*intervals(folder, name), length=length, hop=recipe.hop) for length in LENGTHS]
+        for name in names
+    ]
+    results = leave_one_out(sets, recipe)
+    print(json.dumps(results), flush=True)
+    path = out / "af.pt"
+    content = {
+        "net": fit(sets, recipe).state_dict(),
+        "recipe": asdict(recipe),
+        "patients": [f"afdb/{name}" for name in names],
+        "results": {"afdb, leaving one patient out, by number of intervals": results},
+    }
+    checkpoint.write(content, path)
+    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from firmware_bridge.types import BadInput
 from train import beat_images, rhythm_windows
 from train.beat_images import STORE
 from train.checkpoint import Training, average_of
-from train.dataset import load_noise, load_patients
+from train.dataset import NOT_S, Fold, load_noise, load_patients
 from train.models import BeatCnn, RhythmCnn
+from train.weak_labels import weak_patients
 
 Set = tuple[NDArray[np.int8], NDArray[np.int64]]
 
@@ -58,13 +59,13 @@ def start(net: nn.Module, recipe: CnnRecipe, per_epoch: int) -> Training:
     return Training(net, average_of(net), optimiser, schedule, "epoch")
 
 
-def fit(net: nn.Module, recipe: CnnRecipe, train: Set, held: Set, path: Path) -> Path:
+def fit(net: nn.Module, recipe: CnnRecipe, train: Set, held: Set | None, path: Path) -> Path:
     """Train and leave EMA weights under 'ema' at `path`; prints a line of JSON an epoch.
 
     Parameters
     ----------
     train, held : (images int8 (n, window, n_channels) in steps of 1/STORE, classes int64 (n,))
-        What is learned from, and what is scored after every epoch.
+        What is learned from, and what is scored after every epoch (None: nothing is).
 
     Raises
     ------
@@ -82,8 +83,14 @@ def fit(net: nn.Module, recipe: CnnRecipe, train: Set, held: Set, path: Path) ->
         order = torch.from_numpy(order_of(train[1], recipe, epoch))[: per_epoch * recipe.batch]
         loss = one_epoch(training, recipe, images, classes, order)
         training.save(path, recipe=asdict(recipe))
-        row = {"epoch": epoch + 1, "loss": round(loss, 4), "s": round(time.monotonic() - t0, 1)}
-        print(json.dumps({**row, **score(net, training.ema, held)}), flush=True)
+        row: dict[str, object] = {
+            "epoch": epoch + 1,
+            "loss": round(loss, 4),
+            "s": round(time.monotonic() - t0, 1),
+        }
+        if held is not None:
+            row.update(score(net, training.ema, held))
+        print(json.dumps(row), flush=True)
     return path
 
 
@@ -95,11 +102,23 @@ def one_epoch(training: Training, recipe: CnnRecipe, images: Tensor, classes: Te
     mean = 0.0
     for at in batches:
         y = training.net(images[at].float() / STORE)
-        loss = functional.cross_entropy(y, classes[at], weights, label_smoothing=recipe.smoothing)
+        loss = loss_of(y, classes[at], weights, recipe.smoothing)
         training.step(loss, recipe.ema)
         mean += float(loss.detach()) / len(batches)
     training.done += 1
     return mean
+
+
+def loss_of(y: Tensor, c: Tensor, weights: Tensor, smoothing: float) -> Tensor:
+    """Mean cross entropy of logits (n, 5); class `NOT_S` asks only that S be improbable."""
+    weak = c == NOT_S
+    loss = functional.cross_entropy(
+        y, torch.where(weak, -1, c), weights, ignore_index=-1, reduction="sum", label_smoothing=smoothing
+    )
+    doubtful = y[weak]
+    others = torch.cat((doubtful[:, :1], doubtful[:, 2:]), 1)
+    loss = loss + (torch.logsumexp(doubtful, 1) - torch.logsumexp(others, 1)).sum()
+    return loss / (weights[c[~weak]].sum() + weak.sum())
 
 
 def order_of(classes: NDArray[np.int64], recipe: CnnRecipe, epoch: int) -> NDArray[np.int64]:
@@ -145,18 +164,19 @@ def _join(sets: list[Set]) -> Set:
     return np.concatenate(images), np.concatenate(classes)
 
 
-def main(kind: str, out: Path) -> Path:
-    """Fit 'beat_cnn' or 'rhythm_cnn' into `out`."""
-    if kind == "beat_cnn":
-        patients, held = load_patients()
-        noises = load_noise()
-        train = _join(
-            [
-                beat_images.draw(p, 7919 * k + i, noises)
-                for k in range(BEAT.passes)
-                for i, p in enumerate(patients)
-            ]
-        )
-        return fit(BeatCnn(), BEAT, train, _join([beat_images.plain(p) for p in held]), out / "beat_cnn.pt")
-    train, held_set = rhythm_windows.build()
-    return fit(RhythmCnn(), RHYTHM, train, held_set, out / "rhythm_cnn.pt")
+def main(kind: str, out: Path, fold: Fold, **changes: object) -> Path:
+    """Fit 'beat_cnn' on all but a fold's patients, or 'rhythm_cnn', into `out`; `changes` replace knobs."""
+    if kind == "rhythm_cnn":
+        train, held_set = rhythm_windows.build()
+        return fit(RhythmCnn(), replace(RHYTHM, **changes), train, held_set, out / "rhythm_cnn.pt")
+    recipe = replace(BEAT, **changes)
+    patients, held = load_patients(fold)
+    noises = load_noise()
+    passes = [
+        beat_images.draw(p, 7919 * k + i, noises)
+        for k in range(recipe.passes)
+        for i, p in enumerate(patients)
+    ]
+    passes += [beat_images.draw(p, 104729 + i, noises) for i, p in enumerate(weak_patients())]
+    shown = [beat_images.plain(p) for p in held]
+    return fit(BeatCnn(), recipe, _join(passes), _join(shown) if shown else None, out / "beat_cnn.pt")

@@ -1,33 +1,45 @@
-"""Fit the fusion on the beats that the real pipeline finds in patients that no network was trained on.
+"""Fit the fusion: a GRU that takes one step a beat, on the rows that cross-fitted networks made of every patient.
 
-The pipeline runs with a recorder in the fusion's place; its rows are matched with the labels (150 ms).
-Patients of the training set join with a small weight: the GRU knows them too well to be believed there.
+Every row comes from networks that have not seen its patient (`train.beat_rows`); the fusion itself is scored by
+the same folds. What is shipped is fitted on all of them.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
-from edge.artefact import Models, load_networks
-from edge.fusion import FUSION_INPUTS, MeanFusion
-from edge.pipeline import Pipeline
-from edge.types import AAMI, Beat
-from firmware_bridge.types import SampleBlock
-from train import checkpoint, databases, splits
-from train.dataset import ESCAPES_AS_N, HELD_OUT, LEFT_OUT, align, load_patient
-from train.front import FS_MODEL
-from train.labels import TABLE
+from edge.fusion import FUSION_INPUTS, N_CLASSES, N_INPUTS, USUAL_IRREGULARITY, nothing
+from train import checkpoint, databases
+from train.beat_rows import F32, UNKNOWN, Rows
+from train.dataset import Fold
+from train.fit_gru import class_loss
+from train.fusion_rows import STRANGER_FOLDS, rows_of_folds, rows_of_networks
+from train.fusion_scores import chosen_factors, scores
 
-F32 = NDArray[np.float32]
+RR, RR_MEAN = FUSION_INPUTS.index("rr"), FUSION_INPUTS.index("rr_mean")
+OF_STRANGERS = (("stranger", 0.55), ("known", 0.3), ("cinc", 0.15))
+"""Shares where one set of networks is listened to: it knows most patients too well to be believed there."""
+
+GROUPS = ("ds1", "svdb", "paced", "stranger", "known")
+
+NO_RR, NO_TEMPLATE = FUSION_INPUTS.index("no_rr"), FUSION_INPUTS.index("no_template")
+RR_TO_LONG = FUSION_INPUTS.index("rr_to_long")
+IRREGULAR = [FUSION_INPUTS.index(name) for name in ("irregular_mean", "irregular_rms")]
+OF_INTERVALS = [k for k, name in enumerate(FUSION_INPUTS) if name.startswith(("rr", "gru_before"))]
+OF_TEMPLATE = [
+    k for k, name in enumerate(FUSION_INPUTS) if name.endswith(("_correlation", "_residual", "_to_template"))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,195 +47,232 @@ class FusionRecipe:
     """Every knob of the fusion's fit."""
 
     seed: int = 1
-    n_hidden: int = 48
-    steps: int = 1500
-    lr: float = 5e-3
-    weight_decay: float = 3e-2
-    train_share: float = 0.25  # weight of patients that the networks were trained on
-    weights: tuple[float, ...] = (1.0, 1.3, 2.2, 1.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """One patient's answered beats: features (n, 26), class (n,), early or final."""
-
-    patient: str
-    held_out: bool
-    x: F32
-    c: NDArray[np.int64]
-    final: NDArray[np.bool_]
-
-
-class Recorder:
-    """Stands where the fusion stands: keeps every feature row and answers with the networks' mean log-probability."""
-
-    def __init__(self) -> None:
-        self.rows: list[F32] = []
-
-    def probs(self, x: F32) -> F32:
-        """Keep `x` (26,) and give provisional probabilities (5,)."""
-        self.rows.append(x)
-        return MeanFusion().probs(x)
-
-
-def record(job: tuple[str, str, bool, str]) -> Rows:
-    """Play one record's first lead through the pipeline and match its answers with the labels."""
-    database, name, held_out, artefacts = job
-    recorder = Recorder()
-    models = replace(load_networks(Path(artefacts)), fusion=recorder)
-    source = databases.load(database, name)
-    mv = source.mv[:, [source.first_lead]]
-    truth = source.beats.astype(np.float64)
-    if database == "svdb":
-        ratio = FS_MODEL / source.fs
-        truth = align(load_patient(database, name, database).x, truth * ratio) / ratio
-    classes = np.array([AAMI.index(ESCAPES_AS_N.get(s, TABLE[s])) for s in source.symbols])
-    beats = beats_of(models, source.fs, mv)
-    return match(f"{database}/{name}", held_out, recorder.rows, beats, truth, classes, 0.15 * source.fs)
-
-
-def match(
-    patient: str,
-    held_out: bool,
-    rows: list[F32],
-    beats: list[Beat],
-    truth: NDArray[np.float64],
-    classes: NDArray[np.int64],
-    most: float,
-) -> Rows:
-    """Keep the answers that are at most `most` samples from a label, with its class; not those of a cold state.
-
-    `rows` and `beats` are the same answers in the same order, as features and as what became of them.
-    """
-    x, c, final = [np.zeros((0, len(FUSION_INPUTS)), np.float32)], [], []
-    for row, beat in zip(rows, beats, strict=True):
-        if beat.warming or not len(truth):
-            continue
-        after = int(np.searchsorted(truth, beat.r_peak.sample))
-        around = [k for k in (after - 1, after) if 0 <= k < len(truth)]
-        nearest = min(around, key=lambda k: abs(truth[k] - beat.r_peak.sample))
-        if abs(truth[nearest] - beat.r_peak.sample) <= most:
-            x.append(row[None])
-            c.append(classes[nearest])
-            final.append(beat.final)
-    return Rows(patient, held_out, np.concatenate(x), np.asarray(c, np.int64), np.asarray(final, np.bool_))
-
-
-def beats_of(models: Models, fs: float, mv: F32) -> list[Beat]:
-    """Every answer of the pipeline about a recording, in the order in which they were given."""
-    pipeline = Pipeline(models, wave_ms=0.0)
-    beats: list[Beat] = []
-    for start in range(0, len(mv), 4096):
-        block = SampleBlock("training", start, fs, mv[start : start + 4096], ("ECG",))
-        beats += [e for e in pipeline.push(block) if isinstance(e, Beat)]
-    return beats
+    n_mixed: int = 48
+    n_hidden: int = 32
+    steps: int = 700
+    batch: int = 48
+    beats: int = 320  # length of a stretch
+    lr: float = 4e-3
+    weight_decay: float = 2e-2
+    dropout: float = 0.15
+    log_prob_noise: float = 0.3
+    stretch: float = (
+        0.2  # most that a whole stretch's intervals are made longer or shorter, in natural logarithms
+    )
+    weights: tuple[float, ...] = (1.0, 2.5, 2.0, 1.0, 1.0)
+    shares: tuple[tuple[str, float], ...] = (("ds1", 0.46), ("svdb", 0.38), ("paced", 0.04), ("cinc", 0.12))
+    ema: float = 0.99
+    cold_starts: float = 0.5  # share of stretches that begin as with a patient never seen
 
 
 class FusionNet(nn.Module):
-    """One hidden layer over standardised features."""
+    """Rows of this beat and the one before, mixed, into a GRU; two heads on its state and the mixture."""
 
-    def __init__(self, n_hidden: int) -> None:
+    def __init__(self, recipe: FusionRecipe) -> None:
         super().__init__()
-        self.hidden = nn.Linear(len(FUSION_INPUTS), n_hidden)
-        self.out = nn.Linear(n_hidden, len(AAMI))
-        self.register_buffer("mean", torch.zeros(len(FUSION_INPUTS)))
-        self.register_buffer("spread", torch.ones(len(FUSION_INPUTS)))
+        self.register_buffer("mean", torch.zeros(N_INPUTS))
+        self.register_buffer("spread", torch.ones(N_INPUTS))
+        self.mix = nn.Linear(2 * N_INPUTS, recipe.n_mixed)
+        self.gru = nn.GRU(recipe.n_mixed, recipe.n_hidden, batch_first=True)
+        self.out = nn.Linear(recipe.n_mixed + recipe.n_hidden, 2 * N_CLASSES)
+        self.drop = nn.Dropout(recipe.dropout)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, 5) of features (batch, 26)."""
-        return self.out(torch.relu(self.hidden((x - self.mean) / self.spread)))
+    def forward(self, x: Tensor, before: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, n, 10) and all states (batch, n, n_hidden).
+
+        Parameters
+        ----------
+        x, before : Tensor, shape (batch, n, 33)
+            Rows, and the rows of the beats before them (zeros before the first).
+        h : Tensor, shape (1, batch, n_hidden)
+        """
+        z = torch.cat(((x - self.mean) / self.spread, (before - self.mean) / self.spread), -1)
+        z = self.drop(torch.relu(self.mix(z)))
+        states, _ = self.gru(z, h)
+        return self.out(torch.cat((z, self.drop(states)), -1)), states
+
+    def walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and states of whole sequences (batch, n, 33) from a patient never seen."""
+        before = torch.cat((torch.zeros_like(x[:, :1]), x[:, :-1]), 1)
+        return self(x, before, torch.zeros(1, len(x), self.gru.hidden_size))
+
+    def unfollowed(self, x: Tensor, states: Tensor) -> Tensor:
+        """Final logits (n, 5) of beats with rows `x` (n, 33) after which nothing came, from their states."""
+        row = torch.from_numpy(nothing()).expand(len(x), 1, -1)
+        y, _ = self(row, x[:, None], states[None].contiguous())
+        return y[:, 0, N_CLASSES:]
+
+
+def batch_of(rng: np.random.Generator, rows: list[Rows], recipe: FusionRecipe) -> tuple[Tensor, Tensor]:
+    """Stretches x (batch, beats, 33) and classes (batch, beats), databases by share, patients evenly, augmented."""
+    names = [name for name, _ in recipe.shares]
+    shares = np.array([share for _, share in recipe.shares])
+    groups = {name: [r for r in rows if r.group == name and len(r.c) > 8] for name in names}
+    shares = shares * [bool(groups[name]) for name in names]
+    xs, cs = [], []
+    for _ in range(recipe.batch):
+        group = groups[names[rng.choice(len(names), p=shares / shares.sum())]]
+        x, c = _stretch(rng, group[rng.integers(len(group))], recipe.beats)
+        if rng.random() < recipe.cold_starts:
+            begin_cold(x)
+        xs.append(_varied(rng, x, recipe))
+        cs.append(c)
+    return torch.from_numpy(np.stack(xs)), torch.from_numpy(np.stack(cs))
+
+
+def _stretch(rng: np.random.Generator, rows: Rows, n: int) -> tuple[F32, NDArray[np.int64]]:
+    """`n` beats in a row; a short recording is repeated, its first beat then having no interval."""
+    times = -(-n // len(rows.c)) + 1
+    x, c = np.tile(rows.x, (times, 1)), np.tile(rows.c, times)
+    start = int(rng.integers(0, len(rows.c))) if times > 2 else int(rng.integers(0, len(rows.c) - n + 1))
+    return x[start : start + n].copy(), c[start : start + n]
+
+
+def begin_cold(x: F32) -> None:
+    """Make the rows (n, 33) of a stretch the first of a patient never seen, in place: no interval before the first
+    beat, no template for the first two, no long memory of intervals for the first five.
+    """
+    x[0, OF_INTERVALS] = 0.0
+    x[0, NO_RR] = 1.0
+    x[:2, OF_TEMPLATE] = 0.0
+    x[:2, NO_TEMPLATE] = 1.0
+    x[:5, RR_TO_LONG] = 0.0
+    x[:5, IRREGULAR] = math.log(USUAL_IRREGULARITY + 0.005)
+
+
+def _varied(rng: np.random.Generator, x: F32, recipe: FusionRecipe) -> F32:
+    """Another heart rate, and networks a little more or less sure of themselves."""
+    shift = np.float32(rng.uniform(-recipe.stretch, recipe.stretch))
+    x[:, RR] += shift * (x[:, NO_RR] == 0)
+    x[:, RR_MEAN] += shift
+    x[:, :15] *= np.float32(np.exp(rng.normal(0.0, 0.2)))
+    x[:, :15] += rng.normal(0.0, recipe.log_prob_noise, (len(x), 15)).astype(np.float32)
+    return x
 
 
 def fit(rows: list[Rows], recipe: FusionRecipe) -> FusionNet:
-    """Fit by batches of 4096 answers drawn at random; patients and classes weigh by the recipe."""
+    """Fit on stretches drawn at random; gives the moving average of the weights, ready to answer."""
     torch.manual_seed(recipe.seed)
-    net = FusionNet(recipe.n_hidden)
-    x = torch.from_numpy(np.concatenate([r.x for r in rows]))
-    c = torch.from_numpy(np.concatenate([r.c for r in rows]))
-    w = torch.from_numpy(
-        np.concatenate(
-            [np.full(len(r.c), 1.0 if r.held_out else recipe.train_share, np.float32) for r in rows]
-        )
-    )
-    net.mean.copy_(x.mean(0))
-    net.spread.copy_(x.std(0).clamp_min(0.1))
-    w = w * torch.tensor(recipe.weights)[c]
+    rng = np.random.default_rng(recipe.seed)
+    net = FusionNet(recipe)
+    everything = torch.from_numpy(np.concatenate([r.x for r in rows if r.group != "cinc"]))
+    net.mean.copy_(everything.mean(0))
+    net.spread.copy_(everything.std(0).clamp_min(0.1))
     optimiser = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
-    generator = torch.Generator().manual_seed(recipe.seed)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, recipe.steps, pct_start=0.1)
+    average = checkpoint.average_of(net)
     for _ in range(recipe.steps):
-        at = torch.randint(len(x), (4096,), generator=generator)
-        loss = (functional.cross_entropy(net(x[at]), c[at], reduction="none") * w[at]).mean()
+        loss = loss_of(net, *batch_of(rng, rows, recipe), recipe)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
+        with torch.no_grad():
+            for name, value in net.state_dict().items():
+                average[name].lerp_(value, 1.0 - recipe.ema)
+    net.load_state_dict(average)
     return net.eval()
 
 
+def loss_of(net: FusionNet, x: Tensor, c: Tensor, recipe: FusionRecipe) -> Tensor:
+    """Early answer of each beat, final answer of the one before, and a fifth as much the unfollowed ones."""
+    weights = torch.tensor(recipe.weights)
+    y, states = net.walk(x)
+    early = class_loss(y[..., :N_CLASSES].reshape(-1, N_CLASSES), c.reshape(-1), weights)
+    final = class_loss(y[:, 1:, N_CLASSES:].reshape(-1, N_CLASSES), c[:, :-1].reshape(-1), weights)
+    some = torch.randint(x.shape[1], (len(x),))
+    which = torch.arange(len(x))
+    alone = net.unfollowed(x[which, some], states[which, some])
+    n = (c != UNKNOWN).sum().clamp_min(1)
+    return (early + final) / n + 0.2 * class_loss(alone, c[which, some], weights) / len(x)
+
+
 @torch.no_grad()
-def table(net: FusionNet, rows: list[Rows], final: bool) -> NDArray[np.int64]:
-    """Confusion matrix (true, called) of the early or the final answers."""
-    out = np.zeros((5, 5), np.int64)
-    for r in rows:
-        keep = r.final == final
-        called = net(torch.from_numpy(r.x[keep])).argmax(1).numpy()
-        np.add.at(out, (r.c[keep], called), 1)
-    return out
+def answers(net: FusionNet, rows: Rows) -> tuple[F32, F32]:
+    """Early and final probabilities (n, 5) of one lead's beats, as the monitor would give them."""
+    y, states = net.walk(torch.from_numpy(rows.x)[None])
+    last = net.unfollowed(torch.from_numpy(rows.x[-1:]), states[0, -1:])
+    early = y[0, :, :N_CLASSES].softmax(1).numpy()
+    final = torch.cat((y[0, 1:, N_CLASSES:], last)).softmax(1).numpy()
+    return early, final
 
 
-def cross_validate(rows: list[Rows], recipe: FusionRecipe) -> dict[str, object]:
-    """Held-out patients in four groups: fit on the others, score these."""
-    held, known = [r for r in rows if r.held_out], [r for r in rows if not r.held_out]
-    tables = {True: np.zeros((5, 5), np.int64), False: np.zeros((5, 5), np.int64)}
-    for k in range(4):
-        net = fit([r for i, r in enumerate(held) if i % 4 != k] + known, recipe)
-        for final in tables:
-            tables[final] += table(net, held[k::4], final)
-    out: dict[str, object] = {}
-    for final, t in tables.items():
-        rates = {
-            n: {
-                "se": round(float(100 * t[k, k] / max(1, t[k].sum())), 2),
-                "ppv": round(float(100 * t[k, k] / max(1, t[:, k].sum())), 2),
-            }
-            for k, n in ((1, "S"), (2, "V"))
-        }
-        out["final" if final else "early"] = {**rates, "table": t.tolist()}
-    return out
+def told(nets: Sequence[FusionNet], rows: list[Rows]) -> tuple[list[Rows], list[tuple[F32, F32]]]:
+    """The first lead of every patient held out, and what the net of their fold answers: early and final (n, 5)."""
+    shown = [r for r in rows if r.lead == 0 and r.fold >= 0 and r.group != "cinc"]
+    return shown, [answers(nets[r.fold], r) for r in shown]
 
 
-def main(runs: Path, artefacts: Path) -> Path:
-    """Record, cross-validate, fit on all, save ``fusion.pt``.
+@torch.no_grad()
+def weigh(net: FusionNet, factors: tuple[float, float]) -> None:
+    """The same as :func:`weighed`, in the network's last layer."""
+    for head in (0, N_CLASSES):
+        net.out.bias[head + 1] += math.log(factors[0])
+        net.out.bias[head + 2] += math.log(factors[1])
+
+
+def fit_all(rows: list[Rows], recipe: FusionRecipe, n_folds: int, n_processes: int) -> list[FusionNet]:
+    """A net for each fold, fitted on the other folds' patients, and last the one fitted on everybody."""
+    parts = [[r for r in rows if r.fold != k] for k in range(n_folds)] + [rows]
+    if n_processes == 1:
+        return [fit(part, recipe) for part in parts]
+    with ProcessPoolExecutor(n_processes, get_context("spawn")) as pool:
+        states = list(pool.map(_fit_in_worker, parts, [recipe] * len(parts)))
+    nets = []
+    for state in states:
+        net = FusionNet(recipe)
+        net.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+        nets.append(net.eval())
+    return nets
+
+
+def _fit_in_worker(rows: list[Rows], recipe: FusionRecipe) -> dict[str, F32]:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    return {name: value.numpy() for name, value in fit(rows, recipe).state_dict().items()}
+
+
+def main(runs: Path, n_folds: int, n_processes: int, networks: Path | None = None, **changes: object) -> Path:
+    """Record, fit for each fold and for all, score by folds; saves ``fusion.pt`` of all and beside each fold.
 
     Raises
     ------
     BadInput
-        When the databases or the three networks are not there.
+        When the databases or the networks are not there.
     """
     databases.data_root()
-    load_networks(artefacts)
-    lists = [("mitdb", splits.DS1 + splits.PACED), ("svdb", splits.SVDB)]
-    jobs = [
-        (d, n, n in HELD_OUT[d], str(artefacts)) for d, names in lists for n in names if n not in LEFT_OUT
-    ]
-    with ProcessPoolExecutor(2) as pool:
-        rows = list(pool.map(record, jobs))
-    recipe = FusionRecipe()
-    results = cross_validate(rows, recipe)
-    print(json.dumps(results), flush=True)
-    net = fit(rows, recipe)
-    path = runs / "fusion.pt"
+    if networks is None:
+        recipe = replace(FusionRecipe(), **changes)
+        rows = rows_of_folds(runs, n_folds, n_processes)
+        whose = f"networks of {n_folds} folds, none of which has seen the patient"
+        command = "python -m train fit fusion"
+    else:
+        recipe, n_folds = replace(FusionRecipe(shares=OF_STRANGERS), **changes), STRANGER_FOLDS
+        rows = rows_of_networks(runs, networks, n_processes)
+        whose = "networks that have seen the patients called known"
+        command = "python -m train fit fusion --networks edge/artefacts"
+    nets = fit_all(rows, recipe, n_folds, n_processes)
+    shown, answered = told(nets, rows)
+    factors = chosen_factors(shown, answered)
+    for net in nets:
+        weigh(net, factors)
+    results = scores(*told(nets, rows))
+    print(json.dumps({"factors": factors, **results}), flush=True)
+    by_name = {"S": factors[0], "V": factors[1]}
+    content = {"recipe": asdict(recipe), "rows": whose, "command": command, "factors": by_name}
+    _write(runs, nets[-1], rows, content, {f"patients held out, {n_folds} folds, first lead": results})
+    if networks is None:
+        for k, net in enumerate(nets[:-1]):
+            _write(runs / Fold(k, n_folds).folder, net, [r for r in rows if r.fold != k], content, {})
+    return runs / "fusion.pt"
+
+
+def _write(
+    folder: Path, net: FusionNet, rows: list[Rows], content: dict[str, object], results: dict[str, object]
+) -> None:
+    patients = {group: sorted({r.patient for r in rows if r.group == group}) for group in GROUPS}
+    named = {group: names for group, names in patients.items() if names}
     checkpoint.write(
-        {
-            "net": net.state_dict(),
-            "recipe": asdict(recipe),
-            "patients": {
-                "held out": [r.patient for r in rows if r.held_out],
-                "weight of all others": recipe.train_share,
-            },
-            "results": {"cross-validated on held-out patients": results},
-        },
-        path,
+        {**content, "net": net.state_dict(), "patients": named, "results": results}, folder / "fusion.pt"
     )
-    return path

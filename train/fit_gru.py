@@ -21,9 +21,10 @@ from torch.nn import functional
 from firmware_bridge.types import BadInput
 from train.augment import F32, Strip, augment
 from train.checkpoint import Training, average_of
-from train.dataset import Patient, load_noise, load_patients
+from train.dataset import NOT_S, Fold, Patient, load_noise, load_patients, tiled
 from train.front import FS_MODEL
 from train.models import KERNEL, GruConfig, GruNet
+from train.weak_labels import weak_patients
 
 CONTEXT = 2 * (KERNEL - 1)
 """Samples that the two convolutions of the stem look back."""
@@ -40,7 +41,7 @@ class GruRecipe:
     """Every knob of the GRU's training."""
 
     seed: int = 1
-    rounds: int = 120  # batches of four-minute strips
+    rounds: int = 48  # batches of four-minute strips
     batch: int = 128  # strips in a round
     strip_s: float = 240.0  # the state is carried this long
     window: int = 375  # samples of back-propagation: 3 s
@@ -50,7 +51,7 @@ class GruRecipe:
     state_noise: float = 0.02
     ema: float = 0.998
     weights: tuple[float, ...] = (1.0, 1.6, 1.6, 1.2, 1.0)  # of N S V F Q in the class loss
-    shares: tuple[tuple[str, float], ...] = (("ds1", 0.5), ("svdb", 0.45), ("paced", 0.05))
+    shares: tuple[tuple[str, float], ...] = (("ds1", 0.42), ("svdb", 0.38), ("paced", 0.04), ("cinc", 0.16))
 
 
 def make_targets(strip: Strip, config: GruConfig) -> tuple[F32, F32, NDArray[np.int8], NDArray[np.int8]]:
@@ -109,6 +110,7 @@ class Feeder:
 
     def _one(self, rng: np.random.Generator, patient: Patient) -> tuple[NDArray[Any], ...]:
         need = int(self._n / 0.82) + 2
+        patient = tiled(patient, need)
         start = int(rng.integers(0, max(1, len(patient.x) - need)))
         leads = patient.x[start : start + need]
         inside = (patient.r >= start) & (patient.r < start + need)
@@ -131,14 +133,20 @@ def losses(
     q = functional.binary_cross_entropy_with_logits(
         y[..., 0], qrs, weight, reduction="sum"
     ) / weight.sum().clamp_min(1.0)
-    a = functional.cross_entropy(
-        y[..., 1:6].reshape(-1, 5), now.reshape(-1).long(), class_weights, ignore_index=-1, reduction="sum"
-    )
-    b = functional.cross_entropy(
-        y[..., 6:].reshape(-1, 5), before.reshape(-1).long(), class_weights, ignore_index=-1, reduction="sum"
-    )
+    a = class_loss(y[..., 1:6].reshape(-1, 5), now.reshape(-1).long(), class_weights)
+    b = class_loss(y[..., 6:].reshape(-1, 5), before.reshape(-1).long(), class_weights)
     n = (now >= 0).sum().clamp_min(1)
     return 2.0 * q + (a + 0.5 * b) / n
+
+
+def class_loss(y: Tensor, c: Tensor, weights: Tensor) -> Tensor:
+    """Cross entropy, summed, of logits (n, 5); class -1 counts nothing, `NOT_S` asks only that S be improbable."""
+    known = functional.cross_entropy(
+        y, torch.where(c == NOT_S, -1, c), weights, ignore_index=-1, reduction="sum"
+    )
+    weak = y[c == NOT_S]
+    others = torch.cat((weak[:, :1], weak[:, 2:]), 1)
+    return known + (torch.logsumexp(weak, 1) - torch.logsumexp(others, 1)).sum()
 
 
 def start(recipe: GruRecipe, config: GruConfig) -> Training:
@@ -180,7 +188,8 @@ def fit(
         loss = one_round(training, feeder.draw(recipe.seed * 100003 + k), recipe)
         row = {"round": k + 1, "loss": round(loss, 4), "s": round(time.monotonic() - t0, 1)}
         if (k + 1) % every == 0 or k + 1 == recipe.rounds:
-            row.update(check(config, training.ema, held_out))
+            if held_out:
+                row.update(check(config, training.ema, held_out))
             training.save(path, **recipes)
         print(json.dumps(row), flush=True)
     return path
@@ -263,8 +272,8 @@ def pick(logit: F32, threshold: float = 0.0, refractory: int = 25) -> NDArray[np
     return np.asarray(kept, dtype=np.int64)
 
 
-def main(out: Path, **changes: object) -> Path:
-    """Fit the shipped GRU into `out`; `changes` replace knobs of the recipe."""
+def main(out: Path, fold: Fold, **changes: object) -> Path:
+    """Fit the GRU on all but a fold's patients into `out`; `changes` replace knobs of the recipe."""
     recipe = GruRecipe(**changes)  # type: ignore[arg-type]
-    patients, held_out = load_patients()
-    return fit(recipe, GruConfig(), patients, held_out, load_noise(), out)
+    patients, held_out = load_patients(fold)
+    return fit(recipe, GruConfig(), patients + weak_patients(), held_out, load_noise(), out)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edge.af import AF_INPUTS
 from edge.artefact import MANIFEST_VERSION, shipped
 from edge.cnn import Int8Cnn
 from edge.fusion import FUSION_INPUTS
@@ -21,7 +22,7 @@ from edge.types import AAMI, RHYTHMS
 from firmware_bridge.types import BadInput
 from train import beat_images, checkpoint, rhythm_windows, tflite_graphs
 from train.beat_images import STORE
-from train.dataset import HELD_OUT, load_noise, load_patients
+from train.dataset import Fold, fold_named, load_noise, load_patient, load_patients
 from train.front import FS_MODEL, SOS
 from train.models import KERNEL, BeatCnn, GruConfig, GruNet, RhythmCnn, fold_norms
 
@@ -58,11 +59,15 @@ def write(kind: str, content: bytes, out: Path, **fields: Any) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def trained_on(databases: list[str], recipe: dict[str, Any], command: str) -> dict[str, Any]:
-    """The manifest's account of where a model comes from."""
+OF_BEATS = ["mitdb DS1 and paced", "svdb", "cinc2017 N and A (weak labels)", "nstdb noise"]
+
+
+def trained_on(databases: list[str], recipe: dict[str, Any], command: str, runs: Path) -> dict[str, Any]:
+    """The manifest's account of where a model comes from; `runs` is named for the fold that it holds out."""
+    fold = fold_named(runs.name)
     return {
         "databases": databases,
-        "held_out": {d: list(r) for d, r in HELD_OUT.items()},
+        "held_out": sorted("/".join(key) for key in fold.held_out()),
         "left_out": ["mitdb/201", "all of DS2"],
         "seed": recipe.get("seed"),
         "recipe": recipe,
@@ -90,7 +95,7 @@ def export_gru(runs: Path, out: Path) -> None:
     saved = checkpoint.read(runs / "gru.pt")
     config = GruConfig(**saved["config"])
     content = tflite_graphs.gru_step(arrays(saved["ema"]), config)
-    _, held = load_patients()
+    example = load_patient("mitdb", "116", "ds1")
     write(
         "gru",
         content,
@@ -102,10 +107,8 @@ def export_gru(runs: Path, out: Path) -> None:
         delay={"qrs": config.qrs_delay, "class": config.class_delay - 1, "filter": FILTER_LAG},
         calibration={"peak_lag": PEAK_LAG},
         gate_order="r z n (PyTorch)",
-        trained_on=trained_on(
-            ["mitdb DS1 and paced", "svdb", "nstdb noise"], saved["recipe"], "python -m train fit gru"
-        ),
-        parity=gru_parity(content, config, saved["ema"], held[0].x[:7500, 0]),
+        trained_on=trained_on(OF_BEATS, saved["recipe"], "python -m train fit gru", runs),
+        parity=gru_parity(content, config, saved["ema"], example.x[:7500, 0]),
     )
 
 
@@ -122,31 +125,26 @@ def gru_parity(
 
 def export_beat_cnn(runs: Path, out: Path) -> None:
     """The beat network in int8, calibrated on a quarter of the training patients, checked on one held out."""
-    patients, held = load_patients()
+    patients, _ = load_patients(Fold())
+    example = load_patient("svdb", "802", "svdb")
     noises = load_noise()
     sets = [beat_images.draw(p, 31 + i, noises) for i, p in enumerate(patients[::4])]
     _export_cnn(
         "beat_cnn",
         BeatCnn(),
         np.concatenate([s[0] for s in sets]),
-        beat_images.plain(held[2])[0],
+        beat_images.plain(example)[0],
         runs,
         out,
         units="mV over the patient's scale",
         classes=AAMI,
         before=beat_images.BEFORE,
-        databases=["mitdb DS1 and paced", "svdb", "nstdb noise"],
+        databases=OF_BEATS,
     )
 
 
 def export_rhythm_cnn(runs: Path, out: Path) -> None:
-    """The rhythm network in int8, and beside it the weights that tell AF from RR intervals."""
-    try:
-        af = json.loads((runs / "af.json").read_text())
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{runs / 'af.json'}: {error}; train it first: python -m train fit rhythm_cnn"
-        ) from None
+    """The rhythm network in int8."""
     (calibration, _), (check, _) = rhythm_windows.build()
     _export_cnn(
         "rhythm_cnn",
@@ -158,8 +156,6 @@ def export_rhythm_cnn(runs: Path, out: Path) -> None:
         units="mV over the window's 95th percentile",
         classes=RHYTHMS,
         hop=rhythm_windows.HOP,
-        calibration={key: af.pop(key) for key in ("af_const", "af_mean", "af_rms")},
-        results={"AF from 32 RR intervals, afdb, leaving one patient out": af},
         databases=["mitdb DS1", "svdb", "vfdb", "cudb", "cinc2017", "nstdb noise"],
     )
 
@@ -190,7 +186,7 @@ def _export_cnn(
         classes=classes,
         window=images.shape[1],
         **fields,
-        trained_on=trained_on(databases, saved["recipe"], f"python -m train fit {kind}"),
+        trained_on=trained_on(databases, saved["recipe"], f"python -m train fit {kind}", runs),
         parity=agreement(content, net, shown, images.shape[1], len(classes)),
     )
 
@@ -225,10 +221,30 @@ def agreement(
     }
 
 
+def export_af(runs: Path, out: Path) -> None:
+    """The network that tells AF from RR intervals, float32."""
+    saved = checkpoint.read(runs / "af.pt")
+    write(
+        "af",
+        tflite_graphs.af(arrays(saved["net"])),
+        out,
+        units="see edge.af",
+        classes=("af",),
+        inputs=AF_INPUTS,
+        trained_on={
+            "patients": saved["patients"],
+            "seed": saved["recipe"]["seed"],
+            "recipe": saved["recipe"],
+            "command": "python -m train fit af",
+        },
+        results=saved["results"],
+    )
+
+
 def export_fusion(runs: Path, out: Path) -> None:
     """The fusion network, float32."""
     saved = checkpoint.read(runs / "fusion.pt")
-    content = tflite_graphs.fusion(arrays(saved["net"]), len(FUSION_INPUTS))
+    content = tflite_graphs.beat_step(arrays(saved["net"]))
     write(
         "fusion",
         content,
@@ -236,11 +252,15 @@ def export_fusion(runs: Path, out: Path) -> None:
         units="see edge.fusion",
         classes=AAMI,
         inputs=FUSION_INPUTS,
+        gate_order="r z n (PyTorch)",
         trained_on={
             "patients": saved["patients"],
+            "weak labels": "cinc2017, recordings labelled N and A",
+            "rows": saved["rows"],
+            "factors": saved["factors"],
             "seed": saved["recipe"]["seed"],
             "recipe": saved["recipe"],
-            "command": "python -m train fit fusion",
+            "command": saved["command"],
         },
         results=saved["results"],
     )
@@ -270,6 +290,7 @@ EXPORTS: dict[str, Callable[[Path, Path], None]] = {
     "gru": export_gru,
     "beat_cnn": export_beat_cnn,
     "rhythm_cnn": export_rhythm_cnn,
+    "af": export_af,
     "fusion": export_fusion,
 }
 

@@ -32,8 +32,7 @@ def _tf() -> Any:
 def gru_step(weights: Weights, config: GruConfig) -> bytes:
     """The GRU as a float32 step: x (1, 1), s (1, n) -> y (1, 11), s (1, n).
 
-    The state is the stem's contexts (8 samples, 8 times 16 features) and the hidden units. PyTorch's GRU:
-    r, z = sigmoid(Wx + Uh), n = tanh(Wx + b + r (Uh + c)), h' = n + z (h - n).
+    The state is the stem's contexts (8 samples, 8 times 16 features) and the hidden units.
     """
     tf = _tf()
     n1, n2, nh = config.n_stem1, config.n_stem2, config.n_hidden
@@ -51,10 +50,7 @@ def gru_step(weights: Weights, config: GruConfig) -> bytes:
         b = tf.concat([s[:, c1 : c1 + c2], z1], 1)
         z2 = tf.nn.relu(b @ w2 + b2)
         h = s[:, c1 + c2 :]
-        gx, gh = z2 @ wx + bx, h @ wh + bh
-        r, z = tf.split(tf.sigmoid(gx[:, : 2 * nh] + gh[:, : 2 * nh]), 2, 1)
-        n = tf.tanh(gx[:, 2 * nh :] + r * gh[:, 2 * nh :])
-        h = n + z * (h - n)
+        h = _gru_cell(tf, z2 @ wx + bx, h @ wh + bh, h, nh)
         return {"y": h @ wo + bo, "s": tf.concat([a[:, 1:], b[:, n1:], h], 1)}
 
     spec = [
@@ -64,8 +60,8 @@ def gru_step(weights: Weights, config: GruConfig) -> bytes:
     return _convert(step, spec)
 
 
-def fusion(weights: Weights, n_inputs: int) -> bytes:
-    """The fusion network, float32."""
+def af(weights: Weights) -> bytes:
+    """The network that tells AF from RR intervals, float32: x (1, 26) -> y (1, 1)."""
     tf = _tf()
 
     def run(x: Any) -> dict[str, Any]:
@@ -73,7 +69,41 @@ def fusion(weights: Weights, n_inputs: int) -> bytes:
         z = tf.nn.relu(z @ weights["hidden.weight"].T + weights["hidden.bias"])
         return {"y": z @ weights["out.weight"].T + weights["out.bias"]}
 
-    return _convert(run, [tf.TensorSpec([1, n_inputs], tf.float32, name="x")])
+    return _convert(run, [tf.TensorSpec([1, len(weights["mean"])], tf.float32, name="x")])
+
+
+def beat_step(weights: Weights) -> bytes:
+    """The fusion as a float32 step: x (1, n_in), s (1, n) -> y (1, 10), s (1, n).
+
+    The state is the hidden units and the row before. PyTorch's GRU, as in `gru_step`.
+    """
+    tf = _tf()
+    n_in, nh = len(weights["mean"]), weights["gru.weight_hh_l0"].shape[1]
+    mean, spread = weights["mean"], weights["spread"]
+    wm, bm = weights["mix.weight"].T, weights["mix.bias"]
+    wx, wh = weights["gru.weight_ih_l0"].T, weights["gru.weight_hh_l0"].T
+    bx, bh = weights["gru.bias_ih_l0"], weights["gru.bias_hh_l0"]
+    wo, bo = weights["out.weight"].T, weights["out.bias"]
+
+    def step(x: Any, s: Any) -> dict[str, Any]:
+        h, before = s[:, :nh], s[:, nh:]
+        both = tf.concat([(x - mean) / spread, (before - mean) / spread], 1)
+        z = tf.nn.relu(both @ wm + bm)
+        h = _gru_cell(tf, z @ wx + bx, h @ wh + bh, h, nh)
+        return {"y": tf.concat([z, h], 1) @ wo + bo, "s": tf.concat([h, x], 1)}
+
+    spec = [
+        tf.TensorSpec([1, n_in], tf.float32, name="x"),
+        tf.TensorSpec([1, nh + n_in], tf.float32, name="s"),
+    ]
+    return _convert(step, spec)
+
+
+def _gru_cell(tf: Any, gx: Any, gh: Any, h: Any, nh: int) -> Any:
+    """PyTorch's cell: r, z = sigmoid(gx + gh), n = tanh(gx + r gh), h' = n + z (h - n)."""
+    r, z = tf.split(tf.sigmoid(gx[:, : 2 * nh] + gh[:, : 2 * nh]), 2, 1)
+    n = tf.tanh(gx[:, 2 * nh :] + r * gh[:, 2 * nh :])
+    return n + z * (h - n)
 
 
 def cnn_int8(

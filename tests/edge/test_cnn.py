@@ -64,11 +64,3 @@ def test_cnn_when_model_has_two_inputs_then_one_line_says_so() -> None:
     with pytest.raises(BadInput) as error:
         Int8Cnn((shipped() / "gru" / "model.tflite").read_bytes(), (1, 128, 3), 5, "here")
     assert str(error.value) == "here: 2 inputs and 2 outputs, expected 1 and 1; export the model again"
-
-
-@pytest.mark.skipif(not (shipped() / "fusion" / "model.tflite").exists(), reason="no fusion is shipped")
-def test_cnn_when_model_is_float_then_one_line_says_so() -> None:
-    content = (shipped() / "fusion" / "model.tflite").read_bytes()
-    with pytest.raises(BadInput) as error:
-        Int8Cnn(content, (1, 26, 1), 5, "here")
-    assert str(error.value) == "here: expected int8 input and output; export the model again"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edge.intervals import LONGEST_RR_S, MEAN_OF, Intervals
+from edge.intervals import LONGEST_RR_S, MEAN_OF, Intervals, irregularity
 
 
 def _beating(intervals: Intervals, rr_s: list[float], normal: bool = True) -> Intervals:
@@ -98,3 +98,29 @@ def test_forget_when_another_patient_then_as_new() -> None:
     intervals.forget()
     assert intervals.rmssd_ms is None
     assert _beating(intervals, [0.8] * 7).rmssd_ms is None
+
+
+def test_long_mean_when_fewer_than_four_intervals_are_known_then_neither_it_nor_irregularity() -> None:
+    few, enough = _beating(Intervals(), [0.8] * 3), _beating(Intervals(), [0.8] * 4)
+    assert (few.long_mean_s, few.irregular) == (None, None)
+    assert enough.long_mean_s == pytest.approx(0.8)
+    assert enough.irregular == (pytest.approx(0.0, abs=1e-9), pytest.approx(0.0, abs=1e-9))
+
+
+def test_irregular_when_every_second_interval_is_half_then_the_log_of_two() -> None:
+    intervals = _beating(Intervals(), [0.5, 1.0] * 20)
+    assert intervals.irregular == (pytest.approx(math.log(2.0)), pytest.approx(math.log(2.0)))
+    intervals.forget_rate()
+    assert intervals.irregular is None
+
+
+def test_keep_when_an_interval_is_not_positive_then_it_enters_no_mean() -> None:
+    intervals = _beating(Intervals(), [0.8] * 6)
+    intervals.keep(0.0)
+    intervals.keep(-1.0)
+    assert intervals.long_mean_s == pytest.approx(0.8)
+
+
+def test_irregularity_when_steady_then_none_and_when_alternating_the_ratio() -> None:
+    assert irregularity([0.8] * 10) == (0.0, 0.0)
+    assert irregularity([0.5, 1.0] * 5) == pytest.approx((math.log(2), math.log(2)))

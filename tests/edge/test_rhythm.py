@@ -1,15 +1,27 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from edge.rhythm import AF_LEAST, VT_BEATS, RhythmStage, af_from_rr, irregularity
+from edge.af import LEAST
+from edge.rhythm import VT_BEATS, RhythmStage
 from edge.types import RHYTHMS, Beat, Rhythm, RPeak
 
-SURE_AF = (30.0, 5.0, 5.0)
-NEVER_AF = (-30.0, 0.0, 0.0)
+
+class Judge:
+    """Says one thing of any intervals, once there are enough, and keeps the last it was shown."""
+
+    def __init__(self, logit: float) -> None:
+        self._logit = logit
+        self.shown: list[float] = []
+
+    def logit(self, rr_s: list[float]) -> float | None:
+        self.shown = rr_s
+        return self._logit if len(rr_s) >= LEAST else None
+
+
+SURE_AF = Judge(30.0)
+NEVER_AF = Judge(-30.0)
 FS = 250
 
 
@@ -31,23 +43,11 @@ def _after(stage: RhythmStage, windows: list[np.ndarray], readable: bool = True)
     return [r for at, w in enumerate(windows) for r in stage.on_window(w, at * FS, readable)]
 
 
-def _with_beats(weights: tuple[float, float, float], *beats: Beat) -> RhythmStage:
-    stage = RhythmStage(weights)
+def _with_beats(judge: Judge, *beats: Beat) -> RhythmStage:
+    stage = RhythmStage(judge)
     for beat in beats:
         stage.on_beat(beat)
     return stage
-
-
-def test_irregularity_when_steady_then_none_and_when_alternating_the_ratio() -> None:
-    assert irregularity([0.8] * 10) == (0.0, 0.0)
-    assert irregularity([0.5, 1.0] * 5) == pytest.approx((math.log(2), math.log(2)))
-
-
-def test_af_from_rr_when_weights_are_known_then_the_logistic_of_the_measures() -> None:
-    rr = [0.5, 1.0, 0.5, 1.0]
-    z = 1.0 + 2.0 * math.log(math.log(2) + 0.005) - 0.5 * math.log(math.log(2) + 0.005)
-    assert af_from_rr(rr, (1.0, 2.0, -0.5)) == pytest.approx(1 / (1 + math.exp(-z)))
-    assert af_from_rr(rr, (1e6, 0.0, 0.0)) == pytest.approx(1.0)
 
 
 def test_label_when_normal_beats_come_then_sinus_told_once() -> None:
@@ -89,15 +89,24 @@ def test_label_when_signal_cannot_be_read_then_noise_but_never_over_vf() -> None
     assert _after(stage, [_window(vf=1.0)] * 6, readable=False)[-1].label == "vf"
 
 
-@pytest.mark.parametrize(("n", "label"), [(AF_LEAST - 1, "sinus"), (AF_LEAST, "af")])
+@pytest.mark.parametrize(("n", "label"), [(LEAST - 1, "sinus"), (LEAST, "af")])
 def test_label_when_intervals_and_window_say_af_then_af_from_enough_beats(n: int, label: str) -> None:
     stage = _with_beats(SURE_AF, *(_beat(k, rr_s=0.6 + 0.3 * (k % 3)) for k in range(n)))
     assert _after(stage, [_window(af=0.9)] * 3)[-1].label == label
 
 
 def test_label_when_intervals_are_of_ventricular_beats_then_they_do_not_count_for_af() -> None:
-    beats = [_beat(k, "V" if k % 4 == 0 else "N", 0.7) for k in range(20)]
-    assert _after(_with_beats(SURE_AF, *beats), [_window(af=0.9)] * 3)[-1].label == "sinus"
+    beats = [_beat(k, "V" if k % 4 == 0 else "N", 0.7 + 0.01 * (k % 4)) for k in range(28)]
+    judge = Judge(30.0)
+    assert _after(_with_beats(judge, *beats), [_window(af=0.9)] * 3)[-1].label == "sinus"
+    assert len(judge.shown) == 21
+    assert 0.7 not in judge.shown
+
+
+def test_label_when_sure_intervals_and_the_waveform_disagree_then_the_intervals_decide() -> None:
+    beats = [_beat(k, rr_s=0.6 + 0.3 * (k % 3)) for k in range(LEAST)]
+    assert _after(_with_beats(SURE_AF, *beats), [_window(af=0.1)] * 3)[-1].label == "af"
+    assert _after(_with_beats(NEVER_AF, *beats), [_window(af=0.95)] * 3)[-1].label == "sinus"
 
 
 def test_unknown_when_signal_is_lost_then_told_once_and_nothing_is_remembered() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from edge.artefact import Models, load_models
+from edge.fusion import N_INPUTS
 from edge.pipeline import Pipeline
 from edge.runtime import load_interpreter_class
 from edge.types import AAMI, RHYTHMS, Beat
@@ -70,6 +71,13 @@ def test_models_when_shipped_then_each_answers_on_this_runtime(models: Models) -
         probs = cnn.probs(rng.standard_normal((cnn.window, channels)).astype(np.float32))
         assert probs.shape == (len(classes),)
         assert abs(float(probs.sum()) - 1.0) < 1e-5
+    memory = models.fusion.new_state()
+    row = rng.standard_normal(N_INPUTS).astype(np.float32)
+    answers = [*models.fusion.step(row, memory), models.fusion.unfollowed(memory)]
+    assert all(p.shape == (len(AAMI),) and abs(float(p.sum()) - 1.0) < 1e-5 for p in answers)
+    logit = models.af.logit(rng.uniform(0.5, 1.1, 40).tolist())
+    assert logit is not None
+    assert np.isfinite(logit)
 
 
 def test_pipeline_when_the_patient_plays_then_his_beats_are_found_and_named(

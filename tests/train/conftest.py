@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.types import AAMI
 from firmware_bridge.patient import VirtualPatient
 from train import splits
-from train.dataset import HELD_OUT, Patient
+from train.dataset import HELD_OUT, NOT_S, Patient
 from train.front import FS_MODEL, run_front
 
 FS = 250.0
@@ -91,6 +91,8 @@ def _filled(factory: pytest.TempPathFactory, noises: list[NDArray[np.float32]]) 
     for kind, records in (("beats", beats), ("rhythms", rhythms)):
         for k, (database, name) in enumerate(records):
             _write(folder / f"{database}_{name}.npz", live(kind, k % 2))
+    weak = live("rhythms", 0).r
+    np.savez(folder / "weak_beats.npz", r_A00001=weak, c_A00001=0, r_A00007=weak, c_A00007=NOT_S)
     for name in splits.NOISE:
         lead = np.stack(noises, 1)
         empty = np.zeros(0)

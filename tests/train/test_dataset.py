@@ -11,7 +11,7 @@ from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.types import BadInput
 from train import __main__ as train_main
 from train import dataset, splits
-from train.dataset import HELD_OUT, LEFT_OUT, RHYTHM_LABELS, Patient, align
+from train.dataset import HELD_OUT, LEFT_OUT, RHYTHM_LABELS, Fold, Patient, align, fold_named, tiled
 from train.front import run_front
 
 wfdb = pytest.importorskip("wfdb", reason="wfdb is not installed")
@@ -92,16 +92,42 @@ def test_usable_when_asked_for_everything_then_ds2_and_the_noisy_copies_are_not_
     assert {d for d, _ in jobs} == set(dataset.DATABASES)
 
 
-def test_load_patients_when_called_then_nobody_is_on_both_lists_nor_in_ds2_nor_201(
+def test_load_patients_when_folds_are_held_out_then_each_is_once_and_nobody_is_of_ds2_or_201(
     synthetic_cache: Path,
 ) -> None:
-    train, held = dataset.load_patients()
-    names, held_names = {p.name for p in train}, {p.name for p in held}
-    assert not names & held_names
-    assert held_names == {f"{d}/{n}" for d in ("mitdb", "svdb") for n in HELD_OUT[d]}
-    assert not (names | held_names) & {f"mitdb/{n}" for n in (*splits.DS2, *LEFT_OUT)}
-    assert {p.group for p in train} == {"ds1", "svdb", "paced"}
-    assert len(train) + len(held) == len(splits.DS1) - 1 + len(splits.SVDB) + len(splits.PACED)
+    everyone = {f"{d}/{r}" for d, r, _ in dataset.beat_records()}
+    seen: list[str] = []
+    for k in range(3):
+        train, held = dataset.load_patients(Fold(k, 3))
+        names, held_names = {p.name for p in train}, {p.name for p in held}
+        assert not names & held_names
+        assert names | held_names == everyone
+        assert {p.group for p in held} >= {"ds1", "svdb"}
+        seen += held_names
+    assert sorted(seen) == sorted(everyone)
+    assert not everyone & {f"mitdb/{n}" for n in (*splits.DS2, *LEFT_OUT)}
+    assert len(everyone) == len(splits.DS1) - 1 + len(splits.SVDB) + len(splits.PACED)
+
+
+def test_load_patients_when_there_is_no_fold_then_all_are_trained_on(synthetic_cache: Path) -> None:
+    train, held = dataset.load_patients(Fold())
+    assert len(train) == len(dataset.beat_records())
+    assert held == []
+
+
+def test_tiled_when_a_recording_is_short_then_repeated_and_nothing_learned_at_the_seams(
+    virtual_patient: Callable[..., Patient],
+) -> None:
+    p = virtual_patient()
+    n = len(p.x)
+    long = tiled(p, 2 * n + 5)
+    assert len(long.x) == len(long.mask) == len(long.rhythm) == 3 * n
+    assert np.array_equal(long.x[n : 2 * n], p.x)
+    assert np.array_equal(long.r[len(p.r) : 2 * len(p.r)], p.r + n)
+    assert np.array_equal(long.c, np.tile(p.c, 3))
+    assert not long.mask[n - 62 : n + 150].any()
+    assert np.array_equal(long.mask[: n - 62], p.mask[: n - 62])
+    assert tiled(p, n) is p
 
 
 def test_held_out_when_listed_then_each_is_a_record_that_could_have_been_trained_on() -> None:
@@ -154,3 +180,8 @@ def test_main_when_the_database_is_unknown_then_one_line_names_the_known(
 ) -> None:
     assert train_main.main(["cache", "heartdb"]) == 2
     assert "unknown database 'heartdb': expected one of mitdb" in capsys.readouterr().err
+
+
+def test_fold_named_when_it_is_a_folds_folder_then_that_fold_and_else_the_one_of_nobody() -> None:
+    assert fold_named(Fold(1, 3).folder) == Fold(1, 3)
+    assert fold_named("runs") == Fold()

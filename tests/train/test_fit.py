@@ -48,8 +48,22 @@ def test_main_when_there_is_no_data_then_one_line_says_how_to_get_it(
 ) -> None:
     monkeypatch.delenv("HEARTWIRE_DATA", raising=False)
     monkeypatch.setenv("HEARTWIRE_CACHE", str(tmp_path / "cache"))
-    words = ["fit", kind, "--runs", str(tmp_path / "runs"), "--artefacts", str(tmp_path)]
+    words = ["fit", kind, "--runs", str(tmp_path / "runs")]
     assert train_main.main(words) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "HEARTWIRE_DATA is not set" in said
+
+
+@pytest.mark.parametrize("text", ["3", "3/3", "-1/3", "a/b", "1/0", "/"])
+def test_fold_when_it_is_none_then_one_line_says_what_is(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        fit.main(["gru", "--fold", text])
+    assert "--fold" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_fold_when_it_is_one_then_its_checkpoints_have_a_folder_of_their_own() -> None:
+    assert fit.fold("1/3").folder == "fold-1-of-3"
+    assert fit.fold("0/1").folder == ""

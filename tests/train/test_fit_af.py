@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.rhythm import AF_BEATS, af_from_rr
+from edge.af import AF_INPUTS, af_features
 from firmware_bridge.types import BadInput
-from train import fit_af
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
+from train import checkpoint, fit_af
 
 FS = 250
 
@@ -38,56 +40,44 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_windows_when_the_rhythm_changes_then_none_lies_across(folder: Path) -> None:
     write_patient(folder, "01", 1)
-    x, y = fit_af.windows(folder, "01")
-    assert x.shape == (len(y), 2)
-    whole = (600 - AF_BEATS) // fit_af.HOP + 1
+    rr, af = fit_af.intervals(folder, "01")
+    assert (len(rr), set(af)) == (1200, {0, 1})
+    x, y = fit_af.windows(rr, af, 32, 8)
+    assert x.shape == (len(y), len(AF_INPUTS))
+    whole = (600 - 32) // 8 + 1
     assert abs(int((y == 0).sum()) - whole) <= 1
     assert abs(int((y == 1).sum()) - whole) <= 1
-    assert x[y == 1].min() > x[y == 0].max()
+    assert x[y == 1, 0].min() > x[y == 0, 0].max()
 
 
-def test_windows_when_an_interval_is_impossible_then_those_with_it_are_left_out(folder: Path) -> None:
-    write_patient(folder, "01", 1)
-    n = len(fit_af.windows(folder, "01")[1])
-    path = folder / "qrs01.txt"
-    rows = path.read_text().splitlines()
-    first, _, last = rows[300].split()
-    rows[300] = f"{first}\t9.000\t{last}"
-    path.write_text("\n".join(rows) + "\n")
-    assert n - len(fit_af.windows(folder, "01")[1]) == AF_BEATS // fit_af.HOP
+def test_windows_when_an_interval_is_impossible_or_unlabelled_then_those_with_it_are_left_out() -> None:
+    rr, af = np.full(640, 0.8), np.zeros(640, np.int64)
+    n = len(fit_af.windows(rr, af, 32, 8)[1])
+    rr[300] = 9.0
+    assert n - len(fit_af.windows(rr, af, 32, 8)[1]) == 32 // 8
+    assert len(fit_af.windows(rr, af - 1, 32, 8)[1]) == 0
 
 
-def test_regress_when_classes_overlap_then_the_slope_of_the_likelihood_is_zero() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(0.0, 1.0, (2000, 2))
-    y = (rng.random(2000) < 1.0 / (1.0 + np.exp(-(0.5 + 2.0 * x[:, 0] - x[:, 1])))).astype(np.int64)
-    w = fit_af.regress(x, y, np.ones(2000))
-    assert np.allclose(w, (0.5, 2.0, -1.0), atol=0.25)
-    p = 1.0 / (1.0 + np.exp(-(w[0] + x @ w[1:])))
-    assert np.allclose(np.column_stack([np.ones(2000), x]).T @ (p - y), -fit_af.RIDGE * w, atol=1e-6)
+TINY = fit_af.AfRecipe(steps=120, batch=256)
 
 
-def test_regress_when_classes_are_far_apart_then_it_stays_finite() -> None:
-    x = np.array([[-50.0, 0.0], [-40.0, 0.0], [40.0, 0.0], [50.0, 0.0]])
-    y = np.array([0, 0, 1, 1])
-    w = fit_af.regress(x, y, np.full(4, 1000.0))
-    assert np.isfinite(w).all()
-    assert ((w[0] + x @ w[1:] > 0) == (y == 1)).all()
-
-
-def test_main_when_patients_are_told_apart_then_the_pipeline_can_use_the_weights(
+def test_main_when_patients_are_told_apart_then_the_model_tells_new_ones_too(
     folder: Path, tmp_path: Path
 ) -> None:
     for k in range(4):
         write_patient(folder, f"0{k}", k)
-    result = json.loads(fit_af.main(tmp_path / "runs").read_text())
-    assert result["patients"] == 4
-    assert result["se"] > 98.0
-    assert result["sp"] > 98.0
-    weights = result["af_const"], result["af_mean"], result["af_rms"]
+    saved = checkpoint.read(fit_af.main(tmp_path / "runs", steps=120, batch=256))
+    (results,) = saved["results"].values()
+    assert set(results) == {"24", "32", "64", "128"}
+    assert all(one["se"] > 95.0 and one["sp"] > 95.0 for one in results.values())
+    assert saved["patients"] == [f"afdb/0{k}" for k in range(4)]
+    net = fit_af.AfNet(fit_af.AfRecipe().n_hidden)
+    net.load_state_dict(saved["net"])
     rng = np.random.default_rng(99)
-    assert af_from_rr(rng.uniform(0.45, 1.1, 32).tolist(), weights) > 0.9
-    assert af_from_rr((0.8 * np.exp(rng.normal(0.0, 0.03, 32))).tolist(), weights) < 0.1
+    new = [rng.uniform(0.45, 1.1, 128).tolist(), (0.8 * np.exp(rng.normal(0.0, 0.03, 128))).tolist()]
+    af, sinus = fit_af.logits(net, np.stack([af_features(rr) for rr in new]))
+    assert af > 1.0
+    assert sinus < -1.0
 
 
 def test_main_when_there_are_no_intervals_then_one_line_says_where_they_belong(folder: Path) -> None:
@@ -95,8 +85,13 @@ def test_main_when_there_are_no_intervals_then_one_line_says_where_they_belong(f
         fit_af.main(folder)
 
 
-def test_leave_one_out_when_two_patients_contradict_each_other_then_both_are_scored_by_the_other() -> None:
-    x = np.random.default_rng(0).normal(0.0, 0.1, (40, 2)) + np.repeat([[-1.0, 0.0], [1.0, 0.0]], 20, axis=0)
-    y = np.repeat([0, 1], 20)
-    assert fit_af.leave_one_out([(x, y), (x, 1 - y)]) == {"se": 0.0, "sp": 0.0, "windows": 80}
-    assert fit_af.leave_one_out([(x, y), (x, y)]) == {"se": 100.0, "sp": 100.0, "windows": 80}
+def test_leave_one_out_when_two_patients_contradict_each_other_then_each_is_scored_by_the_other() -> None:
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 40)
+    x = rng.normal(0.0, 0.1, (80, len(AF_INPUTS))).astype(np.float32)
+    x[:, 0] += 2.0 * y - 1.0
+    lengths = len(fit_af.LENGTHS)
+    told = fit_af.leave_one_out([[(x, y)] * lengths, [(x, 1 - y)] * lengths], TINY)
+    assert told["32"] == {"se": 0.0, "sp": 0.0, "windows": 160}
+    told = fit_af.leave_one_out([[(x, y)] * lengths, [(x, y)] * lengths], TINY)
+    assert told["128"] == {"se": 100.0, "sp": 100.0, "windows": 160}

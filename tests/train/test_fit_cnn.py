@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from firmware_bridge.types import BadInput
-from train.dataset import Patient
+from train.dataset import NOT_S, Fold, Patient
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
@@ -129,6 +129,21 @@ def test_main_when_data_are_cached_then_a_short_recipe_runs_on_them(
     monkeypatch.setattr(
         fit_cnn, "RHYTHM", CnnRecipe(epochs=1, most_per_epoch=300, batch=64, shares=fit_cnn.RHYTHM.shares)
     )
-    path = fit_cnn.main(kind, tmp_path / "runs")
+    path = fit_cnn.main(kind, tmp_path / "runs", Fold(0, 3))
     assert path == tmp_path / "runs" / f"{kind}.pt"
     assert checkpoint.read(path)["epoch"] == 1
+
+
+def test_loss_of_when_a_beat_is_only_known_not_to_be_s_then_s_alone_costs() -> None:
+    y = 9.0 * torch.eye(5)
+    costs = [
+        float(fit_cnn.loss_of(y[k : k + 1], torch.tensor([NOT_S]), torch.ones(5), 0.0)) for k in range(5)
+    ]
+    assert costs[1] > 5.0
+    assert max(costs[:1] + costs[2:]) < 0.01
+
+
+def test_loss_of_when_all_classes_are_known_then_it_is_the_mean_cross_entropy() -> None:
+    y, c, weights = torch.randn(9, 5), torch.arange(9) % 5, torch.tensor([1.0, 2.0, 1.0, 1.0, 3.0])
+    mean = torch.nn.functional.cross_entropy(y, c, weights, label_smoothing=0.1)
+    assert float(fit_cnn.loss_of(y, c, weights, 0.1)) == pytest.approx(float(mean), rel=1e-5)

@@ -1,161 +1,186 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.artefact import load_networks, shipped
-from edge.fusion import FUSION_INPUTS, MeanFusion
-from edge.types import AAMI, Beat, RPeak
-from firmware_bridge.patient import VirtualPatient
+from edge.fusion import FUSION_INPUTS, N_INPUTS, BeatEvidence, features
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
-from train import checkpoint, fit_fusion  # noqa: E402
-from train.fit_fusion import FusionRecipe, Recorder, Rows, cross_validate, fit, match, table  # noqa: E402
+from train import checkpoint, fit_fusion, fusion_rows  # noqa: E402
+from train.beat_rows import Job, Rows, save  # noqa: E402
+from train.dataset import HELD_OUT  # noqa: E402
+from train.fit_fusion import FusionRecipe, answers, fit, told  # noqa: E402
+from train.fusion_scores import scores, table, weighed  # noqa: E402
 
-TINY = FusionRecipe(steps=150)
-FINAL = FUSION_INPUTS.index("final")
+TINY = FusionRecipe(steps=60, batch=12, beats=40, lr=2e-2, ema=0.9)
 
 
-def rows_of(patient: str, held_out: bool, seed: int) -> Rows:
-    """120 answers whose class can be read from the GRU's five features, scaled as log-probabilities are."""
+def rows_of(patient: str, seed: int, group: str = "ds1", fold: int = 0, n: int = 120) -> Rows:
+    """Beats whose class can be read from the GRU's five features, scaled as log-probabilities are."""
     rng = np.random.default_rng(seed)
-    c = rng.integers(0, 5, 120)
-    x = rng.normal(-2.0, 1.0, (120, len(FUSION_INPUTS))).astype(np.float32)
-    x[np.arange(120), c] += 3.0
-    final = np.arange(120) % 2 == 1
-    x[:, FINAL] = final
-    return Rows(patient, held_out, x, c, final)
+    c = rng.integers(0, 5, n)
+    x = rng.normal(-2.0, 1.0, (n, N_INPUTS)).astype(np.float32)
+    x[np.arange(n), c] += 4.0
+    x[:, FUSION_INPUTS.index("nothing")] = 0.0
+    return Rows(patient, group, 0, fold, x, c, 280.0 + np.arange(n))
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[Rows]:
-    return [rows_of(f"p{k}", k < 8, k) for k in range(12)]
+    groups = ("ds1", "svdb", "ds1", "svdb", "paced", "cinc")
+    return [rows_of(f"p{k}", k, groups[k % 6], k % 3) for k in range(12)]
 
 
-def beat(sample: int, final: bool = False, warming: bool = False) -> Beat:
-    probs = (1.0, 0.0, 0.0, 0.0, 0.0)
-    return Beat(0, RPeak(sample, 1.0, 1.0), None, "N", probs, 1.0, final, warming, True, sample)
-
-
-def test_recorder_when_the_pipeline_runs_then_its_rows_are_the_answers_in_their_order() -> None:
-    recorder = Recorder()
-    models = replace(load_networks(shipped()), fusion=recorder)
-    patient = VirtualPatient(250.0, 0, "sinus:25s rate=80 pvc=0.2; end")
-    beats = fit_fusion.beats_of(models, 250.0, patient.read(25 * 250).mv)
-    assert len(beats) == len(recorder.rows) > 50
-    for row, answer in zip(recorder.rows, beats, strict=True):
-        assert bool(row[FINAL]) == answer.final
-        assert np.array_equal(MeanFusion().probs(row), np.array(answer.probs, np.float32))
-    ids = [b.id for b in beats if b.final]
-    assert ids == sorted(set(ids))
-    found = {b.r_peak.sample for b in beats if not b.final}
-    near = [min(abs(b.sample - s) for s in found) for b in patient.beats if 500 < b.sample < 6000]
-    assert np.median(near) <= 3
-
-
-def test_match_when_answers_lie_near_labels_then_they_get_their_class() -> None:
-    x = [np.full(len(FUSION_INPUTS), k, np.float32) for k in range(5)]
-    beats = [beat(95), beat(340, final=True), beat(160), beat(400, warming=True), beat(700)]
-    truth, classes = np.array([100.0, 300.0, 400.0, 690.0]), np.array([0, 1, 2, 3])
-    got = match("p", True, x, beats, truth, classes, 40.0)
-    assert got.x[:, 0].tolist() == [0.0, 1.0, 4.0]
-    assert got.c.tolist() == [0, 1, 3]
-    assert got.final.tolist() == [False, True, False]
-    assert (got.patient, got.held_out) == ("p", True)
-
-
-def test_match_when_there_is_no_label_or_no_answer_then_there_are_no_rows() -> None:
-    empty = np.zeros(0)
-    row = np.zeros(len(FUSION_INPUTS), np.float32)
-    for x, beats in (([row], [beat(5)]), ([], [])):
-        got = match("p", False, x, beats, empty, empty.astype(np.int64), 40.0)
-        assert got.x.shape == (0, len(FUSION_INPUTS))
-        assert len(got.c) == len(got.final) == 0
-
-
-def test_fit_when_the_features_tell_the_class_then_unseen_patients_are_told_too(rows: list[Rows]) -> None:
+def test_fit_when_the_features_tell_the_class_then_an_unseen_patient_is_told_too(rows: list[Rows]) -> None:
     net = fit(rows, TINY)
-    unseen = [rows_of("new", True, 77)]
-    for final in (False, True):
-        t = table(net, unseen, final)
-        assert t.sum() == 60
-        assert t.trace() > 45
+    new = rows_of("new", 77)
+    for probs in answers(net, new):
+        assert np.allclose(probs.sum(1), 1.0, atol=1e-5)
+        assert table([probs], [new]).trace() > 0.75 * (new.at_s >= 300.0).sum()
 
 
 def test_fit_when_the_seed_is_the_same_then_so_are_the_weights(rows: list[Rows]) -> None:
-    recipe = FusionRecipe(steps=5)
+    recipe = replace(TINY, steps=5)
     a, b, other = (fit(rows, r).state_dict() for r in (recipe, recipe, replace(recipe, seed=2)))
     assert all(torch.equal(value, b[name]) for name, value in a.items())
-    assert not torch.equal(a["hidden.weight"], other["hidden.weight"])
+    assert not torch.equal(a["mix.weight"], other["mix.weight"])
 
 
-def test_fit_when_features_stand_still_then_their_spread_is_not_zero(rows: list[Rows]) -> None:
-    still = [replace(r, x=np.where(np.arange(26) == 25, 1.0, r.x).astype(np.float32)) for r in rows]
-    net = fit(still, FusionRecipe(steps=1))
+def test_fit_when_a_feature_stands_still_then_its_spread_is_not_zero(rows: list[Rows]) -> None:
+    net = fit(rows, replace(TINY, steps=1))
     assert float(net.spread.min()) == pytest.approx(0.1)
-    assert float(net.mean[25]) == pytest.approx(1.0)
 
 
-def test_cross_validate_when_it_scores_then_every_held_out_answer_is_counted_once_and_no_other(
-    rows: list[Rows],
-) -> None:
-    results = cross_validate(rows, FusionRecipe(steps=60))
-    for which in ("early", "final"):
-        assert np.array(results[which]["table"]).sum() == 8 * 60
-        assert results[which]["V"]["se"] > 50.0
-        assert set(results[which]) == {"S", "V", "table"}
+def test_answers_when_cut_short_then_the_beats_before_are_told_the_same(rows: list[Rows]) -> None:
+    net, long = fit(rows, replace(TINY, steps=3)), rows_of("new", 5)
+    short = replace(long, x=long.x[:50], c=long.c[:50], at_s=long.at_s[:50])
+    early, final = answers(net, long)
+    early_short, final_short = answers(net, short)
+    assert np.abs(early[:50] - early_short).max() < 1e-5
+    assert np.abs(final[:49] - final_short[:49]).max() < 1e-5
 
 
-def test_main_when_records_are_given_then_the_checkpoint_says_who_it_is_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[Rows]
-) -> None:
-    class Here:
-        """Runs jobs in this process, one after the other."""
-
-        def __init__(self, *args: object) -> None: ...
-        def __enter__(self) -> Here:
-            return self
-
-        def __exit__(self, *args: object) -> None: ...
-        def map(self, function: object, jobs: list[tuple[str, str, bool, str]]) -> list[Rows]:
-            seen.extend(jobs)
-            return rows
-
-    seen: list[tuple[str, str, bool, str]] = []
-    monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path))
-    monkeypatch.setattr(fit_fusion, "ProcessPoolExecutor", Here)
-    monkeypatch.setattr(fit_fusion, "FusionRecipe", lambda: TINY)
-    saved = checkpoint.read(fit_fusion.main(tmp_path / "runs", shipped()))
-    assert saved["patients"]["held out"] == [f"p{k}" for k in range(8)]
-    assert set(saved["results"]["cross-validated on held-out patients"]) == {"early", "final"}
-    assert saved["net"]["out.weight"].shape == (len(AAMI), TINY.n_hidden)
-    names = {(d, n) for d, n, _, _ in seen}
-    assert not names & {("mitdb", n) for n in (*fit_fusion.splits.DS2, "201")}
-    held = {(d, n) for d, n, held_out, _ in seen if held_out}
-    assert held == {(d, n) for d in ("mitdb", "svdb") for n in fit_fusion.HELD_OUT[d]}
+def test_begin_cold_when_applied_then_the_rows_are_those_that_a_first_beat_has(rows: list[Rows]) -> None:
+    x = np.full((8, N_INPUTS), 0.5, np.float32)
+    fit_fusion.begin_cold(x)
+    unknown = BeatEvidence(
+        gru=np.zeros(5, np.float32),
+        gru_before=np.zeros(5, np.float32),
+        cnn=np.zeros(5, np.float32),
+        rr_s=None,
+        rr_last_s=None,
+        rr_mean_s=None,
+        rr_long_s=None,
+        rr_spread=0.0,
+        irregular=None,
+        amp_ratio=1.0,
+        likeness=None,
+        sqi=0.5,
+    )
+    first = features(unknown)
+    same = [
+        k
+        for k, name in enumerate(FUSION_INPUTS)
+        if not name.startswith(("gru_N", "gru_S", "gru_V", "gru_F", "gru_Q", "cnn", "nothing"))
+    ]
+    assert np.allclose(x[0, same], first[same])
+    assert (x[6:] == 0.5).all()
 
 
-def test_cross_validate_when_it_fits_then_nobody_is_scored_by_a_fit_that_saw_him(
+def test_told_when_folds_are_fitted_then_nobody_is_answered_by_a_net_that_saw_them(
     rows: list[Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[set[str]] = []
-    scored: list[str] = []
 
-    def fit_and_remember(chosen: list[Rows], recipe: FusionRecipe) -> fit_fusion.FusionNet:
+    def fit_and_remember(chosen: list[Rows], recipe: FusionRecipe) -> int:
         seen.append({r.patient for r in chosen})
-        return fit(chosen, recipe)
+        return len(seen) - 1
 
-    def check_and_score(net: fit_fusion.FusionNet, shown: list[Rows], final: bool) -> np.ndarray:
-        assert not seen[-1] & {r.patient for r in shown}
-        assert {r.patient for r in rows if not r.held_out} < seen[-1]
-        scored.extend(r.patient for r in shown)
-        return table(net, shown, final)
+    def check_and_answer(net: int, shown: Rows) -> tuple[np.ndarray, np.ndarray]:
+        assert shown.patient not in seen[net]
+        even = np.full((len(shown.c), 5), 0.2, np.float32)
+        return even, even
 
     monkeypatch.setattr(fit_fusion, "fit", fit_and_remember)
-    monkeypatch.setattr(fit_fusion, "table", check_and_score)
-    cross_validate(rows, FusionRecipe(steps=1))
-    assert sorted(scored) == sorted(2 * [f"p{k}" for k in range(8)])
+    monkeypatch.setattr(fit_fusion, "answers", check_and_answer)
+    nets = fit_fusion.fit_all(rows, TINY, 3, 1)
+    assert seen[-1] == {r.patient for r in rows}
+    shown, answered = told(nets, rows)
+    assert sorted(r.patient for r in shown) == sorted(r.patient for r in rows if r.group != "cinc")
+    results = scores(shown, answered)
+    assert set(results) == {"early", "final"}
+    assert set(results["final"]) == {"all", "mitdb", "svdb", "ece"}
+
+
+def test_weigh_when_a_net_is_weighed_then_its_probabilities_are(rows: list[Rows]) -> None:
+    net = fit(rows, replace(TINY, steps=2))
+    before = answers(net, rows[0])
+    fit_fusion.weigh(net, (1.5, 0.25))
+    for a, b in zip(before, answers(net, rows[0]), strict=True):
+        assert np.abs(weighed(a, (1.5, 0.25)) - b).max() < 1e-5
+
+
+def test_fit_all_when_spread_over_processes_then_the_nets_are_the_same(rows: list[Rows]) -> None:
+    recipe = replace(TINY, steps=2)
+    alone = [net.state_dict() for net in fit_fusion.fit_all(rows, recipe, 2, 1)]
+    spread = [net.state_dict() for net in fit_fusion.fit_all(rows, recipe, 2, 2)]
+    for a, b in zip(alone, spread, strict=True):
+        assert all(torch.allclose(value, b[name], atol=1e-6) for name, value in a.items())
+
+
+@pytest.fixture
+def recorded(rows: list[Rows], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rows of three folds, kept; their patients lie in mitdb and svdb."""
+    kept = [replace(r, patient=f"{'svdb' if k % 2 else 'mitdb'}/{r.patient}") for k, r in enumerate(rows)]
+    for k in range(3):
+        (tmp_path / f"fold-{k}-of-3").mkdir()
+        save([r for r in kept if r.fold == k], tmp_path / f"fold-{k}-of-3" / "beat_rows.npz", "these")
+    job = Job("mitdb", "101", "ds1", 0, 0, "networks")
+    monkeypatch.setattr(fusion_rows, "jobs_of", lambda runs, fold: [job])
+    monkeypatch.setattr(fusion_rows, "mark_of", lambda artefacts: "these")
+    monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_main_when_folds_are_recorded_then_each_checkpoint_says_who_it_is_from(
+    recorded: Path, rows: list[Rows], capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = checkpoint.read(fit_fusion.main(recorded, 3, 1, steps=2, batch=4, beats=20))
+    everyone = {r.patient for r in rows if r.group != "cinc"}
+    assert {p.split("/")[1] for names in saved["patients"].values() for p in names} == everyone
+    assert "3 folds" in saved["rows"]
+    assert set(json.loads(capsys.readouterr().out)) == {"factors", "early", "final"}
+    net = fit_fusion.FusionNet(FusionRecipe())
+    net.load_state_dict(saved["net"])
+    for k in range(3):
+        of_fold = checkpoint.read(recorded / f"fold-{k}-of-3" / "fusion.pt")
+        known = {p.split("/")[1] for names in of_fold["patients"].values() for p in names}
+        assert known == everyone - {r.patient for r in rows if r.fold == k}
+
+
+def test_main_when_one_set_of_networks_is_listened_to_then_strangers_are_told_from_the_known(
+    synthetic_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Job] = []
+
+    def record(jobs: list[Job], path: Path, n_processes: int) -> list[Rows]:
+        seen.extend(jobs)
+        return [
+            replace(rows_of(f"{j.database}/{j.record}", k, j.group, j.fold, 60), lead=j.lead)
+            for k, j in enumerate(jobs)
+        ]
+
+    monkeypatch.setattr(fusion_rows, "record_all", record)
+    monkeypatch.setattr(fusion_rows, "mark_of", lambda artefacts: "these")
+    path = fit_fusion.main(tmp_path, 3, 1, tmp_path / "networks", steps=2, batch=4, beats=20)
+    saved = checkpoint.read(path)
+    held = {f"{d}/{n}" for d in ("mitdb", "svdb") for n in HELD_OUT[d]}
+    assert set(saved["patients"]["stranger"]) == held
+    assert not held & set(saved["patients"]["known"])
+    assert {(j.database, j.record) for j in seen if j.fold >= 0} == {tuple(name.split("/")) for name in held}
+    assert all(j.lead == 0 for j in seen if j.fold < 0)

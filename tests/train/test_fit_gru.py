@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from firmware_bridge.types import BadInput
 from train.augment import Strip
-from train.dataset import Patient
+from train.dataset import NOT_S, Fold, Patient
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
@@ -31,7 +31,8 @@ def strip(r: list[float], c: list[int]) -> Strip:
 
 @pytest.fixture(scope="module")
 def patients(virtual_patient: Callable[..., Patient]) -> list[Patient]:
-    return [virtual_patient("beats", k, group) for k, group in enumerate(("ds1", "svdb", "paced"))]
+    groups = ("ds1", "svdb", "paced", "cinc")
+    return [virtual_patient("beats", k, group) for k, group in enumerate(groups)]
 
 
 def test_make_targets_when_there_are_beats_then_each_head_answers_at_its_delay() -> None:
@@ -81,8 +82,25 @@ def test_feeder_when_drawn_with_one_seed_then_batches_are_equal(
 def test_feeder_when_a_share_has_no_patient_then_it_says_which(
     patients: list[Patient], noises: Noises
 ) -> None:
-    with pytest.raises(BadInput, match="no patients to train on in paced"):
+    with pytest.raises(BadInput, match="no patients to train on in paced, cinc"):
         Feeder(TINY, CONFIG, patients[:2], noises)
+
+
+def test_class_loss_when_a_beat_is_only_known_not_to_be_s_then_s_alone_costs() -> None:
+    def loss(logits: list[float]) -> float:
+        weights = torch.ones(5)
+        return float(fit_gru.class_loss(torch.tensor([logits]), torch.tensor([NOT_S]), weights))
+
+    sure = [loss([9.0 if k == c else 0.0 for k in range(5)]) for c in range(5)]
+    assert sure[1] > 5.0
+    assert max(sure[:1] + sure[2:]) < 0.01
+
+
+def test_class_loss_when_a_beat_is_unknown_then_it_counts_nothing() -> None:
+    y = torch.randn(4, 5)
+    known = fit_gru.class_loss(y[:2], torch.tensor([0, 3]), torch.ones(5))
+    both = fit_gru.class_loss(y, torch.tensor([0, 3, -1, -1]), torch.ones(5))
+    assert float(both) == pytest.approx(float(known))
 
 
 def loss_of(weights: dict[str, torch.Tensor], batch: tuple[torch.Tensor, ...]) -> float:
@@ -184,7 +202,7 @@ def test_pick_when_maxima_are_close_then_the_higher_one_stays() -> None:
 def test_main_when_data_are_cached_then_the_shipped_recipe_runs_on_them(
     synthetic_cache: Path, tmp_path: Path
 ) -> None:
-    path = fit_gru.main(tmp_path / "runs", rounds=1, batch=2, strip_s=24.0)
+    path = fit_gru.main(tmp_path / "runs", Fold(), rounds=1, batch=2, strip_s=24.0)
     saved = checkpoint.read(path)
     assert saved["round"] == 1
     assert GruConfig(**saved["config"]) == CONFIG

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.af import AF_INPUTS
 from edge.artefact import load_models
 from edge.pipeline import Pipeline
 from edge.types import Beat, Status
@@ -18,7 +19,8 @@ from train import __main__ as train_main
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
 from train import beat_images, checkpoint, fit_cnn, fit_fusion, quantise, rhythm_windows  # noqa: E402
-from train.dataset import HELD_OUT, load_noise, load_patients  # noqa: E402
+from train.dataset import Fold, load_noise, load_patients  # noqa: E402
+from train.fit_af import AfNet, AfRecipe  # noqa: E402
 from train.fit_cnn import CnnRecipe  # noqa: E402
 from train.fit_fusion import FusionNet, FusionRecipe  # noqa: E402
 from train.fit_gru import GruRecipe, start  # noqa: E402
@@ -32,7 +34,7 @@ def runs(tmp_path: Path, synthetic_cache: Path) -> Path:
     folder = tmp_path / "runs"
     recipe, config = GruRecipe(), GruConfig()
     start(recipe, config).save(folder / "gru.pt", recipe=asdict(recipe), config=asdict(config))
-    patients, _ = load_patients()
+    patients, _ = load_patients(Fold())
     noises = load_noise()
     sets = [beat_images.draw(patients[k % 2], k, noises) for k in range(4)]
     beats = np.concatenate([s[0] for s in sets]), np.concatenate([s[1] for s in sets])
@@ -43,15 +45,17 @@ def runs(tmp_path: Path, synthetic_cache: Path) -> Path:
     fit_cnn.fit(RhythmCnn(), tiny, rhythms, rhythms, folder / "rhythm_cnn.pt")
     assert len(set(beats[1])) == 3
     assert len(set(rhythms[1])) == 2
-    (folder / "af.json").write_text(
-        json.dumps({"af_const": 8.0, "af_mean": 11.0, "af_rms": -8.0, "se": 95.0, "sp": 89.0, "patients": 4})
-    )
     torch.manual_seed(0)
+    af = {"net": AfNet(32).state_dict(), "recipe": asdict(AfRecipe()), "patients": ["afdb/1"], "results": {}}
+    checkpoint.write(af, folder / "af.pt")
     fusion = {
-        "net": FusionNet(24).state_dict(),
+        "net": FusionNet(FusionRecipe()).state_dict(),
         "recipe": asdict(FusionRecipe()),
-        "patients": {"held out": ["mitdb/116"]},
-        "results": {"cross-validated on held-out patients": {"early": {}}},
+        "patients": {"ds1": ["mitdb/116"]},
+        "rows": "networks of 3 folds",
+        "command": "python -m train fit fusion",
+        "factors": {"S": 1.0, "V": 0.35},
+        "results": {"patients held out": {"early": {}}},
     }
     checkpoint.write(fusion, folder / "fusion.pt")
     return folder
@@ -64,7 +68,7 @@ def test_main_when_all_checkpoints_are_there_then_the_monitor_runs_on_the_artefa
     capsys.readouterr()
     assert train_main.main(["quantise", "--runs", str(runs), "--out", str(out)]) == 0
     told = [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["gru", "beat_cnn", "rhythm_cnn", "fusion"]
+    assert told == ["gru", "beat_cnn", "rhythm_cnn", "af", "fusion"]
     models = load_models(out)
     m = models.manifests
     assert m["gru"].parity["max_abs_logit_difference"] <= 1e-4
@@ -75,11 +79,10 @@ def test_main_when_all_checkpoints_are_there_then_the_monitor_runs_on_the_artefa
     assert m["rhythm_cnn"].parity["argmax_agreement"] >= 0.95
     assert (m["beat_cnn"].window, m["beat_cnn"].before) == (beat_images.WINDOW, beat_images.BEFORE)
     assert (m["rhythm_cnn"].window, m["rhythm_cnn"].hop) == (rhythm_windows.WINDOW, rhythm_windows.HOP)
-    assert m["rhythm_cnn"].calibration == {"af_const": 8.0, "af_mean": 11.0, "af_rms": -8.0}
+    assert m["af"].inputs == AF_INPUTS
     assert m["fusion"].inputs == fit_fusion.FUSION_INPUTS
     for kind in ("gru", "beat_cnn", "rhythm_cnn"):
         account = m[kind].trained_on
-        assert account["held_out"] == {d: list(names) for d, names in HELD_OUT.items()}
         assert account["command"] == f"python -m train fit {kind}"
         assert account["left_out"] == ["mitdb/201", "all of DS2"]
     events = Pipeline(models).push(
@@ -88,7 +91,7 @@ def test_main_when_all_checkpoints_are_there_then_the_monitor_runs_on_the_artefa
     assert [e for e in events if isinstance(e, (Status, Beat))]
 
 
-@pytest.mark.parametrize("kind", ["gru", "beat_cnn", "rhythm_cnn", "fusion"])
+@pytest.mark.parametrize("kind", ["gru", "beat_cnn", "rhythm_cnn", "af", "fusion"])
 def test_main_when_a_checkpoint_is_missing_then_one_line_says_how_to_train(
     kind: str, synthetic_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +105,7 @@ def test_main_when_a_checkpoint_is_missing_then_one_line_says_how_to_train(
 
 def test_main_when_the_kind_is_unknown_then_the_known_are_named(tmp_path: Path) -> None:
     with pytest.raises(
-        BadInput, match="unknown model 'lstm': expected one of gru, beat_cnn, rhythm_cnn, fusion"
+        BadInput, match="unknown model 'lstm': expected one of gru, beat_cnn, rhythm_cnn, af, fusion"
     ):
         quantise.main(["lstm", "--out", str(tmp_path)])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.cnn import Int8Cnn
-from edge.fusion import FUSION_INPUTS, Fusion
+from edge.fusion import N_INPUTS, Fusion
 from edge.gru import GruModel
 from edge.runtime import make_interpreter
 from firmware_bridge.types import BadInput
@@ -16,8 +16,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 
 from train import checkpoint, fit_cnn, quantise, tflite_graphs  # noqa: E402
 from train.beat_images import STORE  # noqa: E402
+from train.beat_rows import Rows  # noqa: E402
 from train.fit_cnn import CnnRecipe  # noqa: E402
-from train.fit_fusion import FusionNet  # noqa: E402
+from train.fit_fusion import FusionNet, FusionRecipe, answers  # noqa: E402
 from train.models import GruConfig, GruNet, RhythmCnn  # noqa: E402
 from train.quantise import arrays, gru_parity  # noqa: E402
 
@@ -60,18 +61,21 @@ def test_gru_step_when_many_patients_share_a_call_then_each_answer_is_its_own() 
     assert np.abs(together.get_tensor(y["index"]) - np.stack(alone)).max() <= 1e-5
 
 
-def test_fusion_when_run_then_its_probabilities_are_torchs() -> None:
+def test_beat_step_when_it_walks_then_early_final_and_unfollowed_are_torchs() -> None:
     torch.manual_seed(5)
-    net = FusionNet(24)
+    net = FusionNet(FusionRecipe()).eval()
     net.mean.normal_()
     net.spread.uniform_(0.5, 3.0)
-    model = Fusion(tflite_graphs.fusion(arrays(net.state_dict()), len(FUSION_INPUTS)), "test")
-    x = np.random.default_rng(1).normal(0.0, 2.0, (50, len(FUSION_INPUTS))).astype(np.float32)
-    with torch.no_grad():
-        theirs = net(torch.from_numpy(x)).softmax(1).numpy()
-    ours = np.stack([model.probs(row) for row in x])
-    assert np.abs(ours - theirs).max() <= 1e-5
-    assert np.ptp(ours, axis=0).min() > 0.05
+    model = Fusion(tflite_graphs.beat_step(arrays(net.state_dict())), "test")
+    x = np.random.default_rng(1).normal(0.0, 2.0, (40, N_INPUTS)).astype(np.float32)
+    rows = Rows("p", "ds1", 0, 0, x, np.zeros(40, np.int64), np.zeros(40))
+    early, final = answers(net, rows)
+    state = model.new_state()
+    ours = [model.step(row, state) for row in x]
+    assert np.abs(np.stack([a for a, _ in ours]) - early).max() <= 1e-5
+    assert np.abs(np.stack([b for _, b in ours[1:]]) - final[:-1]).max() <= 1e-5
+    assert np.abs(model.unfollowed(state) - final[-1]).max() <= 1e-5
+    assert np.ptp(early, axis=0).min() > 0.02
 
 
 def waves(seed: int) -> fit_cnn.Set:
@@ -101,9 +105,19 @@ def test_cnn_int8_when_norms_are_folded_then_it_agrees_with_the_float_network(tm
     assert np.mean(np.array(called) == unseen[1]) > 0.9
 
 
+def test_cnn_when_model_is_float_then_one_line_says_so() -> None:
+    tf = pytest.importorskip("tensorflow")
+    weights = np.ones((640, 5), np.float32)
+    spec = [tf.TensorSpec([1, 640, 1], tf.float32, name="x")]
+    content = tflite_graphs._convert(lambda x: {"y": x[:, :, 0] @ weights}, spec)
+    with pytest.raises(BadInput) as error:
+        Int8Cnn(content, (1, 640, 1), 5, "here")
+    assert str(error.value) == "here: expected int8 input and output; export the model again"
+
+
 def test_convert_when_tensorflow_is_absent_then_one_line_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(BadInput, match="exporting needs tensorflow"):
-        tflite_graphs.fusion({}, 26)
+        tflite_graphs.beat_step({"mean": np.zeros(3), "gru.weight_hh_l0": np.zeros((6, 2))})

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge.types import BadInput
+from train import fusion_rows, splits
+from train.dataset import Fold
+
+
+def test_jobs_of_when_folds_are_there_then_each_lead_goes_through_networks_that_never_saw_it(
+    synthetic_cache: Path, tmp_path: Path
+) -> None:
+    for k in range(3):
+        (tmp_path / f"fold-{k}-of-3" / "artefacts").mkdir(parents=True)
+    jobs = [job for k in range(3) for job in fusion_rows.jobs_of(tmp_path, Fold(k, 3))]
+    own = [j for j in jobs if j.group != "cinc"]
+    assert len(own) == len({(j.database, j.record, j.lead) for j in own})
+    assert not {j.record for j in own if j.database == "mitdb"} & {*splits.DS2, "201"}
+    for job in own:
+        assert (job.database, job.record) in Fold(job.fold, 3).held_out()
+        assert job.artefacts == str(tmp_path / f"fold-{job.fold}-of-3" / "artefacts")
+
+
+def test_jobs_of_when_a_fold_was_not_trained_then_one_line_says_which(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="train and quantise fold 0/3 first"):
+        fusion_rows.jobs_of(tmp_path, Fold(0, 3))
