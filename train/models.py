@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from train.gru_layer import run_layer
+
 KERNEL = 9
 """Width of the two causal convolutions of the GRU's stem, in samples."""
 
@@ -59,7 +61,7 @@ class GruNet(nn.Module):
         """
         z = torch.relu(self.stem1(x[:, None] * self.config.input_gain))
         z = torch.relu(self.stem2(z))
-        h, state = self.gru(z.transpose(1, 2), state)
+        h, state = run_layer(self.gru, z.transpose(1, 2), state)
         if drop:
             keep = torch.bernoulli(torch.full((len(h), 1, h.shape[2]), 1.0 - drop))
             h = h * keep / (1.0 - drop)

@@ -67,3 +67,26 @@ def test_fold_when_it_is_none_then_one_line_says_what_is(
 def test_fold_when_it_is_one_then_its_checkpoints_have_a_folder_of_their_own() -> None:
     assert fit.fold("1/3").folder == "fold-1-of-3"
     assert fit.fold("0/1").folder == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")
+def test_keep_memory_when_told_then_what_was_freed_is_not_fetched_anew() -> None:
+    script = (
+        "import resource, numpy as np\n"
+        "from train.fit import keep_memory\n"
+        "{told}\n"
+        "np.ones(1_000_003)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(20): np.ones(1_000_003)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    told, untold = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", script.format(told=word)], cwd=ROOT, capture_output=True, check=True
+            ).stdout
+        )
+        for word in ("keep_memory()", "")
+    )
+    assert told < 100
+    assert told < untold
