@@ -10,6 +10,7 @@ from edge.template import Template, beat_image
 from edge.windows import Ring
 from train.augment import Strip, augment
 from train.dataset import NOT_S, Patient
+from train.ectopy import sometimes
 
 WINDOW, BEFORE = 128, 109
 """The window: 872 ms before the R-peak (the P-wave, the T-wave before it) to 144 ms after it, so that the early
@@ -49,13 +50,14 @@ def images_of(
 
 
 def draw(
-    patient: Patient, seed: int, noises: list[NDArray[np.float32]]
+    patient: Patient, seed: int, noises: list[NDArray[np.float32]], ectopy: float = 0.0
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """One augmented pass over a patient's whole record."""
+    """One augmented pass over a patient's whole record, with a chance of `ectopy` of beats made premature."""
     rng = np.random.default_rng(seed)
     n = int(len(patient.x) * 0.82) - 2
     inside = patient.r < int(n / 0.82)
-    strip = augment(rng, patient.x, patient.r[inside], patient.c[inside], patient.mask, n, noises)
+    leads, r, c, mask = sometimes(rng, patient.x, patient.r[inside], patient.c[inside], patient.mask, ectopy)
+    strip = augment(rng, leads, r, c, mask, n, noises)
     return images_of(strip, rng)
 
 

@@ -39,6 +39,7 @@ class CnnRecipe:
     weights: tuple[float, ...] = (1.0, 1.6, 1.6, 1.2, 1.0)
     most_per_epoch: int = 250_000
     passes: int = 5  # augmented passes over every patient
+    ectopy: float = 0.3  # share of passes with premature beats made out of normal ones
     shares: tuple[float, ...] = ()  # of each class in an epoch; as they come when empty
 
 
@@ -173,10 +174,10 @@ def main(kind: str, out: Path, fold: Fold, **changes: object) -> Path:
     patients, held = load_patients(fold)
     noises = load_noise()
     passes = [
-        beat_images.draw(p, 7919 * k + i, noises)
+        beat_images.draw(p, 7919 * k + i, noises, recipe.ectopy)
         for k in range(recipe.passes)
         for i, p in enumerate(patients)
     ]
-    passes += [beat_images.draw(p, 104729 + i, noises) for i, p in enumerate(weak_patients())]
+    passes += [beat_images.draw(p, 104729 + i, noises, recipe.ectopy) for i, p in enumerate(weak_patients())]
     shown = [beat_images.plain(p) for p in held]
     return fit(BeatCnn(), recipe, _join(passes), _join(shown) if shown else None, out / "beat_cnn.pt")

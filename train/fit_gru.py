@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from firmware_bridge.types import BadInput
+from train import ectopy
 from train.augment import F32, Strip, augment
 from train.checkpoint import Training, average_of
 from train.dataset import NOT_S, Fold, Patient, load_noise, load_patients, tiled
@@ -41,7 +42,7 @@ class GruRecipe:
     """Every knob of the GRU's training."""
 
     seed: int = 1
-    rounds: int = 48  # batches of four-minute strips
+    rounds: int = 96  # batches of four-minute strips
     batch: int = 128  # strips in a round
     strip_s: float = 240.0  # the state is carried this long
     window: int = 375  # samples of back-propagation: 3 s
@@ -52,6 +53,7 @@ class GruRecipe:
     ema: float = 0.998
     weights: tuple[float, ...] = (1.0, 1.6, 1.6, 1.2, 1.0)  # of N S V F Q in the class loss
     shares: tuple[tuple[str, float], ...] = (("ds1", 0.42), ("svdb", 0.38), ("paced", 0.04), ("cinc", 0.16))
+    ectopy: float = 0.3  # share of strips with premature beats made out of normal ones
 
 
 def make_targets(strip: Strip, config: GruConfig) -> tuple[F32, F32, NDArray[np.int8], NDArray[np.int8]]:
@@ -114,15 +116,9 @@ class Feeder:
         start = int(rng.integers(0, max(1, len(patient.x) - need)))
         leads = patient.x[start : start + need]
         inside = (patient.r >= start) & (patient.r < start + need)
-        strip = augment(
-            rng,
-            leads,
-            patient.r[inside] - start,
-            patient.c[inside],
-            patient.mask[start : start + need],
-            self._n,
-            self._noises,
-        )
+        labels = patient.r[inside] - start, patient.c[inside], patient.mask[start : start + need]
+        leads, *labels = ectopy.sometimes(rng, leads, *labels, self._recipe.ectopy)
+        strip = augment(rng, leads, *labels, self._n, self._noises)
         return (strip.x, *make_targets(strip, self._config))
 
 
@@ -133,8 +129,8 @@ def losses(
     q = functional.binary_cross_entropy_with_logits(
         y[..., 0], qrs, weight, reduction="sum"
     ) / weight.sum().clamp_min(1.0)
-    a = class_loss(y[..., 1:6].reshape(-1, 5), now.reshape(-1).long(), class_weights)
-    b = class_loss(y[..., 6:].reshape(-1, 5), before.reshape(-1).long(), class_weights)
+    a = class_loss(y[..., 1:6][now >= 0], now[now >= 0].long(), class_weights)
+    b = class_loss(y[..., 6:][before >= 0], before[before >= 0].long(), class_weights)
     n = (now >= 0).sum().clamp_min(1)
     return 2.0 * q + (a + 0.5 * b) / n
 
