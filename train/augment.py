@@ -46,7 +46,7 @@ def warp(
 
 
 def add_noise(rng: np.random.Generator, x: F32, noises: list[F32], chance: float = 0.6) -> F32:
-    """Add bursts of real electrode motion, muscle and baseline noise, 2 to 60 % of the signal's 95th percentile."""
+    """Add bursts of real noise: two standard deviations of it are 2 to 200 % of the signal's 95th percentile."""
     if rng.random() > chance:
         return x
     x = x.copy()
@@ -54,11 +54,11 @@ def add_noise(rng: np.random.Generator, x: F32, noises: list[F32], chance: float
     level = np.percentile(np.abs(x), 95) + 1e-3
     for _ in range(rng.integers(1, 6)):
         noise = noises[rng.integers(len(noises))]
-        length = int(min(n, rng.uniform(2.0, 60.0) * 125))
+        length = int(min(n, len(noise) - 1, rng.uniform(2.0, 60.0) * 125))
         start = rng.integers(0, n - length + 1)
         take = rng.integers(0, len(noise) - length)
         piece = noise[take : take + length]
-        scale = level * np.exp(rng.uniform(np.log(0.02), np.log(0.6))) / (np.std(piece) * 2.0 + 1e-6)
+        scale = level * np.exp(rng.uniform(np.log(0.02), np.log(2.0))) / (np.std(piece) * 2.0 + 1e-6)
         x[start : start + length] += (scale * piece * np.hanning(length) ** 0.25).astype(np.float32)
     return x
 

@@ -12,7 +12,7 @@ from firmware_bridge.types import BadInput
 from train import __main__ as train_main
 from train import dataset, splits
 from train.dataset import HELD_OUT, LEFT_OUT, RHYTHM_LABELS, Fold, Patient, align, fold_named, tiled
-from train.front import run_front
+from train.front import FS_MODEL, run_front
 
 wfdb = pytest.importorskip("wfdb", reason="wfdb is not installed")
 FS = 250.0
@@ -143,9 +143,18 @@ def test_held_out_when_listed_then_each_is_a_record_that_could_have_been_trained
     assert {splits.person("mitdb", n) for n in LEFT_OUT} & {splits.person("mitdb", n) for n in splits.DS2}
 
 
-def test_load_noise_when_called_then_each_lead_of_each_record_is_one(synthetic_cache: Path) -> None:
+def test_load_noise_when_called_then_em_is_in_pieces_that_no_stress_record_holds(
+    synthetic_cache: Path,
+) -> None:
     leads = dataset.load_noise()
-    assert len(leads) == 6
+    em = dataset.load_patient("nstdb", "em", "noise").x
+    whole = len(dataset.load_patient("nstdb", "ma", "noise").x)
+    assert sum(len(lead) == whole for lead in leads) == 4
+    pieces = [lead for lead in leads if len(lead) != whole]
+    assert pieces
+    for k, piece in enumerate(pieces):
+        start = int(dataset.EM_UNHEARD_S[k // 2][0] * FS_MODEL)
+        assert np.array_equal(piece, em[start : start + len(piece), k % 2])
     assert all(lead.flags.c_contiguous and lead.ndim == 1 for lead in leads)
 
 
