@@ -45,7 +45,7 @@ class WaveChunker:
         at, n = 0, block.mv.shape[0]
         while at < n:
             if self._first is None and not self._begin(block, at):
-                out.append(WaveChunk(block.start, block.fs, block.mv, block.leads, block.end - 1))
+                out.append(WaveChunk(block.start, block.fs, block.mv, block.leads, block.start + n - 1))
                 break
             take = min(self._buffer.shape[0] - self._n, n - at)
             self._buffer[self._n : self._n + take] = block.mv[at : at + take]

@@ -10,12 +10,15 @@ from binascii import crc_hqx
 
 from firmware_bridge.types import LinkStats
 
+CRC_START = 0xFFFF
+"""The first value of the native frame's CRC, see `crc16`."""
+
 _CODES = tuple(bytes([k]) for k in range(256))
 
 
 def crc16(data: bytes | bytearray) -> int:
     """CRC-16/CCITT-FALSE of `data`: poly 0x1021, init 0xFFFF, not reflected; of b"123456789" it is 0x29B1."""
-    return crc_hqx(data, 0xFFFF)
+    return crc_hqx(data, CRC_START)
 
 
 def cobs_encode(content: bytes) -> bytes:
