@@ -90,7 +90,8 @@ class DelimiterFramer:
     def feed(self, data: bytes) -> list[bytes]:
         """Give the frames that `data` completes, without delimiters; an empty one is b""."""
         if len(data) <= self._max_len and not (self._pending or self._overlong):  # nothing can be too long
-            *parts, self._pending = data.split(self._delimiter)
+            parts = data.split(self._delimiter)
+            self._pending = parts.pop()
             return parts
         parts = (self._pending + data).split(self._delimiter)
         pending = parts.pop()

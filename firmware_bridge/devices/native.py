@@ -24,9 +24,11 @@ from firmware_bridge.wire import NO_VALUE, Fault, Layout
 T_MASK = 0xFFFFFFFF
 SLACK_S = 0.1
 """How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
-SHORT_BYTES = 32
-SHORT = tuple((Struct(f"<{n}h"), Struct(f"={n}f")) for n in range(SHORT_BYTES // 2 + 1))
-FLOAT = np.dtype(np.float32)
+FEW_BYTES = 32
+FEW = tuple(Struct(f"<{n}h").unpack for n in range(FEW_BYTES // 2 + 1))
+"""So few int16 become samples faster without NumPy's arithmetic."""
+ROOM = 1024
+"""Values for which memory is taken at once: an array made for every frame costs as much as all the rest of it."""
 MAX_BACK_US = 10_000_000
 """A device clock that went back by less is a late frame; by more, a wrap of its 71.6 minutes or a reboot."""
 
@@ -58,6 +60,9 @@ class NativeDecoder:
         self._fresh = True
         self._reopened = False
         self._raw: list[bytes] = []
+        self._room: F32 = np.empty((0, 1), np.float32)
+        self._cells = memoryview(self._room.reshape(-1))
+        self._n_used = 0
         self._fs = 0.0
         self._leads: tuple[str, ...] = ()
         self._lead_off = 0
@@ -167,6 +172,7 @@ class NativeDecoder:
         self._counter.slack = SLACK_S * layout.fs
         self._fs = self._options.fs or layout.fs
         self._leads = lead_names(layout.leads, self._options.leads)
+        self._n_used = ROOM  # no room is left for rows of another length
         self._lead_off = layout.lead_off
         self._factor = float(np.float32(layout.scale_nv * 1e-6 * self._options.factor))
 
@@ -187,20 +193,30 @@ class NativeDecoder:
         self._next += n
 
     def _to_mv(self, raw: bytes) -> F32:
-        """int16 bytes to millivolts; a few values are faster without NumPy, and give the same bits."""
+        """int16 bytes to millivolts. A few take another way and come out as the same bits."""
         n_leads = len(self._leads)
-        if len(raw) <= SHORT_BYTES:
-            counts, floats = SHORT[len(raw) // 2]
-            factor = self._factor
-            few = []
-            for v in counts.unpack(raw):  # no comprehension: one function less
-                few.append(math.nan if v == NO_VALUE else v * factor)  # noqa: PERF401
-            return np.ndarray((len(few) // n_leads, n_leads), FLOAT, floats.pack(*few))
+        if len(raw) <= FEW_BYTES:
+            return self._few_to_mv(FEW[len(raw) // 2](raw), n_leads)
         adu = np.frombuffer(raw, "<i2").reshape(-1, n_leads)
         mv = np.multiply(adu, np.float32(self._factor), dtype=np.float32)
         if adu.min() == NO_VALUE:
             mv[adu == NO_VALUE] = np.nan
         return mv
+
+
+    def _few_to_mv(self, counts: tuple[int, ...], n_leads: int) -> F32:
+        """Into the next rows of an array that is there already. Its rows are given out once, so never change."""
+        begin, cells, factor = self._n_used, self._cells, self._factor
+        if begin + len(counts) > len(cells):
+            begin = 0
+            self._room = np.empty((ROOM // n_leads, n_leads), np.float32)
+            self._cells = cells = memoryview(self._room.reshape(-1))
+        at = begin
+        for v in counts:
+            cells[at] = math.nan if v == NO_VALUE else v * factor
+            at += 1
+        self._n_used = at
+        return self._room[begin // n_leads : at // n_leads]
 
 
 class NativeEncoder:
