@@ -25,10 +25,17 @@ class Backlog:
     ----------
     ring, outbox : int
         Most messages of QoS 0, and most events, that wait.
+
+    Attributes
+    ----------
+    ring : deque
+        What waits with QoS 0, oldest first; to be looked at only.
+    n_dropped, n_dropped_events : int
+        Losses, of the ring and of events.
     """
 
     def __init__(self, ring: int, outbox: int) -> None:
-        self._ring: deque[tuple[float, Message]] = deque()
+        self.ring: deque[tuple[float, Message]] = deque()
         self._events: deque[tuple[float, Message]] = deque()
         self._newest: dict[str, tuple[float, Message]] = {}
         self._n_kept = 0
@@ -37,7 +44,7 @@ class Backlog:
         self.n_dropped_events = 0
 
     def __len__(self) -> int:
-        return len(self._newest) + len(self._events) + len(self._ring)
+        return len(self._newest) + len(self._events) + len(self.ring)
 
     def push(self, message: Message, now_s: float) -> None:
         """Let `message` wait, from `now_s` on."""
@@ -50,9 +57,9 @@ class Backlog:
             if len(self._events) - self._n_kept > self._max_events:
                 self._drop_event()
         else:
-            self._ring.append((now_s, message))
-            if len(self._ring) > self._max_ring:
-                self._ring.popleft()
+            self.ring.append((now_s, message))
+            if len(self.ring) > self._max_ring:
+                self.ring.popleft()
                 self.n_dropped += 1
 
     def push_back(self, since_s: float, message: Message) -> None:
@@ -62,8 +69,8 @@ class Backlog:
         elif message.qos:
             self._events.appendleft((since_s, message))
             self._n_kept += message.keep
-        elif len(self._ring) < self._max_ring:
-            self._ring.appendleft((since_s, message))
+        elif len(self.ring) < self._max_ring:
+            self.ring.appendleft((since_s, message))
         else:
             self.n_dropped += 1
 
@@ -74,8 +81,8 @@ class Backlog:
         elif self._events and qos1:
             since_s, message = self._events.popleft()
             self._n_kept -= message.keep
-        elif self._ring:
-            since_s, message = self._ring.popleft()
+        elif self.ring:
+            since_s, message = self.ring.popleft()
         else:
             return None
         if now_s - since_s > LATE_S:

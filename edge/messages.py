@@ -214,12 +214,13 @@ class Composer:
 
     def _wave(self, chunk: WaveChunk, stamp: Stamp) -> list[Message]:
         messages = []
-        t_us = max(0, int(stamp(chunk.start) * 1e6))
+        utc_s = stamp(chunk.start)
+        t_us = int(utc_s * 1e6)
         for k, name in enumerate(chunk.leads):
             topic = self._topics.get((name, k)) or self._wave_topic(name, k)
             if topic.fs != chunk.fs:
                 topic.fs = chunk.fs
-                messages.append(self._wave_meta(topic.lead, chunk.fs, stamp(chunk.start)))
+                messages.append(self._wave_meta(topic.lead, chunk.fs, utc_s))
             payload = encode_wave(topic.seq, t_us, chunk.mv[:, k])
             topic.seq += 1
             messages.append(Message(topic.name, payload, False, 0))

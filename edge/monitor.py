@@ -6,13 +6,13 @@ pipeline is counted, published and answered by a reset, a broker that is away is
 
 from __future__ import annotations
 
-import selectors
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from edge.commands import read_command
 from edge.config import MqttConfig
+from edge.io.poller import READ, Poller
 from edge.io.publisher import Publisher
 from edge.io.source import BackOff, Source, SourceEnded, SourceLost
 from edge.link import LinkWatch
@@ -20,7 +20,7 @@ from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stamps import Stamps
 from edge.throttle import Throttle
-from edge.types import Alarm, Command, Event, LinkState, Note, Status
+from edge.types import Alarm, Command, Event, LinkState, Note, Status, WaveChunk
 from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
@@ -88,8 +88,8 @@ class Monitor:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
-        self._selector = selectors.DefaultSelector()
-        self.publisher = Publisher(mqtt, composer, self._selector, self._note) if mqtt.host else None
+        self._poller = Poller()
+        self.publisher = Publisher(mqtt, composer, self._poller, self._note) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
         self._throttle, self._rarely = Throttle(10, 10.0), Throttle(1, 60.0)
         self._back_off, self._open_at_s = BackOff(), 0.0
@@ -125,10 +125,9 @@ class Monitor:
             self._open_first()
             self._publish(self._composer.availability(False))
             tick_s = now_s
-            select, monotonic = self._selector.select, time.monotonic
+            turn, monotonic = self._poller.turn, time.monotonic
             while not self._stop:
-                for key, mask in select(max(0.0, tick_s - now_s)):
-                    key.data(mask)
+                turn(max(0.0, tick_s - now_s))
                 if self._rest_s:
                     time.sleep(self._rest_s)
                     self._rest_s = 0.0
@@ -147,11 +146,11 @@ class Monitor:
 
     def _close(self) -> None:
         if self._open:
-            self._selector.unregister(self._source.fileno())
+            self._poller.unregister(self._source.fileno())
         self._source.close()
         if self.publisher is not None:
             self.publisher.close()
-        self._selector.close()
+        self._poller.close()
 
     # -- the source ----------------------------------------------------------------------------------
 
@@ -163,7 +162,7 @@ class Monitor:
         self._watch_source()
 
     def _watch_source(self) -> None:
-        self._selector.register(self._source.fileno(), selectors.EVENT_READ, self._on_bytes)
+        self._poller.register(self._source.fileno(), READ, self._on_bytes)
         self._open, self._fresh = True, False
 
     def _on_bytes(self, _mask: int) -> None:
@@ -197,23 +196,27 @@ class Monitor:
 
     def _on_block(self, block: SampleBlock, now_s: float) -> None:
         """Samples: their way to the readers comes first, what can wait comes after."""
-        back = self._watch.silent  # 'signal' is said before the samples that prove it
-        if back:
+        if not self._heard or block.fs != self._stamps.fs:
+            self._meet(block, now_s)
+        self._push(block)
+        self._stamps.push(block, now_s)
+        self._see(block, now_s)
+        self._rest_s = self._rest.after(block.fs, self._pipeline.n_missing)
+
+    def _meet(self, block: SampleBlock, now_s: float) -> None:
+        """The first samples, of all or after a silence or at another rate: what must be known before them."""
+        if self._watch.silent:  # 'signal' is said before the samples that prove it
             self._see(block, now_s)
         self._stamps.push(block, now_s)
         if not self._heard:
             self._hear(True)
-        self._push(block)
-        if not back:
-            self._see(block, now_s)
-        self._rest_s = self._rest.after(block.fs, self._pipeline.n_missing)
 
     def _see(self, block: SampleBlock, now_s: float) -> None:
         for state in self._watch.push(now_s, block.mv.shape[0], block.start, block.fs):
             self._on_link(state)
 
     def _lose_source(self, error: SourceLost) -> None:
-        self._selector.unregister(self._source.fileno())
+        self._poller.unregister(self._source.fileno())
         self._open = False
         self._source.close()
         self._decoder.reset()
@@ -279,21 +282,26 @@ class Monitor:
             utc_s, last = self._stamps.utc_s(asked_s), self._stamps.last
             stamp = lambda index: utc_s if index >= last else self._stamps.of_sample(index)  # noqa: E731
         for event in events:
-            if isinstance(event, Status):
-                self._status, self._status_due = event, True
-                if asked_s is None and self._vigil.answered(time.monotonic()):
-                    self._tell_analysis(False, "it answers again")
-                if asked_s is not None:
-                    self._status_at_s = 0.0
-                self._publish_status(time.monotonic(), stamp)
-                continue
-            if isinstance(event, Note) and not self._worth_telling(event.kind):
-                continue
-            if isinstance(event, Alarm):
-                self._alarms[event.name] = event
-                self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
-            for message in self._composer.compose(event, stamp):
-                self._publish(message)
+            if isinstance(event, WaveChunk) or self._attend(event, asked_s, stamp):
+                for message in self._composer.compose(event, stamp):
+                    self._publish(message)
+
+    def _attend(self, event: Event, asked_s: float | None, stamp: Callable[[int], float]) -> bool:
+        """What an event means to the monitor itself; gives whether it is still to be published."""
+        if isinstance(event, Status):
+            self._status, self._status_due = event, True
+            if asked_s is None and self._vigil.answered(time.monotonic()):
+                self._tell_analysis(False, "it answers again")
+            if asked_s is not None:
+                self._status_at_s = 0.0
+            self._publish_status(time.monotonic(), stamp)
+            return False
+        if isinstance(event, Note):
+            return self._worth_telling(event.kind)
+        if isinstance(event, Alarm):
+            self._alarms[event.name] = event
+            self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+        return True
 
     def _worth_telling(self, kind: str) -> bool:
         return self._throttle.push(kind, time.monotonic()) is not None

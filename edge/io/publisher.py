@@ -7,7 +7,6 @@ wait in a `Backlog`, whose rules are ours: waveforms drop the oldest, a lethal a
 from __future__ import annotations
 
 import contextlib
-import selectors
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import paho.mqtt.client as mqtt
 from edge.backlog import Backlog
 from edge.config import MqttConfig
 from edge.io.mqtt_link import NOT_AUTHORISED, Dialler, MqttLink, Received, make_client, tls_context
+from edge.io.poller import READ, WRITE, Poller
 from edge.io.source import BackOff
 from edge.messages import OFFLINE, Composer, Message
 
@@ -31,8 +31,7 @@ MAX_COMMANDS = 100
 class Publisher:
     """Publishes messages and receives commands for one monitor.
 
-    All methods are called by the thread that runs `selector`; the publisher registers its sockets there
-    itself, with a callable (taking the event mask) as the key's data.
+    All methods are called by the thread that runs `poller`; the publisher registers its sockets there itself.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ class Publisher:
         Broker, names, limits.
     composer : Composer
         Makes the plain words and knows the topics.
-    selector : BaseSelector
+    poller : Poller
         Of the loop that runs everything.
     on_note : callable
         Called with (kind, detail) for what is worth an event: broker_lost, broker_back, client_id_clash.
@@ -63,17 +62,17 @@ class Publisher:
         self,
         config: MqttConfig,
         composer: Composer,
-        selector: selectors.BaseSelector,
+        poller: Poller,
         on_note: Callable[[str, str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config, self._composer, self._selector = config, composer, selector
+        self._config, self._composer, self._poller = config, composer, poller
         self._on_note, self._clock = on_note, clock
         self._client_id = config.client_id or f"heartwire-{composer.device}"
         self._tls = tls_context(config)
         self._backlog = Backlog(config.ring, config.outbox)
         self._back_off = BackOff(0.25, 4.0)
-        self._dialler = Dialler(selector, self._on_dialled)
+        self._dialler = Dialler(poller, self._on_dialled)
         self._link: MqttLink | None = None
         self._dial_at_s = 0.0
         self._lost_at_s: float | None = None
@@ -104,7 +103,7 @@ class Publisher:
         if message.retain:
             self.latest[message.topic] = message
         link = self._link
-        if message.qos == 0 and link is not None and not self._backlog and link.send_now(message):
+        if link is not None and message.qos == 0 and not self._backlog.ring and link.send_now(message):
             if link.wants_write():
                 self._watch(link)
             return
@@ -136,8 +135,8 @@ class Publisher:
         self.publish(self._composer.bridge(False))
         deadline_s = self._clock() + CLOSE_S
         while self.ready and (self._backlog or self._link_pending()) and self._clock() < deadline_s:
-            for key, mask in self._selector.select(0.1):
-                if self._link is not None and key.fileobj is self._link.sock:
+            for fd, mask in self._poller.wait(0.1):
+                if self._link is not None and fd == self._link.fd:
                     self._on_socket(mask)
         link, self._link = self._link, None
         if link is not None:
@@ -275,7 +274,7 @@ class Publisher:
         else:
             self.n_ignored += 1
 
-    # -- the selector --------------------------------------------------------------------------------
+    # -- the poller ----------------------------------------------------------------------------------
 
     def _link_pending(self) -> bool:
         return self._link is not None and bool(self._link.pending)
@@ -284,15 +283,14 @@ class Publisher:
         """Wait for reading always, for writing only when paho has something left."""
         if link is not self._link or link.client.socket() is None:
             return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.wants_write() else 0)
+        wanted = READ | (WRITE if link.wants_write() else 0)
         if link.events == 0:
-            self._selector.register(link.sock, wanted, self._on_socket)
+            self._poller.register(link.fd, wanted, self._on_socket)
         elif wanted != link.events:
-            self._selector.modify(link.sock, wanted, self._on_socket)
+            self._poller.modify(link.fd, wanted)
         link.events = wanted
 
     def _unregister(self, link: MqttLink) -> None:
         if link.events:
             link.events = 0
-            with contextlib.suppress(KeyError, ValueError, OSError):
-                self._selector.unregister(link.sock)
+            self._poller.unregister(link.fd)
