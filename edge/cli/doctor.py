@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HELP = "look at a port: which device, at which speed, what is wrong, and how to mend it"
 
 BAUDS = (115200, 57600, 9600, 230400, 921600)
-"""Speeds of the devices that are known, the usual first."""
+"""Speeds of the devices that speak by themselves, the usual first."""
 LISTEN_S = 2.5
 """How long each speed is listened to: an Arduino that was reset by opening its port is silent for nearly 2 s."""
 ASK_S = 2.5
@@ -77,7 +77,7 @@ def _from_port(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
     heard, pieces = _find(args)
     if heard is None:
         return None, pieces
-    source, asker = _open(args.port, heard.baud, heard.guess.name if heard.asked else None)
+    source, asker = _open(args.port, heard.baud, heard.guess.name if heard.asked else None, heard.guess.name)
     try:
         return heard, _listen(source, args.seconds, asker=asker)
     finally:
@@ -161,14 +161,20 @@ def _equals(fitting: Sequence[Guess]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _open(port: str, baud: int | None, ask_as: str | None) -> tuple[Source, Decoder | None]:
-    """The open port, and the decoder of the device `ask_as`, which tells it what it must be told, if one is named."""
+def _open(
+    port: str, baud: int | None, ask_as: str | None, name: str | None = None
+) -> tuple[Source, Decoder | None]:
+    """The open port, and the decoder of the device `ask_as`, which tells it what it must be told, if one is named.
+
+    Parity is that of `ask_as`, or of the device `name`.
+    """
     from edge.io.asking import AskingSource
     from edge.io.source import SourceLost, make_source
     from firmware_bridge import devices
     from firmware_bridge.device import Asker, DecoderOptions
 
-    source = make_source(port, baud or BAUDS[0])
+    known = ask_as or name
+    source = make_source(port, baud or BAUDS[0], devices.get(known).parity if known else "N")
     decoder = None if ask_as is None else devices.get(ask_as).decoder(DecoderOptions())
     if isinstance(decoder, Asker):
         source = AskingSource(source, decoder)
