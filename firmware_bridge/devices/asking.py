@@ -43,9 +43,7 @@ class Opening:
         What the device is sent before the link is closed.
     """
 
-    def __init__(
-        self, commands: tuple[bytes, ...], every_s: float = EVERY_S, goodbye: bytes = b""
-    ) -> None:
+    def __init__(self, commands: tuple[bytes, ...], every_s: float = EVERY_S, goodbye: bytes = b"") -> None:
         self._commands = commands
         self._every_s, self._goodbye = every_s, goodbye
         self._next = 0

@@ -1,4 +1,4 @@
-"""Samples, one by one or many at a time, to blocks: cut where `lead_off` or `clipped` changes, with gaps in their places."""
+"""Samples, one by one or many at a time, to blocks: cut where `lead_off` or `clipped` changes, gaps in place."""
 
 from __future__ import annotations
 

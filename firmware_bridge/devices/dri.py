@@ -140,6 +140,7 @@ class DriFormat(FrameFormat):
     n_frame = 343
     counter_bits = 8
     confirm = 0
+    says_boot = False
     has_checksum = True
     has_lead_off = True
     clock_slack_s = CLOCK_SLACK_S
@@ -253,7 +254,7 @@ class DriFormat(FrameFormat):
         return self._count
 
     def _doubt_number(self, ahead: int) -> None:
-        """Whether the number, give or take whole turns, tells what the time does; if not for long, believe it no more."""
+        """Believe the number no more when it has told another story than the time, whole turns aside, for long."""
         if self._elapsed is None:
             return
         off = (self._elapsed - ahead + 128) % 256 - 128
@@ -301,6 +302,4 @@ class DriFormat(FrameFormat):
             self._sending = tuple(kind for kind in self._sending if kind not in wanted)
 
 
-DEVICE = frame_device(
-    "dri", "GE/Datex-Ohmeda S/5, DRI", 19200, DriFormat, parity="E", has_session=True
-)
+DEVICE = frame_device("dri", "GE/Datex-Ohmeda S/5, DRI", 19200, DriFormat, parity="E", has_session=True)

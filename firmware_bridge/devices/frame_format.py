@@ -124,6 +124,8 @@ class FrameFormat:
         For devices that send exactly `scale.zero` while an electrode is off: how long that must last; else 0.
     has_checksum, has_lead_off, has_clock : bool
         What the frames can tell.
+    says_boot : bool
+        Text between frames is what it prints when it begins again. Without it, text is damage by chance.
     clock_slack_s : float
         How far the clock in the frames, if `elapsed` reads one, may be off.
     hello : bytes
@@ -148,6 +150,7 @@ class FrameFormat:
     has_checksum = False
     has_lead_off = False
     has_clock = False
+    says_boot = True
     clock_slack_s = 0.0
     hello = b""
     commands: tuple[bytes, ...] = ()

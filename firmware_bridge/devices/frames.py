@@ -19,7 +19,8 @@ from firmware_bridge.timeline import Arrival, SequenceCounter, Step
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
 
 SILENCE_S, SILENCE_FRAMES = 0.25, 2.5
-"""After a longer silence (of seconds, and of frames' length) frames may be missing by whole turns of their counter: the host's clock must tell."""
+"""After a longer silence (in seconds, and in frames' lengths) frames may be missing by whole turns of their counter:
+the host's clock must tell."""
 HOLD_S = 0.05
 """How long frames are held after such a silence: by then it shows whether it was a stall, after which all that was
 sent meanwhile comes at once, or a loss."""
@@ -166,10 +167,9 @@ class FrameDecoder:
         elapsed = self._format.elapsed(item.frame)
         if elapsed is not None:
             self._counter.slack = self._format.clock_slack_s * self._format.fs / self._format.n_samples
-        boot = packet.boot or (item.text and seq != self._counter.expected)
-        step = self._counter.push(
-            seq, elapsed=elapsed, boot=boot and self._before != b"", missing=missing
-        )
+        text = item.text and self._format.says_boot
+        boot = packet.boot or (text and seq != self._counter.expected)
+        step = self._counter.push(seq, elapsed=elapsed, boot=boot and self._before != b"", missing=missing)
         known = step.arrival in (Arrival.NEXT, Arrival.LOST)
         return Step(step.arrival, self._format.n_lost(step.n_lost, item.frame) if known else 0)
 
@@ -206,7 +206,6 @@ class FrameDecoder:
                 clipped = sum(1 << k for k, value in enumerate(values) if not low < value < high)
             self._blocks.add([(value - zero) * factor for value in values], lead_off, clipped, paced)
             paced = False
-
 
     def _take_array(self, packet: Packet, array: F64) -> None:
         """Samples that came together: cut where what is clipped changes."""

@@ -125,6 +125,7 @@ class IntelliVueFormat(FrameFormat):
     counter_bits = 32
     late_window = 8
     confirm = 0
+    says_boot = False
     has_checksum = True
     has_lead_off = True
     has_clock = True
@@ -213,7 +214,8 @@ class IntelliVueFormat(FrameFormat):
             seen = [wave for wave in m.read_waves(found) if wave.source in SOURCES.values()]
             of = [wave.source for wave in seen]
             if not of and m.LABEL in found:
-                of = [source for source in (found[m.LABEL][-1] | found[m.LABEL][-2] << 8,) if source in SOURCES.values()]
+                source = struct.unpack_from(">H", found[m.LABEL], 2)[0]
+                of = [source] * (source in SOURCES.values())
             for source in of:
                 self._contexts[source] = self._contexts.get(source, Context()).learn(found)
             waves.update((wave.source, wave) for wave in seen if wave.data)
@@ -308,4 +310,6 @@ def _described(source: int, period: int, n: int) -> list[tuple[int, bytes]]:
     ]
 
 
-DEVICE = frame_device("intellivue", "Philips IntelliVue, Data Export", 115200, IntelliVueFormat, has_session=True)
+DEVICE = frame_device(
+    "intellivue", "Philips IntelliVue, Data Export", 115200, IntelliVueFormat, has_session=True
+)

@@ -130,7 +130,8 @@ def read_operation(message: bytes) -> Operation | None:
     if length != len(message) - 8 or len(message) < at + 6:
         return None
     if kind == ERROR:
-        return Operation(kind, *struct.unpack_from(">HH", message, at), message[at + 4 :])
+        invoke, code = struct.unpack_from(">HH", message, at)
+        return Operation(kind, invoke, code, message[at + 4 :])
     invoke, command, length = struct.unpack_from(">HHH", message, at)
     body = message[at + 6 :]
     return Operation(kind, invoke, command, body) if len(body) == length else None
@@ -275,7 +276,9 @@ def polled(sequence: int, ticks: int, objects: Iterable[Iterable[tuple[int, byte
     """A result with the attributes of `objects`, which share a handle as all ECG waves do (p. 286)."""
     observations = [struct.pack(">H", 1) + attributes(pairs) for pairs in objects]
     contexts = [struct.pack(">H", 0) + listed(observations)] if observations else []
-    reply = _REPLY.pack(3, sequence & 0xFFFF, ticks & 0xFFFFFFFF, b"\xff" * 8, 1, SAMPLES, 0) + listed(contexts)
+    reply = _REPLY.pack(3, sequence & 0xFFFF, ticks & 0xFFFFFFFF, b"\xff" * 8, 1, SAMPLES, 0) + listed(
+        contexts
+    )
     body = _MONITOR + struct.pack(">HH", EXTENDED_POLL, len(reply)) + reply
     return Operation(RESULT, 4, ACTION, body).to_bytes()
 

@@ -190,7 +190,8 @@ class Monitor:
             self._associated, self._heard, self._told = True, self._now, self._now
             return [m.acceptance(), m.created_event(self._now)]
         if kind in (m.RELEASE, m.ABORT):
-            was, _ = self._associated, self._end()
+            was = self._associated
+            self._end()
             return [m.RELEASE_RESPONSE] if was and kind == m.RELEASE else []
         operation = m.read_operation(message)
         if operation is None or not self._associated:
