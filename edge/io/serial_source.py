@@ -55,8 +55,8 @@ class SerialSource(FdSource):
             if not self._is_pty():
                 fcntl.ioctl(self._fd, termios.TIOCEXCL)
             attributes = termios.tcgetattr(self._fd)
-            if self._parity != "N":
-                attributes[0] |= termios.INPCK | termios.IGNPAR
+            checked = termios.INPCK | termios.IGNPAR
+            attributes[0] = attributes[0] & ~checked | (checked if self._parity != "N" else 0)
             attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
             os.set_blocking(self._fd, False)

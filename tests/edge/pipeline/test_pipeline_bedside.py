@@ -1,4 +1,4 @@
-"""The whole way of a bedside monitor's bytes: the true beats where the line is clean, no lethal alarm where it is not."""
+"""All the way of a bedside monitor's bytes: true beats where the line is clean, no lethal alarm where it is not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ SCRIPT = "sinus:600s rate=75"
 CHUNK = 500
 
 
-def decoded(name: str, seconds: int, faults: str = "") -> tuple[list[SampleBlock | Gap], VirtualPatient, float]:
+def decoded(
+    name: str, seconds: int, faults: str = ""
+) -> tuple[list[SampleBlock | Gap], VirtualPatient, float]:
     fs = devices.get(name).fs or 0.0
     patient = VirtualPatient(fs, 0, SCRIPT)
     wire = byte_wire(name, fs, patient.leads, parse(faults), asked=True)
@@ -46,7 +48,9 @@ def test_beats_when_5_minutes_are_clean_then_the_true_ones(ward: Any, name: str)
 
 @pytest.mark.parametrize("name", MONITORS)
 @pytest.mark.parametrize("faults", ["drop=0.2@5", "drop=0.2@5; flip=1e-4@5", "drop=0.2@5; flip=1e-3@5"])
-def test_alarms_when_frames_are_lost_and_bits_flip_then_no_lethal_one(ward: Any, name: str, faults: str) -> None:
+def test_alarms_when_frames_are_lost_and_bits_flip_then_no_lethal_one(
+    ward: Any, name: str, faults: str
+) -> None:
     items, _, fs = decoded(name, 60, faults)
     assert any(isinstance(item, Gap) for item in items)
     assert ward.push(items, fs).raised() == []

@@ -22,9 +22,12 @@ FRAME = {"dri": 150, "intellivue": 128}
 WITHIN_MV = 0.003
 MAX_HELD = 4096
 WAIL = {
-    "starts": {"dri": b"\x7e", "intellivue": b"\xc0"}, "escapes": {"dri": b"\x7d", "intellivue": b"\x7d"},
-    "ends": {"dri": b"\x7e\x7e\x00", "intellivue": b"\xc1"}, "headers": {"dri": b"\x7e\x48\x00", "intellivue": b"\xc0\x11\x01\xff\xff"},
-}  # fmt: skip
+    "starts": {"dri": b"\x7e", "intellivue": b"\xc0"},
+    "escapes": {"dri": b"\x7d", "intellivue": b"\x7d"},
+    "ends": {"dri": b"\x7e\x7e\x00", "intellivue": b"\xc1"},
+    "headers": {"dri": b"\x7e\x48\x00", "intellivue": b"\xc0\x11\x01\xff\xff"},
+}
+"""What a decoder may be led astray by."""
 
 
 def signal(n: int, seed: int = 0) -> F32:
@@ -50,13 +53,20 @@ def contiguous(items: list[SampleBlock | Gap]) -> bool:
 
 
 @pytest.mark.parametrize("name", MONITORS)
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("faults", ["drop=0.2@2+116", "flip=1e-3@2+116", "drop=0.2@2+116; flip=1e-3@2+116"])
+@pytest.mark.parametrize(
+    ("faults", "seed"),
+    [
+        ("drop=0.2@2+56", 0),
+        ("flip=1e-3@2+56", 1),
+        ("flip=1e-3@2+56", 2),
+        ("drop=0.2@2+56; flip=1e-3@2+56", 3),
+    ],
+)
 def test_line_when_frames_are_lost_and_bits_flip_then_no_damage_is_taken_and_losses_are_exact(
-    name: str, seed: int, faults: str
+    name: str, faults: str, seed: int
 ) -> None:
     fs = devices.get(name).fs or 0.0
-    n = round(120 * fs) // FRAME[name] * FRAME[name]
+    n = round(60 * fs) // FRAME[name] * FRAME[name]
     mv = signal(n, seed)
     wire = byte_wire(name, fs, ("ECG",), parse(faults), seed, asked=True)
     receiver = decoder(name)
@@ -109,14 +119,22 @@ def talk(name: str) -> list[bytes]:
         return [dri.framed(numerics.to_bytes()), dri.request((1,)), b"\x7e\x7e"]
     m = intellivue_messages
     said = [m.acceptance(), m.created_event(7), m.RELEASE_REQUEST, m.REFUSAL, m.ABORT_REQUEST, m.keep_alive()]
-    said += [m.polled(0, 0, []), m.Operation(m.ERROR, 3, 4, b"").to_bytes(), m.poll_waves(600), b"\x00", b"\xe1"]
+    said += [
+        m.polled(0, 0, []),
+        m.Operation(m.ERROR, 3, 4, b"").to_bytes(),
+        m.poll_waves(600),
+        b"\x00",
+        b"\xe1",
+    ]
     return [m.framed(message) for message in said]
 
 
 @pytest.mark.parametrize("name", MONITORS)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_anything_when_fed_then_survived_in_any_split_with_a_small_buffer(name: str, data: st.DataObject) -> None:
+def test_anything_when_fed_then_survived_in_any_split_with_a_small_buffer(
+    name: str, data: st.DataObject
+) -> None:
     mv = signal(6 * FRAME[name])
     frames = [sent(name, mv[: k * FRAME[name]]) for k in range(1, 3)]
     piece = st.one_of(
