@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.port)
     heard, pieces = _from_file(path, args) if path.is_file() else _from_port(args)
     if args.capture:
-        _write(args.capture, pieces)
+        from firmware_bridge import capture
+
+        capture.write(Path(args.capture), pieces)
     if heard is None:
         return _at_a_loss(pieces, args)
     findings = examine(heard, pieces, args.calibration_mv)
@@ -215,26 +217,11 @@ def _listen(
 # -- captures --------------------------------------------------------------------------------------------
 
 
-def _write(name: str, pieces: Sequence[Piece]) -> None:
-    """A capture: a line of JSON for each piece, seconds since the first and the bytes in hex."""
-    first_s = pieces[0][0] if pieces else 0.0
-    lines = [json.dumps({"t_s": round(t_s - first_s, 6), "hex": data.hex()}) for t_s, data in pieces]
-    try:
-        Path(name).write_text("\n".join(lines) + "\n", encoding="ascii")
-    except OSError as error:
-        raise BadInput(f"--capture {name}: cannot write it: {error.strerror or error}") from None
-
-
 def _from_file(path: Path, args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
     from edge.doctor.examination import Heard
+    from firmware_bridge import capture
 
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
-        pieces = [(float(row["t_s"]), bytes.fromhex(row["hex"])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(
-            f"{path}: got some other file, expected one that `doctor --capture` has written"
-        ) from None
+    pieces = capture.read(path).pieces
     fitting = _fitting(pieces, args)
     return (Heard(str(path), args.baud, fitting[0], _equals(fitting)) if fitting else None), pieces
 

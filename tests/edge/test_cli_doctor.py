@@ -18,7 +18,6 @@ from edge.cli import doctor, main, simulate
 from edge.config import parse
 from firmware_bridge import devices
 from firmware_bridge.simulator import Simulator
-from firmware_bridge.types import BadInput
 
 DEADLINE_S = 60.0
 
@@ -125,11 +124,6 @@ def test_capture_when_rubbish_is_in_it_then_no_format_fits(
     assert "no known format fits them; they begin with 00 00" in capsys.readouterr().err
     assert main(["doctor", str(path), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["level"] == "wrong"
-
-
-def test_capture_when_it_cannot_be_written_then_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot write it"):
-        doctor._write(str(tmp_path / "no" / "where"), [(0.0, b"x")])
 
 
 @pytest.mark.parametrize(("name", "fs"), [("dri", 300.0), ("intellivue", 500.0)])
