@@ -84,7 +84,8 @@ def _source_and_decoder(config: Config) -> tuple[Source, Decoder]:
     from firmware_bridge import devices
 
     device = devices.get(config.format)
-    source, decoder = make_source(config.source, config.baud or device.baud), device.decoder(options)
+    source = make_source(config.source, config.baud or device.baud, device.parity)
+    decoder = device.decoder(options)
     if not device.start or not isinstance(decoder, Asker):
         return source, decoder
     from edge.io.asking import AskingSource

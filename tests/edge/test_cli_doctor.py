@@ -16,8 +16,8 @@ import pytest
 
 from edge.cli import doctor, main, simulate
 from edge.config import parse
+from firmware_bridge import devices
 from firmware_bridge.simulator import Simulator
-from firmware_bridge.types import BadInput
 
 DEADLINE_S = 60.0
 
@@ -126,6 +126,17 @@ def test_capture_when_rubbish_is_in_it_then_no_format_fits(
     assert json.loads(capsys.readouterr().out)["level"] == "wrong"
 
 
-def test_capture_when_it_cannot_be_written_then_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot write it"):
-        doctor._write(str(tmp_path / "no" / "where"), [(0.0, b"x")])
+@pytest.mark.parametrize(("name", "fs"), [("dri", 300.0), ("intellivue", 500.0)])
+def test_doctor_when_a_bedside_monitor_is_there_then_asked_found_and_released(
+    name: str, fs: float, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "names", lambda: ["dri", "intellivue", "medlab", "native", "text"])
+    link = tmp_path / "port"
+    with simulated(link, "--format", name):
+        main(["doctor", str(link), "--seconds", "4", "--json"])
+    said = objects(capsys)
+    assert said["format"]["value"] == name
+    assert "after it was asked" in said["format"]["text"]
+    assert said["rate"]["value"] == pytest.approx(fs, rel=0.05)
+    assert (said["polarity"]["level"], said["electrodes"]["level"]) == ("ok", "ok")
+    assert parse(said["config"]["toml"], {}, {}).format == name
