@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
@@ -59,6 +58,8 @@ class Reel:
         self._marks, self._strips = MarkBuffer(), EventStrips(device)
         self._open: list[RecordFiles] = []
         """Being written, the newest last; the others wait for the answers about their last beats."""
+        self._to_mend: list[str] = []
+        """Records that the disk failed under: their headers tell less than is there."""
         self._lock = -1
 
     def begin(self) -> int:
@@ -70,11 +71,14 @@ class Reel:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OSError(error.errno, f"another monitor records into {self._folder}") from None
-        n = 0
-        for name in names_in(self._folder):
-            with contextlib.suppress(ValueError, IndexError, FileNotFoundError):
-                n += mend(self._folder, name)
-        return n
+        return sum(self._mend(name) for name in names_in(self._folder))
+
+    def _mend(self, name: str) -> bool:
+        """Mend a record of ours; what is none, or is not all there, stays as it is."""
+        try:
+            return mend(self._folder, name)
+        except (ValueError, IndexError, FileNotFoundError):
+            return False
 
     def take(self, items: Iterable[Handed]) -> None:
         """Write what was handed over, in its order."""
@@ -119,8 +123,10 @@ class Reel:
     def abandon(self) -> None:
         """The disk failed: let go of everything; what comes next goes into another segment."""
         for files in self._open:
-            with contextlib.suppress(OSError):
+            try:
                 files.close()
+            except OSError:
+                self._to_mend.append(files.name)
         self._open = []
         self._segmenter.cut()
 
@@ -144,6 +150,8 @@ class Reel:
         name = _free_name(self._folder, f"{self._device}-{stamp(segment.utc_s)}")
         origin = Origin(self._device, f"{self._boot_id}-{segment.run}", segment.start, True)
         self._open.append(RecordFiles(self._folder, name, segment, origin))
+        while self._to_mend:
+            self._mend(self._to_mend.pop())
 
     def _end_run(self) -> None:
         self._flush(None)

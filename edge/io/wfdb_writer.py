@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.annotations import END_BYTES, AnnotationError, Mark, encode, parse
+from edge.annotations import END_BYTES, NOTE, AnnotationError, Mark, encode, parse
 from edge.segments import INVALID, Piece, Segment
 from edge.wfdb_header import Origin, header_text
 
@@ -101,10 +101,10 @@ class RecordFiles:
         last = self._last
         chosen = []
         for given in marks:
-            at = min(
-                max(given.sample - self.segment.start, 0 if last is None else last.sample),
-                max(0, self._n - 1),
-            )
+            least = (
+                last.sample if last is not None else int(given.symbol == NOTE)
+            )  # a first remark at 0 is the file's
+            at = min(max(given.sample - self.segment.start, least), max(least, self._n - 1))
             last = Mark(at, given.symbol, given.subtype, given.chan, given.num, given.aux)
             chosen.append(last)
         if chosen:
