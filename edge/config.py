@@ -77,6 +77,8 @@ class Config:
         False, "let the kernel move the monitor from core to core; else it stays where it began"
     )
     models: str = _key("", "folder of the models; default is the shipped ones")
+    record: str = _key("", "folder to record into, a folder in it for each bed; empty records nothing")
+    record_gb: float = _key(4.0, "most that one bed's recording may take in GB; the oldest goes first")
     mqtt: MqttConfig = field(default_factory=MqttConfig)
 
 
@@ -240,6 +242,7 @@ _RANGES: tuple[tuple[str, Callable[[Config], float | None], float, float], ...] 
     ("baud", lambda c: c.baud, 50, 20_000_000),
     ("wave_ms", lambda c: c.wave_ms, 0.0, 1000.0),
     ("rest_ms", lambda c: c.rest_ms, 0.0, 100.0),
+    ("record_gb", lambda c: c.record_gb, 0.01, 100_000.0),
     ("mqtt.port", lambda c: c.mqtt.port, 1, 65535),
     ("mqtt.keepalive_s", lambda c: c.mqtt.keepalive_s, 1, 300),
     ("mqtt.ring", lambda c: c.mqtt.ring, 1, 1_000_000),
