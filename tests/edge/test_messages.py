@@ -198,3 +198,16 @@ def test_iso_when_compared_with_datetime_then_the_same() -> None:
     for utc_s in (0.0, 951782400.0, 1709164799.9994, 1709164799.9996, 1784894400.123, 4102444800.5):
         expected = datetime.fromtimestamp(round(utc_s * 1000) / 1000, timezone.utc)
         assert iso(utc_s) == expected.strftime("%Y-%m-%dT%H:%M:%S.") + f"{expected.microsecond // 1000:03d}Z"
+
+
+def test_compose_when_it_must_outlive_the_monitor_then_it_has_the_key_that_it_says() -> None:
+    made = composer()
+    kept = [*made.compose(ALARM, stamp), made.note("gap", "why", 1.8e9)]
+    assert [message.key for message in kept] == [(made.boot_id, body(m)["seq"]) for m in kept]
+    others = [*made.compose(BEAT, stamp), *made.compose(STATUS, stamp), made.availability(True)]
+    assert {message.key for message in others} == {None}
+
+
+def test_compose_when_a_status_has_counts_then_they_stand_in_it() -> None:
+    (message,) = composer().compose(STATUS, stamp, 250.0, 1.0, {"n_waiting": 3, "n_dropped": 0})
+    assert (body(message)["n_waiting"], body(message)["n_dropped"]) == (3, 0)
