@@ -42,6 +42,10 @@ class Backlog:
         """Events that wait."""
         return len(self._events)
 
+    def has_late(self, now_s: float) -> bool:
+        """Whether an event waits that will be marked late."""
+        return bool(self._events) and now_s - self._events[0][0] > LATE_S
+
     def __len__(self) -> int:
         return len(self._newest) + len(self._events) + len(self._ring)
 
@@ -79,11 +83,14 @@ class Backlog:
         since_s, _ = self._newest.pop(message.topic, (now_s, None))
         self._newest[message.topic] = (since_s, message)
 
-    def pop(self, now_s: float, qos1: bool = True) -> tuple[float, Message] | None:
-        """The next to send and since when it waits: retained, events (both only if `qos1`), then the ring."""
+    def pop(self, now_s: float, qos1: bool = True, events: bool = True) -> tuple[float, Message] | None:
+        """The next to send and since when it waits: retained, events (both only if `qos1`), then the ring.
+
+        Without `events` those wait on.
+        """
         if self._newest and qos1:
             since_s, message = self._newest.pop(self._first_topic())
-        elif self._events and qos1:
+        elif self._events and qos1 and events:
             since_s, message = self._events.popleft()
             self._n_kept -= message.keep
         elif self._ring:

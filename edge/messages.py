@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from edge.integrations.scalars import scalars_of
 from edge.types import AAMI, Alarm, Beat, Event, Rhythm, Status, WaveChunk
 from edge.waveform import HEADER, NONE, SCALE_MV, encode_wave
 from firmware_bridge.types import BadInput
@@ -116,7 +117,9 @@ class _WaveTopic:
 
 
 class Composer:
-    """Turns the events of one device into messages. The only state: sequence numbers and what meta was sent.
+    """Turns the events of one device into messages.
+
+    The only state: sequence numbers, what meta was sent, and which alarms stand.
 
     Parameters
     ----------
@@ -126,15 +129,19 @@ class Composer:
         Names this start of the monitor.
     base : str
         Base topic, one or more levels.
+    scalars : bool
+        Whether each status is published as bare numbers too; see `edge.integrations.scalars`.
     """
 
-    def __init__(self, device: str, boot_id: str, base: str = "heartwire") -> None:
+    def __init__(self, device: str, boot_id: str, base: str = "heartwire", scalars: bool = False) -> None:
         self.device = topic_id(device, "device")
         self.base = base_topic(base)
         self.boot_id = topic_id(boot_id, "boot_id")
         self.seq = 0
         self._prefix = f"{self.base}/{self.device}/"
         self._topics: dict[tuple[str, int], _WaveTopic] = {}
+        self._scalars = scalars
+        self._standing: dict[str, str] = {}
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -164,7 +171,7 @@ class Composer:
         if isinstance(event, Beat):
             return [self._beat(event, stamp)]
         if isinstance(event, Status):
-            return [self._status(event, stamp, fs_est, age_ms, counts)]
+            return self._status(event, stamp, fs_est, age_ms, counts)
         if isinstance(event, Rhythm):
             return [self._rhythm(event, stamp)]
         if isinstance(event, Alarm):
@@ -201,7 +208,7 @@ class Composer:
         fs_est: float | None,
         age_ms: float | None,
         counts: Mapping[str, int],
-    ) -> Message:
+    ) -> list[Message]:
         fields = {
             "hr_bpm": _number(status.hr_bpm, 1),
             "reason": status.reason,
@@ -215,9 +222,14 @@ class Composer:
             "n_lost": status.n_lost,
             "age_ms": _number(age_ms, 0),
             "warming": status.warming,
+            "alarms": ",".join(self._standing),
             **counts,
         }
-        return self._json("state", fields, stamp(status.at), retain=True, qos=1)
+        messages = [self._json("state", fields, stamp(status.at), retain=True, qos=1)]
+        if self._scalars:
+            topic = f"{self._prefix}scalars"
+            messages.append(Message(topic, _encode(scalars_of(fields, self._standing)), False, 0))
+        return messages
 
     def _alarm(self, alarm: Alarm, stamp: Stamp) -> list[Message]:
         utc_s, name = stamp(alarm.at), safe_id(alarm.name)
@@ -231,6 +243,9 @@ class Composer:
             "acked": alarm.acked,
             "value": alarm.value,
         }
+        self._standing.pop(name, None)
+        if alarm.state != "cleared":
+            self._standing[name] = alarm.priority
         keep = alarm.priority == "high"
         transition = {"event_type": name, "what": "alarm", **fields}
         return [

@@ -63,7 +63,7 @@ def make_monitor(
     def make_pipeline() -> Pipeline:
         return Pipeline(models, device_id=config.device, lead=lead, wave_ms=config.wave_ms)
 
-    composer = Composer(config.device, secrets.token_hex(4), config.mqtt.base)
+    composer = Composer(config.device, secrets.token_hex(4), config.mqtt.base, config.mqtt.scalars)
     mqtt = replace(config.mqtt, outbox_path=outbox_place(config, os.environ))
     monitor = Monitor(source, decoder, make_pipeline, composer, mqtt, log, tap, config.rest_ms / 1000.0)
     gc.collect()

@@ -8,6 +8,7 @@ events go through an `Outbox` first, so that they outlive the monitor.
 from __future__ import annotations
 
 import contextlib
+import random
 import selectors
 import time
 from collections import deque
@@ -19,13 +20,15 @@ import paho.mqtt.client as mqtt
 
 from edge.backlog import Backlog
 from edge.config import MqttConfig
+from edge.integrations.homeassistant import Discovery
 from edge.io.mqtt_link import NOT_AUTHORISED, Dialler, MqttLink, Received, make_client, tls_context
 from edge.io.outbox import Outbox
 from edge.io.outbox_file import OutboxFile
 from edge.io.source import BackOff
-from edge.messages import OFFLINE, Composer, Message
+from edge.messages import OFFLINE, ONLINE, Composer, Message
 
 CLOSE_S = 2.0
+ANNOUNCE_S = (0.5, 3.0)
 SHORT_S = 5.0
 N_SHORT = 3
 MAX_COMMAND_BYTES = 4096
@@ -88,6 +91,12 @@ class Publisher:
         self.commands: deque[Received] = deque(maxlen=MAX_COMMANDS)
         self.refused: str | None = None
         self.n_reconnects = self.n_errors = self.n_ignored = 0
+        self._discovery: Discovery | None = None
+        self._announce_at_s = float("inf")
+        self._replay_at_s = 0.0
+        if config.homeassistant:
+            self._discovery = Discovery(composer, config.homeassistant)
+            self.latest[self._discovery.message.topic] = self._discovery.message
         self._outbox: Outbox | None = None
         if config.outbox_path:
             file = OutboxFile(Path(config.outbox_path), int(config.outbox_mb * 1e6))
@@ -138,6 +147,9 @@ class Publisher:
         """Keep the connection: dial, ping, judge its life. Call about four times a second."""
         if self._outbox is not None:
             self._outbox.tick(now_s)
+        if self._discovery is not None and now_s >= self._announce_at_s:
+            self._announce_at_s = float("inf")
+            self.publish(self._discovery.message)
         link = self._link
         if link is None:
             if not self._dialler.busy and not self._closing and now_s >= self._dial_at_s:
@@ -152,7 +164,7 @@ class Publisher:
         """Say offline, give the broker up to `CLOSE_S` to take what waits, disconnect. Twice does nothing."""
         if self._closing:
             return
-        self._closing = True
+        self._closing, self._replay_at_s = True, 0.0
         self.publish(self._composer.availability(False))
         self.publish(self._composer.bridge(False))
         deadline_s = self._clock() + CLOSE_S
@@ -204,7 +216,10 @@ class Publisher:
                 self._backlog.push_back(float("-inf"), message)
             else:
                 self._forget(message)
-        self._drain(self._clock())
+        now_s = self._clock()
+        if messages:
+            self._replay_at_s = now_s + self._config.replay_after_s
+        self._drain(now_s)
 
     def _forget(self, message: Message) -> None:
         if self._outbox is not None and message.key is not None:
@@ -235,13 +250,19 @@ class Publisher:
         if self._n_short < N_SHORT:
             self._back_off.succeed()
         composer = self._composer
-        topics = (composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)
-        self._guarded(link, lambda: link.client.subscribe(list(topics)))
+        topics = [(composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)]
+        if self._discovery is not None:
+            topics.append((self._discovery.birth_topic, 1))
+        self._guarded(link, lambda: link.client.subscribe(topics))
         word = composer.bridge(not self._closing)
         self.latest[word.topic] = word
         for message in self.latest.values():
             if message is not word:
                 self._backlog.renew(message, now_s)
+        if self._backlog.has_late(
+            now_s
+        ):  # an event that nobody hears is lost, and readers lost the broker too
+            self._replay_at_s = now_s + self._config.replay_after_s
         self._send(link, word, now_s)
         if self._lost_at_s is not None:
             away_s, self._lost_at_s = now_s - self._lost_at_s, None
@@ -287,7 +308,7 @@ class Publisher:
     def _drain(self, now_s: float) -> None:
         """Send what waits, for as long as the socket takes it."""
         while (link := self._link) is not None and link.ready and not link.is_full(0):
-            waited = self._backlog.pop(now_s, qos1=not link.is_full(1))
+            waited = self._backlog.pop(now_s, not link.is_full(1), now_s >= self._replay_at_s)
             if waited is None:
                 return
             self._send(link, waited[1], waited[0])
@@ -331,10 +352,14 @@ class Publisher:
         self._failed(reason)
 
     def _on_received(self, received: Received) -> None:
-        """A command is kept; an `offline` that somebody else's last will left behind is corrected."""
+        """A command is kept; an `offline` that somebody else's last will left behind is corrected; Home Assistant
+        was started: the bed is announced again, a little later, since every device hears that."""
         if received.topic == self._composer.bridge(True).topic:
             if received.payload == OFFLINE and not received.retain and not self._closing:
                 self.publish(self._composer.bridge(True))
+        elif self._discovery is not None and received.topic == self._discovery.birth_topic:
+            if received.payload == ONLINE:
+                self._announce_at_s = self._clock() + random.uniform(*ANNOUNCE_S)
         elif len(received.payload) <= MAX_COMMAND_BYTES:
             self.commands.append(received)
         else:

@@ -33,6 +33,7 @@ class Loop:
         self.notes: list[tuple[str, str]] = []
         self.selector = selectors.DefaultSelector()
         self.composer = Composer("bed4", boot_id)
+        more = {"replay_after_s": 0.0, **more}
         config = MqttConfig(host="127.0.0.1", port=port, outbox_path=str(path), **more)
         self.publisher = Publisher(config, self.composer, self.selector, self._note, self.clock)
 
@@ -184,6 +185,36 @@ def test_publisher_when_the_connection_is_reset_then_nothing_is_missing_or_left(
     assert left(path) == []
 
 
+def test_publisher_when_the_broker_is_back_then_late_events_wait_for_their_readers(
+    broker: Any, make_subscriber: Any, make_loop: Any
+) -> None:
+    broker.stop()
+    loop = make_loop(broker.port, replay_after_s=20.0)
+    loop.alarm(1)
+    loop.publisher.publish(loop.composer.note("gap", "while it was away", 1.8e9))
+    loop.until_written()
+    loop.ahead_s += 60.0
+    broker.start()
+    subscriber = make_subscriber(broker.port)
+    loop.until(lambda: subscriber.payloads(VT), "the retained alarm")
+    loop.alarm(2)
+    loop.publisher.publish(Message("heartwire/bed4/state", b"{}", True, 1))
+    loop.publisher.publish(Message("heartwire/bed4/waveform/I", b"wave", False, 0))
+    for topic in (VT, "heartwire/bed4/state", "heartwire/bed4/waveform/I"):
+        loop.until(lambda topic=topic: subscriber.payloads(topic), topic)
+    loop.until(
+        lambda: json.loads(subscriber.payloads(VT)[-1])["value"] == "number 2", "the new alarm, at once"
+    )
+    assert events(subscriber) == []
+    loop.ahead_s += 20.0
+    loop.until(lambda: len(events(subscriber)) == 3, "the events")
+    assert [e.get("value") or e["detail"] for e in events(subscriber)] == [
+        "number 1",
+        "while it was away",
+        "number 2",
+    ]
+
+
 def test_publisher_when_the_disk_refuses_then_alarms_arrive_all_the_same(
     broker: Any, make_subscriber: Any
 ) -> None:
@@ -227,7 +258,7 @@ def test_run_when_killed_without_a_broker_then_its_alarm_comes_late_from_the_nex
     broker.stop()
     leader, follower = os.openpty()
     command = [sys.executable, "-m", "edge.cli", "run", "--source", os.ttyname(follower), "--device", "bed4"]
-    command += ["--mqtt", f"127.0.0.1:{broker.port}", "--json"]
+    command += ["--mqtt", f"127.0.0.1:{broker.port}", "--json", "--mqtt-replay-after-s", "0"]
     first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     second = None
     try:
