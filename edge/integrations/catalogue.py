@@ -108,6 +108,9 @@ def _flow(site: Site) -> list[dict[str, Any]]:
     for node in nodes:
         if node["type"] == "mqtt-broker":
             node["broker"], node["port"] = site.host, str(site.port)
+        elif node["type"] == "tab":
+            node["env"] = [{"name": "BED", "value": site.device, "type": "str"}]
+            node["info"] = node["info"].replace(f"'{BASE}'", f"'{site.base}'")
         elif node["type"] == "inject":
             node["topic"] = f"{site.base}/{site.device}/command/ack"
         elif "topic" in node:

@@ -81,6 +81,7 @@ def test_flow_when_made_then_ids_are_unique_and_every_wire_and_reference_ends_at
         assert "from" not in node
     broker = by_id["hw-broker"]
     assert (broker["broker"], broker["port"]) == ("10.0.0.2", "1884")
+    assert by_id["hw-tab"]["env"] == [{"name": "BED", "value": "bed4", "type": "str"}]
     assert by_id["hw-button"]["topic"] == "ward/7/bed4/command/ack"
     assert by_id["hw-command"]["retain"] == "false"
 
@@ -93,7 +94,7 @@ def test_flow_when_for_everybody_then_only_node_reds_own_nodes_and_with_a_dashbo
         *("ui-base", "ui-theme", "ui-page", "ui-group", "ui-gauge", "ui-text"),
     }
     (rate,) = (node for node in rich if node["id"] == "hw-rate")
-    assert rate["wires"] == [["hw-rate-debug", "hw-gauge", "hw-rate-line"]]
+    assert rate["wires"] == [["hw-rate-debug", "hw-face", "hw-rate-line"]]
 
 
 @pytest.mark.parametrize("flow", [node_red, node_red_dashboard])

@@ -134,6 +134,7 @@ def test_flow_when_started_in_node_red_then_it_shows_heart_rate_alarms_and_wavef
     def stamp(index: int) -> float:
         return 1.8e9
 
+    publish(composer.bridge(True))  # its topic looks like a bed's
     publish(composer.compose(STATUS, stamp)[0])
     (rate,) = until(lambda: editor.of("hw-rate-debug"), "a heart rate", DEADLINE_S)
     assert (rate["topic"], rate["payload"], rate["reason"]) == ("bed4", 72.4, None)
