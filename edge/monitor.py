@@ -312,7 +312,8 @@ class Monitor:
             return
         self._status_due, self._status_at_s = False, now_s
         age_ms = 1000.0 * self._watch.age_s(now_s)
-        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms):
+        counts = {} if self.publisher is None else self.publisher.counts
+        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms, counts):
             self._publish(message)
 
     def _publish(self, message: Message) -> None:

@@ -10,6 +10,7 @@ import math
 from binascii import crc_hqx
 from dataclasses import replace
 from struct import Struct
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class NativeDecoder:
         self._reopened = False
         self._raw: list[bytes] = []
         self._room: F32 = np.empty((0, 1), np.float32)
-        self._cells = memoryview(self._room.reshape(-1))
+        self._cells = _cells_of(self._room)
         self._n_used = 0
         self._fs = 0.0
         self._leads: tuple[str, ...] = ()
@@ -203,20 +204,25 @@ class NativeDecoder:
             mv[adu == NO_VALUE] = np.nan
         return mv
 
-
     def _few_to_mv(self, counts: tuple[int, ...], n_leads: int) -> F32:
         """Into the next rows of an array that is there already. Its rows are given out once, so never change."""
         begin, cells, factor = self._n_used, self._cells, self._factor
         if begin + len(counts) > len(cells):
             begin = 0
             self._room = np.empty((ROOM // n_leads, n_leads), np.float32)
-            self._cells = cells = memoryview(self._room.reshape(-1))
+            self._cells = cells = _cells_of(self._room)
         at = begin
         for v in counts:
             cells[at] = math.nan if v == NO_VALUE else v * factor
             at += 1
         self._n_used = at
         return self._room[begin // n_leads : at // n_leads]
+
+
+def _cells_of(room: F32) -> memoryview[float]:
+    """The array's numbers one by one: quicker to write than NumPy's own items."""
+    flat: Any = room.reshape(-1)  # NumPy 1 does not say that an array is a buffer
+    return cast("memoryview[float]", memoryview(flat))
 
 
 class NativeEncoder:
