@@ -20,7 +20,7 @@ import msgspec
 
 from edge.types import AAMI, Alarm, Beat, Event, Rhythm, Status, WaveChunk
 from edge.waveform import HEADER, NONE, SCALE_MV, encode_wave
-from firmware_bridge.types import BadInput
+from firmware_bridge.types import BadInput, DeviceBeat
 
 ONLINE, OFFLINE = b"online", b"offline"
 LATE = b',"late":true}'
@@ -253,6 +253,17 @@ class Composer:
         return self._json(
             "event", {"event_type": kind, "what": "note", "detail": detail, **more}, utc_s, qos=1
         )
+
+    def device_beat(self, beat: DeviceBeat, stamp: Stamp) -> Message:
+        """A beat that the device itself found, on a topic of its own: it is not the monitor's answer."""
+        fields = {
+            "sample": beat.sample,
+            "aami": beat.aami,
+            "probs": dict(zip(AAMI, [_number(p, 4) for p in beat.probs], strict=True)),
+            "amp_mv": _number(beat.amp_mv, 3),
+            "lead": beat.lead,
+        }
+        return self._json("device_beat", fields, stamp(beat.sample))
 
     def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
         """The answer to a command."""
