@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+FIRMWARE = Path(__file__).parents[1] / "firmware_bridge" / "firmware"
 
 REQUIRE_ALL = os.environ.get("HEARTWIRE_REQUIRE_ALL", "") not in ("", "0")
 DATA_NOT_GIVEN = ("HEARTWIRE_DATA is not set", "HEARTWIRE_GOLDEN is not set")
@@ -39,3 +44,25 @@ def _required(report: Any) -> Any:
             report.outcome = "failed"
             report.longrepr = f"skipped where everything is required: {reason}"
     return report
+
+
+def built(folder: Path, board: str, *more: str) -> Path:
+    """What the Makefile of a board makes, every warning an error."""
+    words = ["make", "-s", "-C", str(FIRMWARE / board), f"BUILD={folder}", *more]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def uno(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The Uno as a program, out of simavr, and its firmware: words to which records and pace are added."""
+    if None in (shutil.which("avr-gcc"), shutil.which("make"), shutil.which("cc")):
+        pytest.skip("no avr-gcc, make or cc (apt-get install gcc-avr avr-libc make)")
+    if not Path("/usr/include/simavr").is_dir():
+        pytest.skip("no simavr (apt-get install libsimavr-dev libelf-dev)")
+    folder = built(tmp_path_factory.mktemp("uno"), "atmega328p")
+    source = Path(__file__).parent / "firmware_bridge" / "firmware" / "uno.c"
+    words = ["cc", "-std=gnu99", "-O2", "-Wall", "-Wextra", "-Werror", str(source), "-o", str(folder / "uno")]
+    subprocess.run([*words, "-lsimavr", "-lelf"], check=True)
+    return str(folder / "uno"), str(folder / "heartwire-uno.elf")

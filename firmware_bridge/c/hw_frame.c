@@ -55,7 +55,7 @@ size_t hw_samples_frame(uint8_t *out, const hw_stream *s, uint8_t flags, uint16_
 {
     size_t n_values = (size_t)s->n_leads * n_samples;
     if (n_values == 0 || s->n_leads > HW_MAX_LEADS ||
-        HW_HEADER_SIZE + s->n_leads + 2 * n_values + HW_CRC_SIZE > HW_MAX_CONTENT)
+        n_values > (size_t)(HW_MAX_CONTENT - HW_HEADER_SIZE - HW_CRC_SIZE - s->n_leads) / 2)
         return 0;
     uint8_t *p = put_place(out, HW_KIND_SAMPLES, flags, seq, t_us);
     p = put(p, s->fs_mhz, 4);
