@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-FIRMWARE = Path(__file__).parents[1] / "firmware_bridge" / "firmware"
+ROOT = Path(__file__).parents[1]
+FIRMWARE = ROOT / "firmware_bridge" / "firmware"
 
 REQUIRE_ALL = os.environ.get("HEARTWIRE_REQUIRE_ALL", "") not in ("", "0")
 DATA_NOT_GIVEN = ("HEARTWIRE_DATA is not set", "HEARTWIRE_GOLDEN is not set")
@@ -66,3 +68,33 @@ def uno(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     words = ["cc", "-std=gnu99", "-O2", "-Wall", "-Wextra", "-Werror", str(source), "-o", str(folder / "uno")]
     subprocess.run([*words, "-lsimavr", "-lelf"], check=True)
     return str(folder / "uno"), str(folder / "heartwire-uno.elf")
+
+
+@pytest.fixture(scope="session")
+def arduino(uno: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """As `uno`, with the sketch that `train export --arduino` lays out, linked with the real Arduino core."""
+    core = Path("/usr/share/arduino/hardware/arduino/avr")
+    if not core.is_dir():
+        pytest.skip("no Arduino core (apt-get install arduino-core-avr)")
+    folder = tmp_path_factory.mktemp("arduino")
+    subprocess.run([sys.executable, "-m", "train", "export", "--arduino", str(folder)], check=True, cwd=ROOT)
+    room = folder / "heartwire_ad8232"
+    (room / "sketch.cpp").write_text('#include <Arduino.h>\n#include "heartwire_ad8232.ino"\n')
+    flags = ["-Os", "-flto", "-mmcu=atmega328p", "-DF_CPU=16000000L", "-DARDUINO=10819", "-DARDUINO_ARCH_AVR"]
+    flags += [f"-I{core}/cores/arduino", f"-I{core}/variants/standard", f"-I{room}"]
+    own = [room / "sketch.cpp", room / "hw_frame.c"]
+    for words, sources in (
+        (["-Wall", "-Wextra", "-Werror"], own),
+        (["-w"], list((core / "cores/arduino").iterdir())),
+    ):
+        for suffix, language in (
+            (".c", ()),
+            (".S", ()),
+            (".cpp", ("-std=gnu++11", "-fno-exceptions", "-DDECIMAL_DIG=9")),
+        ):
+            some = [str(path) for path in sources if path.suffix == suffix]
+            words_ = ["avr-gcc", *flags, *words, *language, "-c", *some]
+            subprocess.run(words_, cwd=room, check=True) if some else None
+    objects = [str(p) for p in room.glob("*.o")]
+    subprocess.run(["avr-g++", *flags, *objects, "-o", "sketch.elf"], cwd=room, check=True)
+    return uno[0], str(room / "sketch.elf")

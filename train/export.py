@@ -1,14 +1,13 @@
-"""``python -m train export --c DIR``: the shipped models as C99, checked before a file is written."""
+"""``python -m train export``: the shipped models as C99, checked before a file is written; a sketch for Arduino."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.artefact import Manifest, load_networks, shipped
-from firmware_bridge import c_export
+from firmware_bridge import c_export, sketch
 from firmware_bridge.c_export import GruWeights, Int8Net, Settings
 from firmware_bridge.types import BadInput
 from train.chip_check import check_beat, check_gru
@@ -71,12 +70,17 @@ def settings(gru: Manifest, beat: Manifest) -> Settings:
 
 def write(chip: Chip, folder: Path) -> None:
     """The generated files and the hand-written ones, side by side."""
+    kernels = {name: (c_export.FOLDER / name).read_text(encoding="utf-8") for name in c_export.SOURCES}
+    put(folder, {**chip.files(), **kernels})
+
+
+def put(folder: Path, files: dict[str, str]) -> None:
+    """Write `files`, by their paths below `folder`."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in chip.files().items():
-            (folder / name).write_text(text, encoding="utf-8")
-        for name in c_export.SOURCES:
-            shutil.copyfile(c_export.FOLDER / name, folder / name)
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{folder}: {error.strerror or error}; name a folder that can be written") from None
 
@@ -99,13 +103,26 @@ def report(chip: Chip, sizes: list[Sizes]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m train export --c DIR``: the GRU, the beat network, filters and R-peak logic as C99."""
+    """``python -m train export``: the GRU, the beat network, filters and R-peak logic as C99; a sketch for Arduino."""
     parser = argparse.ArgumentParser(prog="python -m train export", description=main.__doc__)
-    parser.add_argument("--c", type=Path, required=True, metavar="DIR", help="where the C files go")
+    parser.add_argument("--c", type=Path, metavar="DIR", help="where the models' C files go")
+    parser.add_argument(
+        "--arduino",
+        type=Path,
+        metavar="DIR",
+        help="where the sketch for an AD8232 goes, in a folder of its own",
+    )
     parser.add_argument(
         "--models", type=Path, default=shipped(), help="artefacts (default: the shipped ones)"
     )
     args = parser.parse_args(argv)
+    if args.c is None and args.arduino is None:
+        parser.error("got neither --c DIR nor --arduino DIR, expected one of them: say where the files go")
+    if args.arduino is not None:
+        put(args.arduino, sketch.files())
+        print(f"{args.arduino / sketch.NAME}: open {sketch.NAME}.ino in the Arduino IDE")
+    if args.c is None:
+        return 0
     chip = read(args.models)
     write(chip, args.c)
     print(report(chip, measure(args.c)))
