@@ -25,11 +25,13 @@ FOLDER = Path(__file__).parent / "c"
 SOURCES = (
     "heartwire.h",
     "hw_layers.h",
+    "hw_answer.c",
     "hw_beat.c",
     "hw_filters.c",
     "hw_gru.c",
     "hw_int8.c",
     "hw_patient.c",
+    "hw_resample.c",
     "hw_rpeaks.c",
 )
 """What lies in :data:`FOLDER`."""
@@ -143,12 +145,21 @@ class Settings:
 
     Attributes
     ----------
+    step : int
+        Samples of the device for each of the models'.
+    taps : sequence of float
+        The low-pass between the two, that of the oldest sample first.
     sos : sequence of (b0, b1, b2, a0, a1, a2)
         The filters; a0 is 1.
     clip_mv, qrs_logit : float
         Where the filtered lead is clipped; above what a maximum of the QRS logit counts.
     qrs_delay, class_delay, filter_delay : int
         How much later than an R-peak the QRS logit, the class logits and the filtered lead are.
+    longest_wait : int
+        How long the final answer of a beat waits for the next one.
+    peak_lag, learn_above : float
+        How much later an R-peak is on the filtered lead (samples); probability above which a normal beat joins the
+        template.
     window, before : int
         Size of the beat network's window, and where in it the R-peak lies.
     classes : tuple of str
@@ -158,12 +169,17 @@ class Settings:
     """
 
     fs: float
+    step: int
+    taps: Sequence[float]
     sos: Sequence[Sequence[float]]
     clip_mv: float
     qrs_logit: float
     qrs_delay: int
     class_delay: int
     filter_delay: int
+    longest_wait: int
+    peak_lag: float
+    learn_above: float
     window: int
     before: int
     classes: tuple[str, ...]
@@ -203,6 +219,7 @@ def header(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
     lines += ["#ifndef HEARTWIRE_WEIGHTS_H", "#define HEARTWIRE_WEIGHTS_H", "", "#include <stdint.h>", ""]
     lines += [f"#define {name} {value}" for name, value in _constants(gru, beat, settings)]
     lines += ["", *(f"extern const float {_declared(name, value)};" for name, value in gru.tables())]
+    lines += ["extern const double hw_taps[HW_N_TAPS];"]
     lines += ["extern const double hw_sos[HW_N_SECTIONS][5]; /* b0 b1 b2 a1 a2 */", "", "#endif", ""]
     return "\n".join(lines)
 
@@ -230,11 +247,17 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> list[tuple[str, s
         "HW_QRS_DELAY": f"{s.qrs_delay}u",
         "HW_CLASS_DELAY": f"{s.class_delay}u",
         "HW_FILTER_DELAY": f"{s.filter_delay}u",
+        "HW_LONGEST_WAIT": f"{s.longest_wait - (s.class_delay - s.qrs_delay)}u",
+        "HW_PEAK_LAG": _float(s.peak_lag),
+        "HW_LEARN_ABOVE": _float(s.learn_above),
         "HW_WAIT": f"{s.class_delay - s.qrs_delay}u",
         "HW_RING": f"{1 << reach.bit_length()}u",
         "HW_LONG_AGO": "1000u",
         "HW_MOST_WEIGHT": 16,
+        "HW_STEP": f"{s.step}u",
+        "HW_N_TAPS": len(s.taps),
         "HW_FS": f"{s.fs!r}",
+        "HW_FS_IN": f"{s.fs * s.step!r}",
         "HW_CLIP_MV": f"{float(s.clip_mv)!r}",
         "HW_QRS_LOGIT": _float(_below(s.qrs_logit)),
         "HW_BEAT_IN_SCALE": _float(beat.in_scale),
@@ -263,6 +286,7 @@ def tables(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
         )
     rows = ["{" + ", ".join(repr(float(v)) for v in (*row[:3], *row[4:])) + "}" for row in settings.sos]
     parts.append("const double hw_sos[HW_N_SECTIONS][5] = {\n    " + ",\n    ".join(rows) + "};\n")
+    parts.append(f"const double hw_taps[HW_N_TAPS] = {_braced([repr(float(v)) for v in settings.taps])};\n")
     for k, layer in enumerate(beat.layers):
         parts += _layer_tables(f"layer{k}", layer)
     made = ",\n    ".join(_layer(f"layer{k}", layer) for k, layer in enumerate(beat.layers))

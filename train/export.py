@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.artefact import Manifest, load_networks, shipped
+from edge.beats import LEARN_ABOVE, LONGEST_WAIT_S
+from edge.resample import Resampler
 from firmware_bridge import c_export, sketch
 from firmware_bridge.c_export import GruWeights, Int8Net, Settings
 from firmware_bridge.types import BadInput
 from train.chip_check import check_beat, check_gru
 from train.chip_size import Sizes, measure
 from train.tflite_read import gru_weights, int8_net
+
+MOST_STEP = 16
+"""The low-pass before the models takes 8 values of RAM for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,10 @@ class Chip:
         return c_export.files(self.gru, self.beat, self.settings)
 
 
-def read(root: Path) -> Chip:
+def read(root: Path, fs_in: float | None = None) -> Chip:
     """Read the GRU and the beat network below `root`, and compare what was read with the files' own answers.
+
+    `fs_in` is the rate of the device's samples in Hz, a whole multiple of the models' (their own if None).
 
     Raises
     ------
@@ -45,22 +52,40 @@ def read(root: Path) -> Chip:
     return Chip(
         weights,
         net,
-        settings(gru, beat),
+        settings(gru, beat, fs_in),
         check_gru(weights, models.gru),
         check_beat(net, models.beat_cnn, net.layers[0].weight.shape[2]),
     )
 
 
-def settings(gru: Manifest, beat: Manifest) -> Settings:
-    """What the C code needs of the manifests."""
+def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None) -> Settings:
+    """What the C code needs of the manifests, for a device of `fs_in` Hz.
+
+    Raises
+    ------
+    BadInput
+        When `fs_in` is no whole multiple of the models' rate.
+    """
+    fs_in = gru.fs if fs_in is None else fs_in
+    if fs_in not in [gru.fs * k for k in range(1, MOST_STEP + 1)]:
+        raise BadInput(
+            f"got --fs {fs_in:g}, expected a multiple of the models' rate, {gru.fs:g} to {MOST_STEP * gru.fs:g} Hz; "
+            "set the converter to one of them"
+        )
+    resampler = Resampler(fs_in, gru.fs)
     return Settings(
         fs=gru.fs,
+        step=int(resampler.step),
+        taps=tuple(resampler.taps[0]),
         sos=gru.sos,
         clip_mv=gru.thresholds["clip_mv"],
         qrs_logit=gru.thresholds["qrs_logit"],
         qrs_delay=gru.delay["qrs"],
         class_delay=gru.delay["class"],
         filter_delay=gru.delay["filter"],
+        longest_wait=round(LONGEST_WAIT_S * gru.fs),
+        peak_lag=gru.calibration["peak_lag"],
+        learn_above=LEARN_ABOVE,
         window=beat.window,
         before=beat.before,
         classes=gru.classes,
@@ -113,6 +138,9 @@ def main(argv: list[str] | None = None) -> int:
         help="where the sketch for an AD8232 goes, in a folder of its own",
     )
     parser.add_argument(
+        "--fs", type=float, metavar="HZ", help="rate of the device's samples (default: the models')"
+    )
+    parser.add_argument(
         "--models", type=Path, default=shipped(), help="artefacts (default: the shipped ones)"
     )
     args = parser.parse_args(argv)
@@ -123,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{args.arduino / sketch.NAME}: open {sketch.NAME}.ino in the Arduino IDE")
     if args.c is None:
         return 0
-    chip = read(args.models)
+    chip = read(args.models, args.fs)
     write(chip, args.c)
     print(report(chip, measure(args.c)))
     return 0

@@ -146,3 +146,12 @@ def test_main_when_not_told_where_then_one_line_says_what_to_say(capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         train_main.main(["export"])
     assert "got neither --c DIR nor --arduino DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fs", ["360", "0", "nan", "4000"])
+def test_main_when_the_rate_is_no_multiple_of_the_models_then_one_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fs: str
+) -> None:
+    assert train_main.main(["export", "--c", str(tmp_path / "out"), "--fs", fs]) == 2
+    assert "expected a multiple of the models' rate, 125 to 2000 Hz" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
