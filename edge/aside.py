@@ -54,7 +54,8 @@ class Aside:
             if isinstance(said, DeviceBeat):
                 beats.append(said)
                 self._fs = said.fs
-                self._theirs.append((said.sample, said.aami))
+                if said.final:
+                    self._theirs.append((said.sample, said.aami))
             elif len(self._notes) < MOST_NOTES:
                 self._notes.append(line_about(said))
         return beats

@@ -262,6 +262,7 @@ class Composer:
             "probs": dict(zip(AAMI, [_number(p, 4) for p in beat.probs], strict=True)),
             "amp_mv": _number(beat.amp_mv, 3),
             "lead": beat.lead,
+            "final": beat.final,
         }
         return self._json("device_beat", fields, stamp(beat.sample))
 

@@ -42,12 +42,12 @@
  *                                                                 1 uV per unit, lead II, 123 uV
  *
  * BEAT, an R-peak that the firmware itself has found, and what it takes it for.  Sent after the samples that decided it,
- * at most 32767 samples after its own:
+ * at most 32767 samples after its own; as often as it is answered, the last time FINAL:
  *
  *   off  size  field
  *     0     1  kind       0x12
- *     1     1  flags      as above
- *     2     2  seq        number of the sample at the R-peak, counted as in SAMPLES
+ *     1     1  flags      as above, and bit 3 FINAL: the next beat has been seen, or none will come
+ *     2     2  seq        number of the sample at the R-peak, counted as in SAMPLES; what says which beat it is
  *     4     4  t_us       device time of that sample
  *     8     1  lead       HW_LEAD_*
  *     9     1  aami       'N' 'S' 'V' 'F' or 'Q'
@@ -82,6 +82,7 @@ extern "C" {
 #define HW_FLAG_BOOT 0x01
 #define HW_FLAG_CLIPPED 0x02
 #define HW_FLAG_PACE 0x04
+#define HW_FLAG_FINAL 0x08
 
 #define HW_OFFSET_KIND 0
 #define HW_OFFSET_FLAGS 1

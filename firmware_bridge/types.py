@@ -84,6 +84,8 @@ class DeviceBeat:
         The device's filtered lead at the R-peak, in mV.
     lead : str
         Name of the lead it looked at.
+    final : bool
+        Whether this is its last answer about this beat.
     """
 
     sample: int
@@ -92,6 +94,7 @@ class DeviceBeat:
     probs: tuple[float, float, float, float, float]
     amp_mv: float
     lead: str
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)

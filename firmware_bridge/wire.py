@@ -18,6 +18,7 @@ KIND_HELLO = 0x1F
 FLAG_BOOT = 0x01
 FLAG_CLIPPED = 0x02
 FLAG_PACE = 0x04
+FLAG_FINAL = 0x08
 
 HEADER = struct.Struct("<BBHIIHBBB")
 PLACE = struct.Struct("<BHI")

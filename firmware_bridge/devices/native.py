@@ -172,10 +172,10 @@ class NativeDecoder:
             self.stats.n_rejected += 1
             return
         p_n, p_s, p_v, p_f, p_q = (p / 65535.0 for p in beat.probs)
+        probs = (p_n, p_s, p_v, p_f, p_q)
+        final = bool(beat.flags & wire.FLAG_FINAL)
         lead = wire.lead_of(beat.lead)
-        self._told.append(
-            DeviceBeat(sample, self._fs, beat.aami, (p_n, p_s, p_v, p_f, p_q), beat.amp_uv / 1000.0, lead)
-        )
+        self._told.append(DeviceBeat(sample, self._fs, beat.aami, probs, beat.amp_uv / 1000.0, lead, final))
 
     def _foreign(self, version: int) -> None:
         """A frame of another version: said once it is no accident, and now and then again."""

@@ -44,8 +44,8 @@ class Silent:
         return
 
 
-def theirs(sample: int, aami: str = "N") -> DeviceBeat:
-    return DeviceBeat(sample, FS, aami, SURE, 1.0, "II")
+def theirs(sample: int, aami: str = "N", final: bool = True) -> DeviceBeat:
+    return DeviceBeat(sample, FS, aami, SURE, 1.0, "II", final)
 
 
 def ours(sample: int, aami: str = "N", final: bool = True) -> Beat:
@@ -105,7 +105,7 @@ def test_poll_when_they_differ_then_each_way_is_counted() -> None:
 
 def test_poll_when_an_answer_is_early_then_it_is_not_compared() -> None:
     decoder = Told()
-    decoder.said = [theirs(100)]
+    decoder.said = [theirs(90, "S", final=False), theirs(100)]
     aside = Aside(decoder)
     aside.hear()
     aside.compare(ours(100, final=False))

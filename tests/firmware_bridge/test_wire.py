@@ -53,6 +53,7 @@ def resealed(content: bytearray, offset: int, value: int, n_bytes: int) -> bytes
         ("FLAG_BOOT", wire.FLAG_BOOT),
         ("FLAG_CLIPPED", wire.FLAG_CLIPPED),
         ("FLAG_PACE", wire.FLAG_PACE),
+        ("FLAG_FINAL", wire.FLAG_FINAL),
         ("HEADER_SIZE", wire.HEADER.size),
         ("OFFSET_FLAGS", wire.OFFSET_PLACE),
         ("OFFSET_FS_MHZ", wire.OFFSET_FORMAT),

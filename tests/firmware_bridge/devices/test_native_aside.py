@@ -23,7 +23,7 @@ def stream(first_seq: int = 0, n: int = 40, size: int = 5) -> list[bytes]:
 
 
 def beat(seq: int, aami: str = "N") -> bytes:
-    return wire.BeatFrame(seq, 0, aami, PROBS, 1234, 2).to_bytes()
+    return wire.BeatFrame(seq, 0, aami, PROBS, 1234, 2, wire.FLAG_FINAL).to_bytes()
 
 
 def of_version(frame: bytes, version: int) -> bytes:
@@ -44,7 +44,7 @@ def test_told_when_a_beat_came_then_it_lies_on_the_sample_that_it_names() -> Non
     assert isinstance(link, Teller)
     link.feed(b"\0" + b"".join([*parts[:20], beat(90), *parts[20:], beat(120, "V")]))
     first, second = link.told()
-    assert first == DeviceBeat(90, 250.0, "N", (1.0, 0.0, 0.0, 0.0, 0.0), 1.234, "II")
+    assert first == DeviceBeat(90, 250.0, "N", (1.0, 0.0, 0.0, 0.0, 0.0), 1.234, "II", True)
     assert isinstance(second, DeviceBeat)
     assert (second.sample, second.aami) == (120, "V")
     assert link.told() == []
