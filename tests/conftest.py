@@ -51,7 +51,9 @@ def _required(report: Any) -> Any:
 def built(folder: Path, board: str, *more: str) -> Path:
     """What the Makefile of a board makes, every warning an error."""
     words = ["make", "-s", "-C", str(FIRMWARE / board), f"BUILD={folder}", *more]
-    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
+    run = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stderr
     return folder
 
@@ -98,3 +100,12 @@ def arduino(uno: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> t
     objects = [str(p) for p in room.glob("*.o")]
     subprocess.run(["avr-g++", *flags, *objects, "-o", "sketch.elf"], cwd=room, check=True)
     return uno[0], str(room / "sketch.elf")
+
+
+@pytest.fixture(scope="session")
+def m4f(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Cortex-M4F's firmware, the shipped models in it; `models` beside it holds what they were exported to."""
+    if None in map(shutil.which, ("arm-none-eabi-gcc", "make", "qemu-system-arm")):
+        pytest.skip("no arm-none-eabi-gcc, make or qemu-system-arm")
+    folder = tmp_path_factory.mktemp("m4f")
+    return built(folder, "cortex_m4f", f"PYTHON={sys.executable}") / "heartwire-m4f.elf"
