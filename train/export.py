@@ -35,10 +35,11 @@ class Chip:
         return c_export.files(self.gru, self.beat, self.settings)
 
 
-def read(root: Path, fs_in: float | None = None) -> Chip:
+def read(root: Path, fs_in: float | None = None, gru_int8: bool = False) -> Chip:
     """Read the GRU and the beat network below `root`, and compare what was read with the files' own answers.
 
-    `fs_in` is the rate of the device's samples in Hz, a whole multiple of the models' (their own if None).
+    `fs_in` is the rate of the device's samples in Hz, a whole multiple of the models' (their own if None); `gru_int8`
+    makes the GRU's weights int8.
 
     Raises
     ------
@@ -52,13 +53,13 @@ def read(root: Path, fs_in: float | None = None) -> Chip:
     return Chip(
         weights,
         net,
-        settings(gru, beat, fs_in),
+        settings(gru, beat, fs_in, gru_int8),
         check_gru(weights, models.gru),
         check_beat(net, models.beat_cnn, net.layers[0].weight.shape[2]),
     )
 
 
-def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None) -> Settings:
+def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None, gru_int8: bool = False) -> Settings:
     """What the C code needs of the manifests, for a device of `fs_in` Hz.
 
     Raises
@@ -89,6 +90,7 @@ def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None) -> Setti
         window=beat.window,
         before=beat.before,
         classes=gru.classes,
+        gru_int8=gru_int8,
         origin=tuple(f"{m.name}, sha256 {m.sha256}" for m in (gru, beat)),
     )
 
@@ -141,6 +143,9 @@ def main(argv: list[str] | None = None) -> int:
         "--fs", type=float, metavar="HZ", help="rate of the device's samples (default: the models')"
     )
     parser.add_argument(
+        "--gru", choices=("float", "int8"), default="float", help="the GRU's weights (default: float)"
+    )
+    parser.add_argument(
         "--models", type=Path, default=shipped(), help="artefacts (default: the shipped ones)"
     )
     args = parser.parse_args(argv)
@@ -151,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{args.arduino / sketch.NAME}: open {sketch.NAME}.ino in the Arduino IDE")
     if args.c is None:
         return 0
-    chip = read(args.models, args.fs)
+    chip = read(args.models, args.fs, args.gru == "int8")
     write(chip, args.c)
     print(report(chip, measure(args.c)))
     return 0

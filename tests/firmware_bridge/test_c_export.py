@@ -110,7 +110,8 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
     assert got["HW_WAIT"] == "11u"
     assert got["HW_SCRATCH"] == "15"
     assert "gru-7, sha256 00ff" in text
-    assert "extern const float hw_gru_weight_hh[15][5];" in text
+    assert got["HW_GRU_INT8"] == "0"
+    assert got["HW_WIDEST"] == "6"
 
 
 @pytest.mark.parametrize(("before", "size"), [(7, 64), (31, 64), (32, 128), (109, 256)])
