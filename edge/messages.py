@@ -21,7 +21,7 @@ import msgspec
 from edge.integrations.scalars import scalars_of
 from edge.types import AAMI, Alarm, Beat, Event, Rhythm, Status, WaveChunk
 from edge.waveform import HEADER, NONE, SCALE_MV, encode_wave
-from firmware_bridge.types import BadInput
+from firmware_bridge.types import BadInput, DeviceBeat
 
 ONLINE, OFFLINE = b"online", b"offline"
 LATE = b',"late":true}'
@@ -294,6 +294,18 @@ class Composer:
         """Something worth a log line, on the device's ``event`` topic."""
         fields = {"event_type": kind, "what": "note", "detail": detail, **more}
         return self._json("event", fields, utc_s, qos=1, stored=True)
+
+    def device_beat(self, beat: DeviceBeat, stamp: Stamp) -> Message:
+        """A beat that the device itself found, on a topic of its own: it is not the monitor's answer."""
+        fields = {
+            "sample": beat.sample,
+            "aami": beat.aami,
+            "probs": dict(zip(AAMI, [_number(p, 4) for p in beat.probs], strict=True)),
+            "amp_mv": _number(beat.amp_mv, 3),
+            "lead": beat.lead,
+            "final": beat.final,
+        }
+        return self._json("device_beat", fields, stamp(beat.sample))
 
     def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
         """The answer to a command."""
