@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
 
+from edge.alarm_desk import ANALYSIS, AlarmDesk
+from edge.alarm_keeper import AlarmKeeper
 from edge.commands import read_command
 from edge.config import MqttConfig
+from edge.io.alarm_log import AlarmLog
+from edge.io.core import waited_s
 from edge.io.publisher import Publisher
 from edge.io.source import BackOff, Source, SourceEnded, SourceLost
 from edge.link import LinkWatch
+from edge.link_report import LinkReport
 from edge.messages import Composer, Message
 from edge.rest import Rest
+from edge.stages import Stages
 from edge.stamps import Stamps
 from edge.throttle import Throttle
 from edge.types import Alarm, Command, Event, LinkState, Note, Status
-from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
+from edge.vigil import Vigil, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
@@ -29,21 +34,6 @@ TICK_S = 0.25
 START_S = 15.0
 """A refusal by the broker ends the monitor only this soon after its start; later it keeps trying."""
 STATE_S = 0.95
-RUBBISH_BYTES = 500
-
-
-class Stages(Protocol):
-    """What the monitor needs of a pipeline."""
-
-    def parts(self, item: SampleBlock | Gap | LinkState | Command) -> Iterable[list[Event]]:
-        """Take one item, give the events it caused, in parts as they become known."""
-
-    def reset(self) -> list[Event]:
-        """Begin anew."""
-
-    @property
-    def n_missing(self) -> int | None:
-        """Samples that the waveform chunk being collected still lacks; None while there is none."""
 
 
 class Monitor:
@@ -65,6 +55,12 @@ class Monitor:
         Takes every message as it is published.
     rest_s : float
         How long samples may wait for each other in the port's buffer; see `edge.rest`.
+    desk : AlarmDesk, optional
+        Where all alarms meet; it must count occurrences with the pipeline.
+    alarm_log : AlarmLog, optional
+        Where they are written down. It is closed with the monitor.
+    unpin : callable, optional
+        Called once when the core that the process keeps to turns out to be somebody else's.
 
     Attributes
     ----------
@@ -84,14 +80,19 @@ class Monitor:
         log: Callable[[str], None],
         tap: Callable[[Message], None] | None = None,
         rest_s: float = 0.0,
+        desk: AlarmDesk | None = None,
+        alarm_log: AlarmLog | None = None,
+        unpin: Callable[[], None] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
         self._selector = selectors.DefaultSelector()
-        self.publisher = Publisher(mqtt, composer, self._selector, self._note) if mqtt.host else None
+        self.publisher = Publisher(mqtt, composer, self._selector, self._on_broker) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
-        self._throttle, self._rarely = Throttle(10, 10.0), Throttle(1, 60.0)
+        self._throttle, self._report = Throttle(10, 10.0), LinkReport()
+        self._alarm_log, self._broker, self._idle_s = alarm_log, "not connected yet", 0.0
+        self._keeper = AlarmKeeper(desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin)
         self._back_off, self._open_at_s = BackOff(), 0.0
         self._lost_at_s: float | None = None
         self._open = self._fresh = False
@@ -102,8 +103,6 @@ class Monitor:
         self._status: Status | None = None
         self._status_due = False
         self._status_at_s = 0.0
-        self._alarms: dict[str, Alarm] = {}
-        self._n_bytes_heard = self._n_errors_told = 0
         self._vigil = Vigil(time.monotonic())
         self._last_error = "no error"
         self.n_errors = 0
@@ -124,18 +123,24 @@ class Monitor:
         try:
             self._open_first()
             self._publish(self._composer.availability(False))
-            tick_s = now_s
+            self._keeper.begin(self._source.name, time.time())
             select, monotonic = self._selector.select, time.monotonic
+            now_s = tick_s = monotonic()
             while not self._stop:
-                for key, mask in select(max(0.0, tick_s - now_s)):
+                ready = select(max(0.0, tick_s - now_s))
+                self._idle_s += monotonic() - now_s
+                for key, mask in ready:
                     key.data(mask)
                 if self._rest_s:
                     time.sleep(self._rest_s)
+                    self._idle_s += self._rest_s
                     self._rest_s = 0.0
                 now_s = monotonic()
                 if now_s >= tick_s:
-                    tick_s = now_s + TICK_S
+                    late_s, tick_s = now_s - tick_s, now_s + TICK_S
+                    self._keeper.load.push(now_s, self._idle_s, waited_s(), late_s)
                     self._tick(now_s)
+                    now_s = monotonic()
                     if end_s is not None and now_s >= end_s:
                         break
         finally:
@@ -151,6 +156,8 @@ class Monitor:
         self._source.close()
         if self.publisher is not None:
             self.publisher.close()
+        if self._alarm_log is not None:
+            self._alarm_log.close()
         self._selector.close()
 
     # -- the source ----------------------------------------------------------------------------------
@@ -259,18 +266,11 @@ class Monitor:
     def _restart_pipeline(self) -> None:
         """A reset; a new pipeline if even that fails, whose alarms nobody would clear any more."""
         try:
-            self._emit(self._pipeline.reset(), None)
+            self._emit(self._keeper.desk.hold(self._pipeline.reset()), None)
         except Exception:
             self.n_errors += 1
             self._pipeline = self._make_pipeline()
-            cleared = [
-                Alarm(
-                    a.name, "cleared", a.priority, a.kind, a.since, False, a.acked, "monitor restarted", a.at
-                )
-                for a in self._alarms.values()
-                if a.state != "cleared"
-            ]
-            self._emit([*cleared], time.monotonic())
+            self._emit(self._keeper.desk.orphans(), time.monotonic())
 
     def _emit(self, events: list[Event], asked_s: float | None) -> None:
         """Publish events. `asked_s`: they answer no sample but something that happened at this time."""
@@ -282,7 +282,7 @@ class Monitor:
             if isinstance(event, Status):
                 self._status, self._status_due = event, True
                 if asked_s is None and self._vigil.answered(time.monotonic()):
-                    self._tell_analysis(False, "it answers again")
+                    self._keeper.desk.set(ANALYSIS, False, "")
                 if asked_s is not None:
                     self._status_at_s = 0.0
                 self._publish_status(time.monotonic(), stamp)
@@ -290,8 +290,9 @@ class Monitor:
             if isinstance(event, Note) and not self._worth_telling(event.kind):
                 continue
             if isinstance(event, Alarm):
-                self._alarms[event.name] = event
                 self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+                utc_s = self._stamps.utc_s(time.monotonic())
+                self._keeper.on_alarm(event, self._status, stamp, utc_s)
             for message in self._composer.compose(event, stamp):
                 self._publish(message)
 
@@ -342,9 +343,14 @@ class Monitor:
         step_s = self._stamps.set(now_s, time.time())
         if step_s is not None:
             self._note("clock_step", f"the wall clock was set by {step_s:+.1f} s")
-        self._report_link(now_s)
+        for kind, detail in self._report.push(self._decoder.stats, self._watch.silent, now_s):
+            self._note(kind, detail)
         if self._vigil.poll(now_s, self._watch.silent):
-            self._tell_analysis(True, f"it has stopped: {self.n_errors} errors, the last {self._last_error}")
+            why = f"{self.n_errors} errors, the last {self._last_error}"
+            self._keeper.desk.set(ANALYSIS, True, f"the analysis has stopped: {why}")
+        broker = None if self.publisher is None else "" if self.publisher.ready else self._broker
+        self._emit([*self._keeper.tick(now_s, self._stamps.last, broker)], now_s)
+        self._keeper.tell(now_s, self._stamps.utc_s(now_s))
         if self._vigil.dead:
             self._status = status_of_the_dead(self._stamps.last)
         self._status_due |= self._watch.silent or self._vigil.dead
@@ -359,27 +365,22 @@ class Monitor:
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
 
-    def _tell_analysis(self, dead: bool, detail: str) -> None:
-        """The last stage went silent, or speaks again: a heart rate that nobody renews must not stand."""
-        self._emit([alarm_of_the_dead(dead, self._stamps.last, f"analysis: {detail}")], time.monotonic())
+    def recording(self, trouble: str | None) -> None:
+        """A recorder tells how it fares: None while it writes, else why it cannot. Any thread may call it."""
+        self._keeper.desk.set("recording_stopped", trouble is not None, trouble or "it writes again")
 
-    def _report_link(self, now_s: float) -> None:
-        """Bytes that are no frames, and frames that are damaged, at most once a minute."""
-        stats = self._decoder.stats
-        if not self._watch.silent:
-            self._n_bytes_heard = stats.n_bytes
-        elif (
-            stats.n_bytes - self._n_bytes_heard > RUBBISH_BYTES
-            and self._rarely.push("rubbish", now_s) is not None
-        ):
-            n = stats.n_bytes - self._n_bytes_heard
-            self._note("rubbish", f"{n} bytes and no sample in them: wrong --format or --baud?")
-        bad = stats.n_crc + stats.n_resync + stats.n_unknown + stats.n_rejected + stats.n_duplicate
-        if bad > self._n_errors_told and self._rarely.push("link_errors", now_s) is not None:
-            self._n_errors_told = bad
-            detail = f"crc {stats.n_crc}, resync {stats.n_resync}, unknown {stats.n_unknown}"
-            rest = f"rejected {stats.n_rejected}, duplicate {stats.n_duplicate}, lost {stats.n_lost}"
-            self._note("link_errors", f"so far: {detail}, {rest}")
+    def _on_broker(self, kind: str, detail: str) -> None:
+        self._broker = detail
+        self._note(kind, detail)
+
+    def _do(self, command: Command) -> dict[str, object]:
+        """Obey a command; gives what its answer says besides."""
+        if command.verb != "pause":
+            self._push(command)
+        now_s = time.monotonic()
+        alarms, answer = self._keeper.obey(command, now_s, self._stamps.utc_s(now_s), self._stamps.last)
+        self._emit([*alarms], now_s)
+        return answer
 
     def _obey(self) -> None:
         """Act on commands, answer each; what the broker had only kept is not acted on."""
@@ -392,7 +393,7 @@ class Monitor:
             try:
                 command, answer = read_command(received.topic, received.payload)
                 if command is not None:
-                    self._push(command)
+                    answer.update(self._do(command))
                 utc_s = self._stamps.utc_s(time.monotonic())
                 self._publish(self._composer.response(answer["verb"], answer, utc_s))
             except Exception as error:

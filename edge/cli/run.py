@@ -11,12 +11,14 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
 from edge.config import Config
-from edge.io.core import stay_on_this_core
+from edge.io.core import allowed_cores, roam, stay_on_this_core
 
 if TYPE_CHECKING:
     from edge.io.source import Source
@@ -51,7 +53,9 @@ def make_monitor(
 ) -> Monitor:
     """Everything that `config` names, wired but not opened. Raises `BadInput` for what cannot be used."""
     source, decoder = _source_and_decoder(config)
+    from edge.alarm_desk import AlarmDesk
     from edge.artefact import load_models
+    from edge.io.alarm_log import AlarmLog
     from edge.messages import Composer
     from edge.monitor import Monitor
     from edge.pipeline import Pipeline
@@ -59,12 +63,33 @@ def make_monitor(
     models = load_models(Path(config.models) if config.models else None)
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
+    limits, numbers = config.alarms.limits, count(1)
+
     def make_pipeline() -> Pipeline:
-        return Pipeline(models, device_id=config.device, lead=lead, wave_ms=config.wave_ms)
+        return Pipeline(
+            models,
+            device_id=config.device,
+            lead=lead,
+            wave_ms=config.wave_ms,
+            limits=limits,
+            numbers=numbers,
+        )
 
     composer = Composer(config.device, secrets.token_hex(4), config.mqtt.base)
-    rest_s = config.rest_ms / 1000.0
-    monitor = Monitor(source, decoder, make_pipeline, composer, config.mqtt, log, tap, rest_s)
+    file = Path(config.alarms.log).expanduser() if config.alarms.log else None
+    monitor = Monitor(
+        source,
+        decoder,
+        make_pipeline,
+        composer,
+        config.mqtt,
+        log,
+        tap,
+        rest_s=config.rest_ms / 1000.0,
+        desk=AlarmDesk(limits, numbers, config.alarms.audio_pause_s),
+        alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
+        unpin=partial(roam, allowed_cores()),
+    )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor
