@@ -18,6 +18,7 @@ from edge.io.serial_source import SerialSource
 from edge.io.source import Source
 from edge.messages import Composer, Message
 from edge.monitor import Monitor
+from edge.stages import Stages
 from edge.types import Alarm, Command, Event, LinkState, Note, Status
 from firmware_bridge.device import Decoder, DecoderOptions, EncoderOptions
 from firmware_bridge.devices import get
@@ -87,7 +88,7 @@ class Bed:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def _make(self) -> Counting:
+    def _make(self) -> Stages:
         self.stages.append(Counting())
         return self.stages[-1]
 
