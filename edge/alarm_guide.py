@@ -48,7 +48,7 @@ MEANING = {
     "tachy": ("A fast heart.", "Exercise, fever, fear; spikes counted as beats."),
     "af": (
         "The atria fibrillate: intervals without any order. New, it is for a doctor; known, it can be put into `off`.",
-        "Many premature beats, or noise, make intervals as irregular. It needs dozens of beats and comes a minute late.",
+        "Many premature beats, or noise, make intervals as irregular. It needs dozens of beats: a minute late.",
     ),
     "couplet": ("Two ventricular beats in a row.", "As for `vt`, and movement for two beats."),
     "bigeminy": (
