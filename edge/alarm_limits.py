@@ -51,7 +51,7 @@ class AlarmLimits:
     af_s : float
         Fibrillation of the atria for so long (30 s: 2020 ESC guideline on atrial fibrillation).
     pvc_per_min, pvc_margin : float
-        More ventricular beats in the last minute; the cause ends so many below.
+        More ventricular beats in the last minute, those of runs left out; the cause ends so many below.
     cycles : int
         Bigeminy and trigeminy are so many cycles in a row.
     stale_s : float
@@ -180,7 +180,7 @@ def in_words(limits: AlarmLimits) -> dict[str, str]:
         "couplet": "two ventricular beats in a row",
         "bigeminy": f"every second beat ventricular, {v.cycles} times in a row",
         "trigeminy": f"every third beat ventricular, {v.cycles} times in a row",
-        "pvc_rate": f"more than {v.pvc_per_min:g} ventricular beats in a minute",
+        "pvc_rate": f"more than {v.pvc_per_min:g} ventricular beats in a minute, those of runs left out",
         "no_signal": "no new sample for 1.5 s",
         "lead_off": "an electrode is off",
         "unreadable": f"noise for {v.unreadable_s:g} s, no heartbeat found, or no answer of the analysis for 5 s",

@@ -2,7 +2,7 @@
 
 Only final answers count: an early one may still be revised, and none of these is worth a false word a second sooner.
 A run is told when it has ended, or when it is as long as VT and too slow for it: so a VT on its way to five beats is
-not told three times over.
+not told three times over. Beats of a run count for the run alone, not for how many there are in a minute.
 """
 
 from __future__ import annotations
@@ -56,9 +56,17 @@ class Ectopy:
         if not beat.readable or beat.warming:
             return
         ventricular = beat.aami == "V"
-        if ventricular:
-            self._sure.append(sample)
         self._put(VENTRICULAR if ventricular else ORDINARY, sample)
+        if ventricular:
+            self._count(sample)
+
+    def _count(self, sample: int) -> None:
+        """Count a ventricular beat; those of a run, from its first, are not."""
+        if self._run < self._limits.run_beats:
+            self._sure.append(sample)
+        elif self._run == self._limits.run_beats:
+            while self._sure and self._sure[-1] >= self._run_from:
+                self._sure.pop()
 
     def _put(self, kind: str, sample: int) -> None:
         self._newest = sample
@@ -101,13 +109,13 @@ class Ectopy:
         return Finding(self._kinds.endswith(self._trigeminy), 0.0, "every third beat ventricular")
 
     def pvc_rate(self, at: int, fs: float) -> Finding:
-        """More ventricular beats in the last minute than the limit."""
+        """More ventricular beats in the last minute than the limit, those of runs left out."""
         while self._sure and at - self._sure[0] > MINUTE_S * fs:
             self._sure.popleft()
         n = len(self._sure)
         least = self._limits.pvc_per_min - (self._limits.pvc_margin if self._many else 0.0)
         self._many = n > least
-        return Finding(self._many, 0.0, f"{n} ventricular beats in the last minute")
+        return Finding(self._many, 0.0, f"{n} ventricular beats in the last minute, runs left out")
 
 
 def _rotations(cycle: str, n: int) -> tuple[str, ...]:

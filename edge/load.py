@@ -64,4 +64,4 @@ class LoadWatch:
         elif idle < LEAST_IDLE:
             self.cause, self.detail = True, f"busy without a break for {span_s:.0f} s{whose}"
         else:
-            self.cause, self.detail = False, f"idle {100.0 * idle:.0f} % of the time"
+            self.cause, self.detail = False, f"idle {100.0 * idle:.0f} % of the time{whose}"

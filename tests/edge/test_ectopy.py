@@ -102,6 +102,13 @@ def test_pvc_rate_when_above_the_limit_then_found_until_well_below() -> None:
     assert all(causes[first : last + 1])
 
 
+def test_pvc_rate_when_the_beats_are_a_runs_then_they_count_for_the_run_alone() -> None:
+    ectopy = _played("NN" + "V" * 30 + "N" + "VVN" * 5)
+    assert ectopy.pvc_rate(round(48 * 0.8 * FS), FS).value.startswith("10 ventricular beats")
+    ectopy.push(_beat(48, "V"))
+    assert ectopy.pvc_rate(round(48 * 0.8 * FS), FS).cause
+
+
 def test_reset_when_beats_were_seen_then_as_new() -> None:
     ectopy = _played("NNVV")
     ectopy.reset()

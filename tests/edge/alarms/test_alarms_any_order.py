@@ -147,5 +147,5 @@ class Ward(RuleBasedStateMachine):
 
 
 def test_engine_when_anything_comes_in_any_order_then_what_must_hold_holds(new_bed: Any) -> None:
-    limits = settings(max_examples=40, stateful_step_count=25, deadline=None)
+    limits = settings(max_examples=25, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(lambda: Ward(new_bed), settings=limits)

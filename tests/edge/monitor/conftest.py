@@ -36,6 +36,8 @@ class Counting:
         self.n_samples, self.n_resets, self.n_missing = 0, 0, None
         self.raise_next: Exception | None = None
         self.raise_on_reset = self.raise_always = False
+        self.slow_s = 0.0
+        self.say_next: Alarm | None = None
         self.commands: list[Command] = []
         self._at = 0
 
@@ -48,9 +50,13 @@ class Counting:
         if self.raise_next is not None:
             error, self.raise_next = self.raise_next, None
             raise error
+        time.sleep(self.slow_s)
         if isinstance(item, SampleBlock):
             before, self.n_samples = self.n_samples, self.n_samples + item.mv.shape[0]
             self._at = item.end - 1
+            if self.say_next is not None:
+                alarm, self.say_next = self.say_next, None
+                return [alarm]
             return [self._status(None)] if before // 25 != self.n_samples // 25 else []
         if isinstance(item, Gap):
             return [Note("gap", item.start, item.start + item.n_lost, item.reason, self._at)]
