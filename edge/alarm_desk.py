@@ -143,6 +143,10 @@ class AlarmDesk:
         """Alarms that are not over."""
         return [alarm for alarm in self.alarms.values() if alarm.state != "cleared"]
 
+    def unseen(self, name: str = "") -> list[str]:
+        """Names of the alarms that are not over and that nobody has acknowledged: `name` alone, or all."""
+        return [a.name for a in self.open if not a.acked and name in ("", a.name)]
+
     def sounding(self, now_s: float) -> str | None:
         """The priority that should be heard now, or None."""
         return sounding(self.open, self.pause.left_s(now_s) is not None)

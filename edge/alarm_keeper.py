@@ -39,7 +39,7 @@ class AlarmKeeper:
     note, publish : callable
         Take (kind, detail) of an event, and a message.
     unpin : callable, optional
-        Called once when the core that the process keeps to turns out to be somebody else's.
+        Called when the core that the process keeps to turns out to be somebody else's; gives whether it left it.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class AlarmKeeper:
         lines: Lines | None,
         note: Callable[[str, str], None],
         publish: Callable[[Message], None],
-        unpin: Callable[[], None] | None = None,
+        unpin: Callable[[], bool] | None = None,
     ) -> None:
         self.desk, self._composer, self._lines = desk, composer, lines
         self._note, self._publish, self._unpin = note, publish, unpin
@@ -98,8 +98,8 @@ class AlarmKeeper:
             self._audio = audio
             until_s = None if left_s is None else utc_s + left_s
             self._publish(self._composer.audio(audio[0], until_s, self._by if audio[1] else "", utc_s))
-        if self.load.hogged and self._unpin is not None:
-            self._unpin()
+        unpin = self._unpin if self.load.hogged else None
+        if unpin is not None and unpin():
             self._unpin = None
             self._note("core_left", f"{self.load.detail}: the monitor may run on any core now")
         for kind, detail in [] if self._lines is None else self._lines.notes():

@@ -55,12 +55,10 @@ class Monitor:
         Takes every message as it is published.
     rest_s : float
         How long samples may wait for each other in the port's buffer; see `edge.rest`.
-    desk : AlarmDesk, optional
-        Where all alarms meet; it must count occurrences with the pipeline.
-    alarm_log : AlarmLog, optional
-        Where they are written down. It is closed with the monitor.
+    desk, alarm_log : AlarmDesk, AlarmLog, optional
+        Where all alarms meet, counted with the pipeline's, and are written down; the log is closed with the monitor.
     unpin : callable, optional
-        Called once when the core that the process keeps to turns out to be somebody else's.
+        Called when the core that the process keeps to turns out to be somebody else's.
 
     Attributes
     ----------
@@ -82,7 +80,7 @@ class Monitor:
         rest_s: float = 0.0,
         desk: AlarmDesk | None = None,
         alarm_log: AlarmLog | None = None,
-        unpin: Callable[[], None] | None = None,
+        unpin: Callable[[], bool] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
@@ -346,15 +344,15 @@ class Monitor:
         for kind, detail in self._report.push(self._decoder.stats, self._watch.silent, now_s):
             self._note(kind, detail)
         if self._vigil.poll(now_s, self._watch.silent):
-            why = f"{self.n_errors} errors, the last {self._last_error}"
-            self._keeper.desk.set(ANALYSIS, True, f"the analysis has stopped: {why}")
+            why = f"analysis stopped: {self.n_errors} errors, {self._last_error}"
+            self._keeper.desk.set(ANALYSIS, True, why)
+        utc_s = self._stamps.utc_s(now_s)
         broker = None if self.publisher is None else "" if self.publisher.ready else self._broker
         self._emit([*self._keeper.tick(now_s, self._stamps.last, broker)], now_s)
-        self._keeper.tell(now_s, self._stamps.utc_s(now_s))
+        self._keeper.tell(now_s, utc_s)
         if self._vigil.dead:
             self._status = status_of_the_dead(self._stamps.last)
         self._status_due |= self._watch.silent or self._vigil.dead
-        utc_s = self._stamps.utc_s(now_s)
         self._publish_status(now_s, (lambda index: utc_s) if self._watch.silent else self._stamps.of_sample)
         if self.publisher is not None:
             self.publisher.tick(now_s)
@@ -375,12 +373,13 @@ class Monitor:
 
     def _do(self, command: Command) -> dict[str, object]:
         """Obey a command; gives what its answer says besides."""
+        asked = {"acked": self._keeper.desk.unseen(command.name)} if command.verb == "ack" else {}
         if command.verb != "pause":
             self._push(command)
         now_s = time.monotonic()
-        alarms, answer = self._keeper.obey(command, now_s, self._stamps.utc_s(now_s), self._stamps.last)
+        alarms, more = self._keeper.obey(command, now_s, self._stamps.utc_s(now_s), self._stamps.last)
         self._emit([*alarms], now_s)
-        return answer
+        return {**asked, **more}
 
     def _obey(self) -> None:
         """Act on commands, answer each; what the broker had only kept is not acted on."""

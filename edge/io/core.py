@@ -36,10 +36,19 @@ def allowed_cores() -> set[int]:
     return set()
 
 
-def roam(cores: set[int]) -> None:
-    """Run on any of `cores` again, where the system lets it: the one that was kept to is somebody else's now."""
+def roam(cores: set[int]) -> bool:
+    """Run on any of `cores` again, where the system lets it: the one that was kept to is somebody else's now.
+
+    Returns
+    -------
+    bool
+        Whether anything changed.
+    """
     with contextlib.suppress(OSError, AttributeError, ValueError):
-        os.sched_setaffinity(0, cores)
+        if os.sched_getaffinity(0) != cores:
+            os.sched_setaffinity(0, cores)
+            return True
+    return False
 
 
 def waited_s() -> float | None:

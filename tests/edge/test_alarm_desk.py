@@ -133,6 +133,13 @@ def test_patient_when_another_comes_then_nothing_is_held_or_silenced() -> None:
     assert desk.forget_patient(501) == []
 
 
+def test_unseen_when_asked_then_open_and_unacknowledged_ones_by_name_or_all() -> None:
+    desk = AlarmDesk()
+    for alarm in (_alarm(), _alarm("lead_off", occurrence=8), _alarm("couplet", acked=True, occurrence=9)):
+        desk.take(alarm)
+    assert (desk.unseen(), desk.unseen("vt"), desk.unseen("couplet")) == (["vt", "lead_off"], ["vt"], [])
+
+
 def test_pause_when_no_time_is_named_then_the_beds_own() -> None:
     desk = AlarmDesk(AlarmLimits(), pause_s=90.0)
     assert desk.begin_pause(None, 10.0) == 90.0

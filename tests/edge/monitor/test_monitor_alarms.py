@@ -44,6 +44,8 @@ def test_monitor_when_a_recorder_stops_then_an_alarm_that_can_be_acknowledged(
     ack = b'{"name":"recording_stopped","by":"Ana"}'
     subscriber.client.publish("heartwire/bed4/command/ack", ack, 1)
     assert until(lambda: bed.bodies(topic)[1:], "the acknowledgement")[0]["by"] == "Ana"
+    answers = until(lambda: subscriber.payloads("heartwire/bed4/response/ack"), "an answer")
+    assert json.loads(answers[0])["acked"] == ["recording_stopped"]
 
 
 def test_monitor_when_the_broker_stays_away_then_an_alarm_that_reaches_a_subscriber_late(
