@@ -33,6 +33,34 @@ def test_command_when_readable_then_obeyed_and_its_id_comes_back(
     assert (answer["ok"], answer["name"], answer.get("id")) == (True, name, id_)
 
 
+PAUSE = "heartwire/bed4/command/pause"
+
+
+@pytest.mark.parametrize(
+    ("payload", "seconds", "by"),
+    [
+        (b"", None, ""),
+        (b"60", 60.0, ""),
+        (b" 0\n", 0.0, ""),
+        (b'{"seconds":90,"by":"Ana \\u001b[2J"}', 90.0, "Ana \\x1b[2J"),
+        (b'{"by":"Bo"}', None, "Bo"),
+    ],
+)
+def test_pause_when_readable_then_seconds_and_who(payload: bytes, seconds: float | None, by: str) -> None:
+    command, answer = read_command(PAUSE, payload)
+    assert command == Command("pause", "", by, seconds)
+    assert (answer["ok"], answer["verb"]) == (True, "pause")
+
+
+@pytest.mark.parametrize(
+    "payload", [b"nan", b"inf", b"-1", b"601", b"true", b"for ever", b'{"seconds":1e9}', b'{"seconds":"60"}']
+)
+def test_pause_when_its_time_is_none_then_refused_in_an_answer(payload: bytes) -> None:
+    command, answer = read_command(PAUSE, payload)
+    assert command is None
+    assert answer["error"].startswith("expected nothing, seconds from 0 to 600")
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -60,7 +88,11 @@ def test_command_when_unreadable_then_refused_in_an_answer(payload: bytes) -> No
 def test_command_when_verb_is_unknown_then_the_known_are_named() -> None:
     command, answer = read_command("heartwire/bed4/command/defibrillate", b"")
     assert command is None
-    assert answer == {"verb": "defibrillate", "ok": False, "error": "unknown verb; known are ack, reset"}
+    assert answer == {
+        "verb": "defibrillate",
+        "ok": False,
+        "error": "unknown verb; known are ack, pause, reset",
+    }
 
 
 @settings(max_examples=300, derandomize=True, deadline=None)
@@ -68,6 +100,6 @@ def test_command_when_verb_is_unknown_then_the_known_are_named() -> None:
 def test_command_when_anything_comes_then_never_raised_and_the_answer_is_json(
     verb: str, payload: bytes
 ) -> None:
-    for topic in (ACK, f"heartwire/bed4/command/{verb}"):
+    for topic in (ACK, PAUSE, f"heartwire/bed4/command/{verb}"):
         _, answer = read_command(topic, payload)
         assert json.loads(msgspec.json.encode(answer)) == answer

@@ -104,6 +104,14 @@ def test_alarm_when_composed_then_retained_state_and_an_event_that_is_never_reta
     assert body(event)["seq"] == got["seq"] + 1
 
 
+def test_alarm_when_composed_then_its_occurrence_rule_and_who_saw_it_are_in_it() -> None:
+    alarm = Alarm("vt", "active", "high", "patient", 0, False, True, "170 bpm", 0, 17, "above 100 bpm", "Ana")
+    for message in composer().compose(alarm, stamp):
+        body = json.loads(message.payload)
+        assert body["occurrence"] == f"{body['boot_id']}-17"
+        assert (body["limit"], body["by"]) == ("above 100 bpm", "Ana")
+
+
 def test_alarm_when_technical_then_may_be_dropped_before_a_lethal_one() -> None:
     alarm = Alarm("lead_off", "active", "technical", "technical", 0, False, False, "", 0)
     assert not any(message.keep for message in composer().compose(alarm, stamp))
