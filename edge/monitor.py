@@ -22,7 +22,7 @@ from edge.rest import Rest
 from edge.stamps import Stamps
 from edge.throttle import Throttle
 from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, WaveChunk
-from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
+from edge.vigil import Vigil, alarm_of_the_dead, cleared_all, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
@@ -268,14 +268,7 @@ class Monitor:
         except Exception:
             self.n_errors += 1
             self._pipeline = self._make_pipeline()
-            cleared = [
-                Alarm(
-                    a.name, "cleared", a.priority, a.kind, a.since, False, a.acked, "monitor restarted", a.at
-                )
-                for a in self._alarms.values()
-                if a.state != "cleared"
-            ]
-            self._emit([*cleared], time.monotonic())
+            self._emit([*cleared_all(self._alarms.values(), "monitor restarted")], time.monotonic())
 
     def _emit(self, events: list[Event], asked_s: float | None) -> None:
         """Publish events. `asked_s`: they answer no sample but something that happened at this time."""

@@ -6,6 +6,8 @@ it were true. It answers once a second of stream; when it does not, someone must
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from edge.types import Alarm, Status
 
 DEAD_S = 5.0
@@ -52,3 +54,12 @@ def alarm_of_the_dead(active: bool, at: int, detail: str) -> Alarm:
     """The technical alarm that goes with it: nobody reads the signal."""
     state = "active" if active else "cleared"
     return Alarm("unreadable", state, "technical", "technical", at, False, False, detail, at)
+
+
+def cleared_all(alarms: Iterable[Alarm], why: str) -> list[Alarm]:
+    """What says that those of `alarms` that stand do so no longer: who raised them is gone and cannot."""
+    return [
+        Alarm(a.name, "cleared", a.priority, a.kind, a.since, False, a.acked, why, a.at)
+        for a in alarms
+        if a.state != "cleared"
+    ]

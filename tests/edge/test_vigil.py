@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from edge.vigil import DEAD_S, REASON, Vigil, alarm_of_the_dead, status_of_the_dead
+from edge.types import Alarm
+from edge.vigil import DEAD_S, REASON, Vigil, alarm_of_the_dead, cleared_all, status_of_the_dead
 
 
 def test_poll_when_nothing_is_answered_then_dead_once_and_back_once() -> None:
@@ -33,3 +34,16 @@ def test_what_is_told_of_the_dead_when_asked_then_no_heart_rate_and_a_technical_
     alarm = alarm_of_the_dead(True, 7, "why")
     assert (alarm.name, alarm.state, alarm.kind, alarm.value) == ("unreadable", "active", "technical", "why")
     assert alarm_of_the_dead(False, 8, "").state == "cleared"
+
+
+def test_cleared_all_when_some_stand_then_those_are_cleared_and_keep_what_they_were() -> None:
+    def alarm(name: str, state: str) -> Alarm:
+        return Alarm(name, state, "high", "patient", 7, state == "latched", True, "seen", 9)
+
+    got = cleared_all(
+        [alarm("vt", "active"), alarm("vf", "cleared"), alarm("asystole", "latched")], "begun anew"
+    )
+    assert [a.name for a in got] == ["vt", "asystole"]
+    assert {(a.state, a.latched, a.acked, a.value, a.since, a.at) for a in got} == {
+        ("cleared", False, True, "begun anew", 7, 9)
+    }
