@@ -236,10 +236,7 @@ class Monitor:
 
     def _emit(self, events: list[Event], asked_s: float | None) -> None:
         """Publish events. `asked_s`: they answer no sample but something that happened at this time."""
-        stamp = self._stamps.of_sample
-        if asked_s is not None:
-            utc_s, last = self._stamps.utc_s(asked_s), self._stamps.last
-            stamp = lambda index: utc_s if index >= last else self._stamps.of_sample(index)  # noqa: E731
+        stamp = self._stamps.of_sample if asked_s is None else self._stamps.as_of(asked_s)
         for event in events:
             if isinstance(event, WaveChunk) or self._attend(event, asked_s, stamp):
                 for message in self._composer.compose(event, stamp):
