@@ -22,6 +22,8 @@ from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 from firmware_bridge.wire import NO_VALUE, Fault, Layout
 
 T_MASK = 0xFFFFFFFF
+MARKS = wire.FLAG_CLIPPED | wire.FLAG_PACE
+"""Flags that say something of the samples."""
 SLACK_S = 0.1
 """How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
 FEW_BYTES = 32
@@ -35,6 +37,9 @@ MAX_BACK_US = 10_000_000
 
 class NativeDecoder:
     """Bytes of native frames to blocks. See `firmware_bridge.device.Decoder`.
+
+    A frame says of itself as a whole that a sample met a rail, or that a pacing pulse was seen: the first goes for
+    all of its samples and leads, the second is given with its first sample.
 
     Counted in `stats`: `n_crc` damaged frames, `n_unknown` frames of another kind or version, `n_rejected`
     frames that say something absurd, `n_duplicate` frames that came twice or too late, `n_lost` samples,
@@ -55,7 +60,8 @@ class NativeDecoder:
         self._n_samples = 0
         self._max_dt_us = 0
         self._t_us = 0
-        self._flags = 0
+        self._flags = self._marks = 0
+        self._pace: list[int] = []
         self._next = 0
         self._fresh = True
         self._reopened = False
@@ -84,6 +90,7 @@ class NativeDecoder:
                 kind, flags, seq, t_us, key, samples, _crc = self._unpack(content)
                 if (
                     kind == 0x11
+                    and flags & MARKS == self._marks
                     and key == self._key
                     and seq == self._counter.expected
                     and (t_us - self._t_us) & T_MASK < self._max_dt_us
@@ -126,6 +133,9 @@ class NativeDecoder:
         flags, seq, t_us = wire.PLACE.unpack_from(content, wire.OFFSET_PLACE)
         if not self._place(layout, seq, t_us, flags, out):
             return
+        if flags & wire.FLAG_CLIPPED != self._marks:
+            self._flush(out)
+            self._marks = flags & wire.FLAG_CLIPPED
         old = self._layout
         if layout != old or self._reopened:
             if old is None or replace(layout, n_samples=old.n_samples) != old:
@@ -134,6 +144,8 @@ class NativeDecoder:
         self._fresh = self._reopened = False
         self._t_us = t_us
         self._flags = flags
+        if flags & wire.FLAG_PACE:
+            self._pace.append(self._next + sum(map(len, self._raw)) // (2 * len(self._leads)))
         self._raw.append(bytes(content[self._samples_at : -wire.CRC_SIZE]))
 
     def _place(self, layout: Layout, seq: int, t_us: int, flags: int, out: list[SampleBlock | Gap]) -> bool:
@@ -187,8 +199,13 @@ class NativeDecoder:
         stats.n_frames += len(raw)
         stats.n_samples += n
         raw.clear()
+        clipped = (1 << len(self._leads)) - 1 if self._marks else 0
+        pace = tuple(self._pace)
+        self._pace.clear()
         out.append(
-            SampleBlock(self._options.device_id, self._next, self._fs, mv, self._leads, self._lead_off)
+            SampleBlock(
+                self._options.device_id, self._next, self._fs, mv, self._leads, self._lead_off, clipped, pace
+            )
         )
         self._next += n
 
@@ -202,7 +219,6 @@ class NativeDecoder:
         if adu.min() == NO_VALUE:
             mv[adu == NO_VALUE] = np.nan
         return mv
-
 
     def _few_to_mv(self, counts: tuple[int, ...], n_leads: int) -> F32:
         """Into the next rows of an array that is there already. Its rows are given out once, so never change."""
