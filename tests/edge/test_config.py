@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.cli import run
 from edge.config import Config, MqttConfig, add_arguments, add_reader_arguments, host_port, load, parse
+from edge.io.source import StdinSource
 from firmware_bridge.types import BadInput
 
 WARD = """
@@ -77,6 +79,7 @@ def test_broker_when_in_one_word_then_host_and_port(text: str, host: str, port: 
         ("[mqtt]\npassword = 'canary'", "mqtt.password does not belong in this file"),
         ("wave_ms = 'long'", "wave_ms: got 'long'; expected `float`"),
         ("fs = -1", "fs: got -1.0, expected 20.0 to 20000.0"),
+        ("parity = 'X'", "parity: got 'X'; invalid enum value 'X'"),
         ("scale = 0", "scale: got 0.0, expected a finite factor"),
         ("scale = nan", "scale: got nan, expected a finite factor"),
         ("device = 'bed 4'", "device: got 'bed 4', expected"),
@@ -173,3 +176,11 @@ def test_host_port_when_wrong_then_named_with_an_example(text: str) -> None:
 def test_host_port_when_an_address_of_version_six_then_without_brackets() -> None:
     assert host_port("[::1]:8080", "--listen", "h:1") == ("::1", 8080)
     assert host_port("[::1]", "--listen", "h:1") == ("::1", None)
+
+
+def test_config_when_the_line_has_parity_then_the_source_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, int, str]] = []
+    monkeypatch.setattr("edge.io.source.make_source", lambda *args: opened.append(args) or StdinSource())
+    for text in ("format = 'dri'", "format = 'dri'\nparity = 'N'\nbaud = 9600", "format = 'text'"):
+        run._source_and_decoder(parse(f"source = 'x'\n{text}", {}, {}))
+    assert opened == [("x", 19200, "E"), ("x", 9600, "N"), ("x", 9600, "N")]
