@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import msgspec
 
@@ -103,6 +103,9 @@ class Config:
     )
     device: str = _key("device", "id of the bed: a-z A-Z 0-9 _ -")
     baud: int | None = _key(None, "serial speed; default is the device's own")
+    parity: Literal["N", "E", "O"] | None = _key(
+        None, "parity bit of the serial line: N none, E even, O odd; default is the device's own"
+    )
     fs: float | None = _key(None, "sampling rate in Hz, where the device does not say or says it wrongly")
     scale: float = _key(1.0, "extra factor on the millivolts")
     invert: bool = _key(False, "turn the signal upside down")

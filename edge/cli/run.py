@@ -146,7 +146,7 @@ def _source_and_decoder(config: Config) -> tuple[Source, Decoder]:
     from firmware_bridge import devices
 
     device = devices.get(config.format)
-    source = make_source(config.source, config.baud or device.baud, device.parity)
+    source = make_source(config.source, config.baud or device.baud, config.parity or device.parity)
     decoder = device.decoder(options)
     if not device.start or not isinstance(decoder, Asker):
         return source, decoder

@@ -24,6 +24,8 @@ from firmware_bridge.types import F32, BadInput, DeviceBeat, Firmware, Gap, Link
 from firmware_bridge.wire import NO_VALUE, BeatFrame, Fault, HelloFrame, Layout
 
 T_MASK = 0xFFFFFFFF
+MARKS = wire.FLAG_CLIPPED | wire.FLAG_PACE
+"""Flags that say something of the samples."""
 SLACK_S = 0.1
 """How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
 FEW_BYTES = 32
@@ -42,6 +44,9 @@ MOST_TOLD = 64
 
 class NativeDecoder:
     """Bytes of native frames to blocks. See `firmware_bridge.device.Decoder`; it is a `Teller` as well.
+
+    A frame says of itself as a whole that a sample met a rail, or that a pacing pulse was seen: the first goes for
+    all of its samples and leads, the second is given with its first sample.
 
     Counted in `stats`: `n_crc` damaged frames, `n_unknown` frames of another kind or version, `n_rejected`
     frames that say something absurd and beats of no known sample, `n_duplicate` frames that came twice or too
@@ -62,7 +67,8 @@ class NativeDecoder:
         self._n_samples = 0
         self._max_dt_us = 0
         self._t_us = 0
-        self._flags = 0
+        self._flags = self._marks = 0
+        self._pace: list[int] = []
         self._next = 0
         self._fresh = True
         self._reopened = False
@@ -95,6 +101,7 @@ class NativeDecoder:
                 kind, flags, seq, t_us, key, samples, _crc = self._unpack(content)
                 if (
                     kind == 0x11
+                    and flags & MARKS == self._marks
                     and key == self._key
                     and seq == self._counter.expected
                     and (t_us - self._t_us) & T_MASK < self._max_dt_us
@@ -146,6 +153,9 @@ class NativeDecoder:
         flags, seq, t_us = wire.PLACE.unpack_from(content, wire.OFFSET_PLACE)
         if not self._place(layout, seq, t_us, flags, out):
             return
+        if flags & wire.FLAG_CLIPPED != self._marks:
+            self._flush(out)
+            self._marks = flags & wire.FLAG_CLIPPED
         old = self._layout
         if layout != old or self._reopened:
             if old is None or replace(layout, n_samples=old.n_samples) != old:
@@ -154,6 +164,8 @@ class NativeDecoder:
         self._fresh = self._reopened = False
         self._t_us = t_us
         self._flags = flags
+        if flags & wire.FLAG_PACE:
+            self._pace.append(self._next + sum(map(len, self._raw)) // (2 * len(self._leads)))
         self._raw.append(bytes(content[self._samples_at : -wire.CRC_SIZE]))
 
     def _aside(self, content: bytearray) -> None:
@@ -245,8 +257,13 @@ class NativeDecoder:
         stats.n_frames += len(raw)
         stats.n_samples += n
         raw.clear()
+        clipped = (1 << len(self._leads)) - 1 if self._marks else 0
+        pace = tuple(self._pace)
+        self._pace.clear()
         out.append(
-            SampleBlock(self._options.device_id, self._next, self._fs, mv, self._leads, self._lead_off)
+            SampleBlock(
+                self._options.device_id, self._next, self._fs, mv, self._leads, self._lead_off, clipped, pace
+            )
         )
         self._next += n
 

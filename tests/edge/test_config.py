@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.cli import run
 from edge.config import (
     Config,
     MqttConfig,
@@ -17,6 +18,7 @@ from edge.config import (
     outbox_place,
     parse,
 )
+from edge.io.source import StdinSource
 from firmware_bridge.types import BadInput
 
 WARD = """
@@ -103,6 +105,7 @@ def test_broker_when_in_one_word_then_host_and_port(text: str, host: str, port: 
         ("alarms = 'adult'", "alarms: got 'adult', expected a table"),
         ("wave_ms = 'long'", "wave_ms: got 'long'; expected `float`"),
         ("fs = -1", "fs: got -1.0, expected 20.0 to 20000.0"),
+        ("parity = 'X'", "parity: got 'X'; invalid enum value 'X'"),
         ("scale = 0", "scale: got 0.0, expected a finite factor"),
         ("scale = nan", "scale: got nan, expected a finite factor"),
         ("device = 'bed 4'", "device: got 'bed 4', expected"),
@@ -217,3 +220,11 @@ def test_outbox_place_when_given_or_not_then_configured_else_of_the_service_else
 ) -> None:
     config = parse(WARD, {}, {"mqtt.outbox_path": path} if path else {})
     assert outbox_place(config, environ) == place
+
+
+def test_config_when_the_line_has_parity_then_the_source_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, int, str]] = []
+    monkeypatch.setattr("edge.io.source.make_source", lambda *args: opened.append(args) or StdinSource())
+    for text in ("format = 'dri'", "format = 'dri'\nparity = 'N'\nbaud = 9600", "format = 'text'"):
+        run._source_and_decoder(parse(f"source = 'x'\n{text}", {}, {}))
+    assert opened == [("x", 19200, "E"), ("x", 9600, "N"), ("x", 9600, "N")]

@@ -315,6 +315,25 @@ def test_what_meets_the_rail_is_clipped_and_flagged() -> None:
     (block,) = decoder().feed(stream)
     assert isinstance(block, SampleBlock)
     assert block.mv[:, 0].tolist() == pytest.approx([32.767, -32.767, 32.767])
+    assert block.clipped == 1
+    within = b"".join(frames(encoder(), 2)) + encoder(seq=2, t_us=8000).encode(np.array([[50.0]], np.float32))
+    got = [item.clipped for item in decoder().feed(within) if isinstance(item, SampleBlock)]
+    assert got == [0, 1]
+
+
+def test_a_pacing_pulse_is_given_with_the_first_sample_of_its_frame_wherever_the_bytes_are_cut() -> None:
+    stream = b""
+    layout = wire.Layout(250_000, 1000, (wire.code_of("II"), wire.code_of("V1")), 3)
+    for k in range(6):
+        flags = {2: wire.FLAG_PACE, 3: wire.FLAG_PACE | wire.FLAG_CLIPPED, 4: wire.FLAG_CLIPPED}.get(k, 0)
+        adu = np.full((3, 2), k, np.int16)
+        stream += wire.Frame(layout, 3 * k, 12_000 * k, adu, flags).to_bytes()
+    for size in (len(stream), 1, 7, 40):
+        receiver = decoder()
+        items = [x for at in range(0, len(stream), size) for x in receiver.feed(stream[at : at + size])]
+        blocks = [item for item in items if isinstance(item, SampleBlock)]
+        assert [at for block in blocks for at in block.pace] == [6, 9]
+        assert [block.clipped for block in blocks for _ in block.mv] == [0] * 9 + [3] * 6 + [0] * 3
 
 
 def test_a_change_of_rate_in_the_stream_is_a_new_beginning() -> None:
