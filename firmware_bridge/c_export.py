@@ -230,8 +230,8 @@ def row_quanta(weight: F32) -> tuple[NDArray[np.int8], F32]:
     n_rows, n = weight.shape
     if n > LONGEST_ROW:
         raise BadInput(
-            f"gru: got rows of {n} weights, expected at most {LONGEST_ROW} with int8 weights (a sum would leave 32 bits); "
-            "export it with --gru float"
+            f"gru: got rows of {n} weights, expected at most {LONGEST_ROW} with int8 weights "
+            "(a sum would leave 32 bits); export it with --gru float"
         )
     scale = np.maximum(np.abs(weight).max(1), 1e-30).astype(np.float32) / np.float32(127.0)
     out = np.zeros((n_rows, -(-n // 4) * 4), np.int8)
