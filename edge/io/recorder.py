@@ -77,7 +77,7 @@ class Recorder:
             self._wake.set()
             self._bound()
 
-    def event(self, event: Beat | Rhythm | Alarm) -> None:
+    def event(self, event: Beat | Rhythm | Alarm | Status) -> None:
         """Something was found in them."""
         self._queue.append(event)
 
@@ -224,9 +224,9 @@ class Recorded:
         """Hand events over; with a status, once a second, also look whether the recording goes on."""
         said: list[Event] = []
         for event in events:
-            if isinstance(event, (Beat, Rhythm, Alarm)):
+            if isinstance(event, (Beat, Rhythm, Alarm, Status)):
                 self._recorder.event(event)
-            elif isinstance(event, Status):
+            if isinstance(event, Status):
                 said += self._look(event.at)
         return said
 
