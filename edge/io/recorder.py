@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 SYNC_S = 1.5
-"""The header follows what is on the disk by one of these: cut off, at most 5 s are lost."""
+"""The header follows what is on the disk by one of these, by the clock or of stream: cut off, at most 5 s are lost."""
 TIDY_S = 60.0
 RETRY_S = 5.0
 STALLED_S = 5.0
@@ -77,7 +77,7 @@ class Recorder:
             self._wake.set()
             self._bound()
 
-    def event(self, event: Beat | Rhythm | Alarm) -> None:
+    def event(self, event: Beat | Rhythm | Alarm | Status) -> None:
         """Something was found in them."""
         self._queue.append(event)
 
@@ -113,6 +113,7 @@ class Recorder:
     def _run(self) -> None:
         _step_back()
         synced_s = tidied_s = float("-inf")
+        synced_to_s = 0.0
         while True:
             ending = self._ended.is_set()
             self._busy_since_s = now_s = time.monotonic()
@@ -120,8 +121,8 @@ class Recorder:
                 if not self._begun:
                     self._begin()
                 self._reel.take(self._drain())
-                if now_s - synced_s >= SYNC_S or ending:
-                    synced_s = now_s
+                if now_s - synced_s >= SYNC_S or self._taken_s - synced_to_s >= SYNC_S or ending:
+                    synced_s, synced_to_s = now_s, self._taken_s
                     self._reel.sync()
                 if now_s - tidied_s >= TIDY_S:
                     tidied_s = now_s
@@ -222,9 +223,9 @@ class Recorded:
     def _note(self, events: list[Event]) -> None:
         """Hand events over; with a status, once a second, also look whether the recording goes on."""
         for event in events:
-            if isinstance(event, (Beat, Rhythm, Alarm)):
+            if isinstance(event, (Beat, Rhythm, Alarm, Status)):
                 self._recorder.event(event)
-            elif isinstance(event, Status):
+            if isinstance(event, Status):
                 self._look()
 
     def _look(self) -> None:
