@@ -105,7 +105,8 @@ CHAINS = """\
   also over a failure of the analysis. A cause that comes back is a new alarm.
 - **Pause the sound** (`command/pause`, the page's button): for at most {most:.0f} s, all alarms of one bed. It ends by
   itself, by the host's clock, though no samples arrive; a new lethal alarm ends it at once. Everything is shown and
-  logged as before. heartwire makes no sound itself: a siren follows the retained topic `audio`.
+  logged as before. The monitor makes no sound itself: the page does where a person has switched it on there (a help,
+  not a siren: a browser in the background may be late), and a siren follows the retained topic `audio`.
 - **Switch off** (`alarms.off`): {off}. No other may be off.
 """
 

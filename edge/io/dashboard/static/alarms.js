@@ -75,6 +75,12 @@ export class Alarms {
     return open.sort((a, b) => RANK[a.it.priority] - RANK[b.it.priority])[0]?.it.priority ?? "";
   }
 
+  // The worst of all that should be heard: current, not acknowledged, its bed's sound not paused.
+  get heard() {
+    const open = [...this.rows.values()].filter((row) => !row.it.acked && !row.tile.stale && !row.tile.hushed);
+    return open.sort((a, b) => RANK[a.it.priority] - RANK[b.it.priority])[0]?.it.priority ?? "";
+  }
+
   get nOpen() {
     return [...this.rows.values()].filter((row) => !row.it.acked && !row.tile.stale).length;
   }

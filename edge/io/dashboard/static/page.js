@@ -2,6 +2,7 @@
 
 import { Alarms } from "./alarms.js";
 import { Link } from "./link.js";
+import { Sound } from "./sound.js";
 import { Tile } from "./tile.js";
 import { alarmName, write } from "./words.js";
 
@@ -213,9 +214,14 @@ function frame(now) {
   requestAnimationFrame(frame);
 }
 
+// A page that hears nothing any more is heard too: silence must not look like peace.
+const deaf = () => !link.up || broker === null || !broker.up || [...tiles.values()].some((tile) => tile.stale && tile.heard);
+const loudest = () => alarms.heard || (deaf() ? "technical" : "");
+
 setTheme(keptTheme());
 arrange();
 const link = new Link(onItems, onState);
+new Sound($("sound"), loudest);
 showLink();
 setInterval(everySecond, 1000);
 requestAnimationFrame(frame);
