@@ -189,13 +189,14 @@ def all_drawn(seed: int) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[n
     They are drawn on the first call and kept in the cache.
     """
     names = ["/".join(key) for key in records()]
-    mark = f"{front_mark()} {WINDOW} {DRAWS} {LETHAL_DRAWS} {STRETCH} {WIDENED} {WIDEST} {names}"
+    noises = load_noise()
+    knobs = (WINDOW, DRAWS, LETHAL_DRAWS, STRETCH, WIDENED, WIDEST)
+    mark = f"{front_mark()} {sum(map(len, noises))} {knobs} {names}"
     path = cache_dir() / f"rhythm_windows_{seed}.npz"
     if path.exists():
         with np.load(path) as z:
             if str(z["mark"]) == mark:
                 return z["images"], z["classes"], z["owner"]
-    noises = load_noise()
     sets = [noise_windows(np.random.default_rng(seed), noises, 12000)]
     sets += [drawn(load(*key), np.random.default_rng((seed, k)), noises) for k, key in enumerate(records())]
     images, classes = _join(sets)
