@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 import edge
-from edge.alarm_state import SPECS, AlarmSpec
+from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmSpec
 from edge.messages import Composer, Message
 from edge.types import AAMI, RHYTHMS
 
 EXPIRE_S = 15
 """A live monitor gives a state a second."""
+ALARMS = SPECS + MONITOR_SPECS
+"""The bed's and the monitor's own."""
 RHYTHM_OPTIONS = (*RHYTHMS, "other", "unknown")
 
 
@@ -52,7 +54,7 @@ def object_id(base: str, device: str) -> str:
     return f"{base.replace('/', '_')}_{device}"
 
 
-def device_payload(base: str, device: str, specs: tuple[AlarmSpec, ...] = SPECS) -> dict[str, Any]:
+def device_payload(base: str, device: str, specs: tuple[AlarmSpec, ...] = ALARMS) -> dict[str, Any]:
     """The payload that announces the bed `device` below the topic `base`, with the alarms `specs`."""
     uid, root = object_id(base, device), f"{base}/{device}"
     runs = {"avty": [{"t": f"{base}/bridge/state"}]}
