@@ -166,6 +166,8 @@ class Composer:
             "warming": beat.warming,
             "readable": beat.readable,
         }
+        if beat.plain is not None:
+            fields["plain_aami"] = beat.plain_aami
         return self._json("beat", fields, stamp(beat.r_peak.sample))
 
     def _rhythm(self, rhythm: Rhythm, stamp: Stamp) -> Message:
@@ -191,6 +193,8 @@ class Composer:
             "age_ms": _number(age_ms, 0),
             "warming": status.warming,
         }
+        if status.personal != "off":
+            fields.update(personal=status.personal, personal_beats=status.personal_beats)
         return self._json("state", fields, stamp(status.at), retain=True, qos=1)
 
     def _alarm(self, alarm: Alarm, stamp: Stamp) -> list[Message]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from edge.commands import read_command
+from edge.commands import Judge, judged, read_command
 from edge.config import MqttConfig
 from edge.io.publisher import Publisher
 from edge.io.source import BackOff, Source, SourceEnded, SourceLost
@@ -32,7 +32,7 @@ STATE_S = 0.95
 RUBBISH_BYTES = 500
 
 
-class Stages(Protocol):
+class Stages(Judge, Protocol):
     """What the monitor needs of a pipeline."""
 
     def parts(self, item: SampleBlock | Gap | LinkState | Command) -> Iterable[list[Event]]:
@@ -287,7 +287,7 @@ class Monitor:
                     self._status_at_s = 0.0
                 self._publish_status(time.monotonic(), stamp)
                 continue
-            if isinstance(event, Note) and not self._worth_telling(event.kind):
+            if isinstance(event, Note) and event.kind != "label" and not self._worth_telling(event.kind):
                 continue
             if isinstance(event, Alarm):
                 self._alarms[event.name] = event
@@ -390,7 +390,7 @@ class Monitor:
                 self._note("command_ignored", "a retained command: publish it without retain")
                 continue
             try:
-                command, answer = read_command(received.topic, received.payload)
+                command, answer = judged(*read_command(received.topic, received.payload), self._pipeline)
                 if command is not None:
                     self._push(command)
                 utc_s = self._stamps.utc_s(time.monotonic())

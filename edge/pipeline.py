@@ -13,6 +13,7 @@ from edge.artefact import Models
 from edge.beats import BeatStage, Circumstances
 from edge.filters import Cascade
 from edge.guard import Guard
+from edge.personal import Personal
 from edge.quality import Quality, QualityState
 from edge.resample import Resampler
 from edge.rhythm import RhythmStage
@@ -56,10 +57,18 @@ class Pipeline:
         Which lead is analysed, by name or column; the first by default.
     wave_ms : float
         Length of the waveform chunks given back for display; 0 for none.
+    personal : {'off', 'self', 'labels'}
+        How to adapt to the patient; see :mod:`edge.personal`.
     """
 
     def __init__(
-        self, models: Models, *, device_id: str = "device", lead: str | int = 0, wave_ms: float = 100.0
+        self,
+        models: Models,
+        *,
+        device_id: str = "device",
+        lead: str | int = 0,
+        wave_ms: float = 100.0,
+        personal: str = "off",
     ) -> None:
         self._models, self._device_id, self._lead = models, device_id, lead
         self._fs_model = models.fs
@@ -70,7 +79,8 @@ class Pipeline:
         self._state = models.gru.new_state()
         self._detector = RPeakDetector(gru.thresholds["qrs_logit"], gru.delay["class"] - gru.delay["qrs"])
         self._ring = Ring()
-        self._beats = BeatStage(models, self._ring, self._to_device)
+        self._personal = Personal(personal)
+        self._beats = BeatStage(models, self._ring, self._to_device, self._personal)
         self._rhythm = RhythmStage(models.af)
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
         self._alarms = AlarmEngine()
@@ -92,6 +102,10 @@ class Pipeline:
     def n_missing(self) -> int | None:
         """Samples that the waveform chunk being collected still lacks; None while there is none."""
         return self._chunker.n_missing
+
+    def refuses(self, command: Command) -> str | None:
+        """Why `command` cannot be obeyed here, or None where it can. A refused label must not be pushed."""
+        return self._personal.refuses(command) if command.verb == "label" else None
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
@@ -205,7 +219,9 @@ class Pipeline:
             return [*self._alarms.ack(command.name, self._at)]
         if command.verb == "reset":
             return self.reset()
-        raise BadInput(f"command: got {command.verb!r}, expected ack or reset")
+        if command.verb == "label":
+            return [self._personal.label(command, self._at)]
+        raise BadInput(f"command: got {command.verb!r}, expected ack, label or reset")
 
     # -- one sample ------------------------------------------------------------------------------------------
 
@@ -269,6 +285,7 @@ class Pipeline:
         quality = self._quality
         assert quality is not None
         events += self._alarm_all(self._beats.poll(k, self._now()))
+        events += self._personal.tick(TICK / self._fs_model, self._at)
         if k % self._hop == 0:
             if k >= self._rhythm_window:
                 events += self._look_at_rhythm(k)
@@ -308,7 +325,7 @@ class Pipeline:
             out.append(beat)
             self._vitals.on_beat(beat)
             if beat.final:
-                self._rhythm.on_beat(beat)
+                self._rhythm.on_beat(beat.uncorrected())
             else:
                 self._quality.note_peak(beat.r_peak.amp_mv)  # type: ignore[union-attr]
             out += self._alarms.on_beat(beat, self._fs)
@@ -354,7 +371,8 @@ class Pipeline:
 
     def _status(self) -> Status:
         state = None if self._quality is None else self._quality.state
-        return self._vitals.status(self._at, self._fs, state, self._rhythm.label, self._warming())
+        status = self._vitals.status(self._at, self._fs, state, self._rhythm.label, self._warming())
+        return self._personal.status(status)
 
 
 def _column(lead: str | int, block: SampleBlock, device_id: str) -> int:

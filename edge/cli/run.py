@@ -60,7 +60,13 @@ def make_monitor(
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
     def make_pipeline() -> Pipeline:
-        return Pipeline(models, device_id=config.device, lead=lead, wave_ms=config.wave_ms)
+        return Pipeline(
+            models,
+            device_id=config.device,
+            lead=lead,
+            wave_ms=config.wave_ms,
+            personal=config.personal,
+        )
 
     composer = Composer(config.device, secrets.token_hex(4), config.mqtt.base)
     rest_s = config.rest_ms / 1000.0
