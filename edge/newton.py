@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 
+ROWS = 256
 MOST_STEPS = 20
 MOST_HALVINGS = 8
 TOLERANCE = 1e-4
@@ -71,17 +72,42 @@ class Newton:
         for a in range(n_classes):
             for b in range(a, n_classes):
                 share = self._weight * p[:, a] * (float(a == b) - p[:, b])
-                curve[a, :, b] = curve[b, :, a] = (x * share[:, None]).T @ x
+                curve[a, :, b] = curve[b, :, a] = _gram(x, share)
         size = n_classes * n_inputs
         flat = curve.reshape(size, size)
         flat[np.arange(size), np.arange(size)] += np.tile(self._ridge, n_classes)
-        out: F64 = np.linalg.solve(flat, slope.T.reshape(-1)).reshape(n_classes, n_inputs).T
+        out: F64 = solve(flat, slope.T.reshape(-1)).reshape(n_classes, n_inputs).T
         return out
 
     def _loss(self, w: F64) -> float:
         log_p = _log_softmax(self._offset + self._x @ w)
         fit = -float(self._weight @ (self._target * log_p).sum(1))
         return fit + 0.5 * float((self._ridge[:, None] * w * w).sum())
+
+
+def solve(a: F64, b: F64) -> F64:
+    """x of ``a x = b`` by elimination, without pivots: `a` (n, n) must be symmetric and positive definite (Golub and
+    Van Loan, Matrix Computations, 4.2). Both are used up.
+
+    Not LAPACK's: NumPy's hands even small systems to threads, and waits for a core that is busy.
+    """
+    n = len(b)
+    for k in range(n - 1):
+        share = a[k + 1 :, k] / a[k, k]
+        a[k + 1 :, k + 1 :] -= share[:, None] * a[k, k + 1 :]
+        b[k + 1 :] -= share * b[k]
+    for k in range(n - 1, -1, -1):
+        b[k] = (b[k] - a[k, k + 1 :] @ b[k + 1 :]) / a[k, k]
+    return b
+
+
+def _gram(x: F64, share: F64) -> F64:
+    """``x.T @ diag(share) @ x``, some rows at a time: larger products go to threads too, and are summed in another
+    order.
+    """
+    parts = [slice(k, k + ROWS) for k in range(0, len(x), ROWS)]
+    out: F64 = np.sum([(x[part] * share[part, None]).T @ x[part] for part in parts], axis=0)
+    return out
 
 
 def _log_softmax(z: F64) -> F64:

@@ -111,7 +111,9 @@ class _Kept:
 
     early: Beat
     phi: F64
+    log_early: F64
     final: Beat | None = None
+    log_final: F64 | None = None
     label: str = ""
 
     @property
@@ -144,7 +146,9 @@ class Personal:
         self.n_beats = 0
         self._kept: dict[int, _Kept] = {}
         self._w: tuple[F64, F64] | None = None
-        self._fits: list[Newton] = []
+        self._fit: Newton | None = None
+        self._found: list[F64] = []
+        self._chosen: list[_Kept] = []
         self._n_fitting = 0
         self._seconds = 0.0
         self._stale = False
@@ -155,26 +159,26 @@ class Personal:
         """The early answer `beat`, corrected; `row` (33,) is what the fusion saw of it."""
         if self.mode == "off":
             return beat
-        kept = _Kept(beat, inputs(row))
+        kept = _Kept(beat, inputs(row), _log(beat))
         if len(self._kept) >= MOST_BEATS:
             unlabelled = (id_ for id_, old in self._kept.items() if not old.label)
             del self._kept[next(unlabelled, next(iter(self._kept)))]
         self._kept[beat.id] = kept
-        return self._corrected(beat, kept, 0)
+        return self._corrected(beat, kept.phi, kept.log_early, 0)
 
     def final(self, beat: Beat) -> Beat:
         """The final answer `beat`, corrected."""
         kept = self._kept.get(beat.id)
         if kept is None:
             return beat
-        kept.final = beat
+        kept.final, kept.log_final = beat, _log(beat)
         self._stale = self._stale or bool(kept.label)
-        return self._corrected(beat, kept, 1)
+        return self._corrected(beat, kept.phi, kept.log_final, 1)
 
-    def _corrected(self, beat: Beat, kept: _Kept, head: int) -> Beat:
+    def _corrected(self, beat: Beat, phi: F64, log_probs: F64, head: int) -> Beat:
         if self._w is None:
             return beat
-        p = corrected(_log(beat), kept.phi, self._w[head]).tolist()
+        p = corrected(log_probs, phi, self._w[head]).tolist()
         return replace(
             beat, aami=AAMI[p.index(max(p))], probs=(p[0], p[1], p[2], p[3], p[4]), plain=beat.probs
         )
@@ -221,13 +225,18 @@ class Personal:
         if self.mode == "off":
             return []
         self._seconds += seconds
-        if not self._fits and not self._begin():
+        if self._fit is None:
+            if self._choose():
+                self._fit = self._fit_of(0)
             return []
-        running = next((fit for fit in self._fits if not fit.done), None)
-        if running is not None:
-            running.step()
+        if not self._fit.done:
+            self._fit.step()
             return []
-        self._w, self._fits = (self._fits[0].w, self._fits[1].w), []
+        self._found.append(self._fit.w)
+        if len(self._found) == 1:
+            self._fit = self._fit_of(1)
+            return []
+        self._w, self._fit, self._found, self._chosen = (self._found[0], self._found[1]), None, [], []
         self.n_beats = self._n_fitting
         if self.mode == "self":
             detail = f"self: answers are corrected by {self.n_beats} sure beats of {self._seconds:.0f} s"
@@ -241,31 +250,29 @@ class Personal:
             status if self.mode == "off" else replace(status, personal=self.mode, personal_beats=self.n_beats)
         )
 
-    def _begin(self) -> bool:
-        """Begin a fit where there is something new to learn from."""
+    def _choose(self) -> bool:
+        """The beats to be fitted on, where there is something new to learn."""
+        answered = [k for k in self._kept.values() if k.final is not None]
         if self.mode == "labels":
             if not self._stale:
                 return False
             self._stale = False
-            chosen = [k for k in self._kept.values() if k.final is not None and (k.label or k.trusted)]
-            self._n_fitting = sum(bool(k.label) for k in chosen)
-        else:
-            if self._w is not None or self._seconds < FIRST_S:
-                return False
-            chosen = [k for k in self._kept.values() if k.trusted and _surely(k)]
-            self._n_fitting = len(chosen)
-        if self._n_fitting < (1 if self.mode == "labels" else LEAST_BEATS):
+            self._chosen = [k for k in answered if k.label or k.trusted]
+            self._n_fitting = sum(bool(k.label) for k in self._chosen)
+            return self._n_fitting > 0
+        if self._w is not None or self._seconds < FIRST_S:
             return False
-        self._fits = [self._fit(chosen, head) for head in (0, 1)]
-        return True
+        self._chosen = [k for k in answered if k.trusted and _surely(k)]
+        self._n_fitting = len(self._chosen)
+        return self._n_fitting >= LEAST_BEATS
 
-    def _fit(self, chosen: list[_Kept], head: int) -> Newton:
-        finals = [k.final for k in chosen if k.final is not None]
-        offset = (
-            np.stack([_log(k.early) for k in chosen]) if head == 0 else np.stack([_log(b) for b in finals])
-        )
+    def _fit_of(self, head: int) -> Newton:
+        """The fit of early (0) or final (1) answers on the chosen beats."""
+        chosen = self._chosen
+        logs = [k.log_early if head == 0 or k.log_final is None else k.log_final for k in chosen]
+        offset = np.stack(logs)
         if self.mode == "self":
-            target, weight = _one_hot(b.aami for b in finals), np.ones(len(chosen))
+            target, weight = _one_hot(k.final.aami for k in chosen if k.final), np.ones(len(chosen))
         else:
             labelled = np.array([bool(k.label) for k in chosen])
             named = _one_hot(k.label or "N" for k in chosen)
@@ -281,7 +288,7 @@ def _surely(kept: _Kept) -> bool:
 
 def _log(beat: Beat) -> F64:
     """Log-probabilities (5,), summing to 1 as probabilities, none below `FLOOR`."""
-    p = np.maximum(np.asarray(beat.probs, np.float64), FLOOR)
+    p = np.maximum(np.array(beat.probs), FLOOR)
     out: F64 = np.log(p / p.sum())
     return out
 
