@@ -288,7 +288,7 @@ def _surely(kept: _Kept) -> bool:
 
 def _log(beat: Beat) -> F64:
     """Log-probabilities (5,), summing to 1 as probabilities, none below `FLOOR`."""
-    p = np.maximum(np.array(beat.probs), FLOOR)
+    p = np.fmax(np.array(beat.probs), FLOOR)
     out: F64 = np.log(p / p.sum())
     return out
 
