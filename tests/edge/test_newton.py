@@ -16,7 +16,9 @@ def _problem(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nd
     return x, np.full((n, 3), -np.log(3.0)), np.eye(3)[z.argmax(1)]
 
 
-def _fitted(x: np.ndarray, offset: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> Newton:
+def _fitted(
+    x: np.ndarray, offset: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
+) -> Newton:
     weight = np.ones(len(x)) if weight is None else weight
     fit = Newton(x, offset, target, weight, RIDGE, np.zeros((3, 3)))
     while not fit.done:

@@ -45,7 +45,10 @@ class Bedside:
         """Both answers about one more beat."""
         early = _beat(self.n, aami, p, **more)
         self.n += 1
-        out = self.personal.early(early, _row(odd)), self.personal.final(dataclasses.replace(early, final=True))
+        out = (
+            self.personal.early(early, _row(odd)),
+            self.personal.final(dataclasses.replace(early, final=True)),
+        )
         self.wait(0.8)
         return out
 
@@ -183,7 +186,7 @@ def test_kept_when_full_then_unlabelled_beats_go_first_and_the_oldest_label_last
     personal = Personal("labels")
     for k in range(MOST_BEATS):
         personal.early(_beat(k, "N"), _row(False))
-    for k in range(0, 10):
+    for k in range(10):
         personal.label(Command("label", "V", "", k), 0)
     for k in range(MOST_BEATS, MOST_BEATS + 5):
         personal.early(_beat(k, "N"), _row(False))

@@ -122,7 +122,9 @@ def test_self_when_five_minutes_have_passed_then_told_once_and_a_reset_forgets_i
     late = [b for b in answers.of(Beat) if b.at > answers.notes("personal")[0].at]
     assert late
     assert all(b.plain is not None for b in late)
-    more = ward.push([Command("reset"), *recording.blocks(start=len(recording.mv), chunk=1250)[:1]], FS, pipeline)
+    more = ward.push(
+        [Command("reset"), *recording.blocks(start=len(recording.mv), chunk=1250)[:1]], FS, pipeline
+    )
     assert more.of(Status)[-1].personal_beats == 0
     assert all(b.plain is None for b in more.of(Beat) if not b.final)
 
