@@ -241,7 +241,8 @@ class Personal:
         if self.mode == "self":
             detail = f"self: answers are corrected by {self.n_beats} sure beats of {self._seconds:.0f} s"
         else:
-            detail = f"labels: answers are corrected by {self.n_beats} labelled beats"
+            s = "" if self.n_beats == 1 else "s"
+            detail = f"labels: answers are corrected by {self.n_beats} labelled beat{s}"
         return [Note("personal", at, at, detail, at)]
 
     def status(self, status: Status) -> Status:

