@@ -67,9 +67,6 @@ class Counting:
         )
         return [alarm, self._status(item.kind)]
 
-    def refuses(self, command: Command) -> str | None:
-        return None
-
     def reset(self) -> list[Event]:
         self.n_resets += 1
         if self.raise_on_reset:
