@@ -6,21 +6,22 @@ pipeline is counted, published and answered by a reset, a broker that is away is
 
 from __future__ import annotations
 
-import selectors
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from edge.aside import Aside
 from edge.commands import Judge, judged, read_command
 from edge.config import MqttConfig
+from edge.io.poller import READ, Poller
 from edge.io.publisher import Publisher
 from edge.io.source import BackOff, Source, SourceEnded, SourceLost
-from edge.link import LinkWatch
+from edge.link import LinkReport, LinkWatch
 from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stamps import Stamps
 from edge.throttle import Throttle
-from edge.types import Alarm, Command, Event, LinkState, Note, Status
+from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, WaveChunk
 from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
@@ -29,7 +30,6 @@ TICK_S = 0.25
 START_S = 15.0
 """A refusal by the broker ends the monitor only this soon after its start; later it keeps trying."""
 STATE_S = 0.95
-RUBBISH_BYTES = 500
 
 
 class Stages(Judge, Protocol):
@@ -88,10 +88,11 @@ class Monitor:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
-        self._selector = selectors.DefaultSelector()
-        self.publisher = Publisher(mqtt, composer, self._selector, self._note) if mqtt.host else None
+        self._poller = Poller()
+        self.publisher = Publisher(mqtt, composer, self._poller, self._note) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
-        self._throttle, self._rarely = Throttle(10, 10.0), Throttle(1, 60.0)
+        self._throttle, self._report = Throttle(10, 10.0), LinkReport()
+        self._aside = Aside(decoder)
         self._back_off, self._open_at_s = BackOff(), 0.0
         self._lost_at_s: float | None = None
         self._open = self._fresh = False
@@ -103,7 +104,6 @@ class Monitor:
         self._status_due = False
         self._status_at_s = 0.0
         self._alarms: dict[str, Alarm] = {}
-        self._n_bytes_heard = self._n_errors_told = 0
         self._vigil = Vigil(time.monotonic())
         self._last_error = "no error"
         self.n_errors = 0
@@ -125,10 +125,9 @@ class Monitor:
             self._open_first()
             self._publish(self._composer.availability(False))
             tick_s = now_s
-            select, monotonic = self._selector.select, time.monotonic
+            turn, monotonic = self._poller.turn, time.monotonic
             while not self._stop:
-                for key, mask in select(max(0.0, tick_s - now_s)):
-                    key.data(mask)
+                turn(max(0.0, tick_s - now_s))
                 if self._rest_s:
                     time.sleep(self._rest_s)
                     self._rest_s = 0.0
@@ -147,11 +146,11 @@ class Monitor:
 
     def _close(self) -> None:
         if self._open:
-            self._selector.unregister(self._source.fileno())
+            self._poller.unregister(self._source.fileno())
         self._source.close()
         if self.publisher is not None:
             self.publisher.close()
-        self._selector.close()
+        self._poller.close()
 
     # -- the source ----------------------------------------------------------------------------------
 
@@ -163,7 +162,7 @@ class Monitor:
         self._watch_source()
 
     def _watch_source(self) -> None:
-        self._selector.register(self._source.fileno(), selectors.EVENT_READ, self._on_bytes)
+        self._poller.register(self._source.fileno(), READ, self._on_bytes)
         self._open, self._fresh = True, False
 
     def _on_bytes(self, _mask: int) -> None:
@@ -194,26 +193,32 @@ class Monitor:
                 self._watch.restart()
                 self._stamps.restart()
             self._push(item)
+        for beat in self._aside.hear():
+            self._publish(self._composer.device_beat(beat, self._stamps.of_sample))
 
     def _on_block(self, block: SampleBlock, now_s: float) -> None:
         """Samples: their way to the readers comes first, what can wait comes after."""
-        back = self._watch.silent  # 'signal' is said before the samples that prove it
-        if back:
+        if not self._heard or block.fs != self._stamps.fs:
+            self._meet(block, now_s)
+        self._push(block)
+        self._stamps.push(block, now_s)
+        self._see(block, now_s)
+        self._rest_s = self._rest.after(block.fs, self._pipeline.n_missing)
+
+    def _meet(self, block: SampleBlock, now_s: float) -> None:
+        """The first samples, of all or after a silence or at another rate: what must be known before them."""
+        if self._watch.silent:  # 'signal' is said before the samples that prove it
             self._see(block, now_s)
         self._stamps.push(block, now_s)
         if not self._heard:
             self._hear(True)
-        self._push(block)
-        if not back:
-            self._see(block, now_s)
-        self._rest_s = self._rest.after(block.fs, self._pipeline.n_missing)
 
     def _see(self, block: SampleBlock, now_s: float) -> None:
         for state in self._watch.push(now_s, block.mv.shape[0], block.start, block.fs):
             self._on_link(state)
 
     def _lose_source(self, error: SourceLost) -> None:
-        self._selector.unregister(self._source.fileno())
+        self._poller.unregister(self._source.fileno())
         self._open = False
         self._source.close()
         self._decoder.reset()
@@ -279,21 +284,28 @@ class Monitor:
             utc_s, last = self._stamps.utc_s(asked_s), self._stamps.last
             stamp = lambda index: utc_s if index >= last else self._stamps.of_sample(index)  # noqa: E731
         for event in events:
-            if isinstance(event, Status):
-                self._status, self._status_due = event, True
-                if asked_s is None and self._vigil.answered(time.monotonic()):
-                    self._tell_analysis(False, "it answers again")
-                if asked_s is not None:
-                    self._status_at_s = 0.0
-                self._publish_status(time.monotonic(), stamp)
-                continue
-            if isinstance(event, Note) and event.kind != "label" and not self._worth_telling(event.kind):
-                continue
-            if isinstance(event, Alarm):
-                self._alarms[event.name] = event
-                self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
-            for message in self._composer.compose(event, stamp):
-                self._publish(message)
+            if isinstance(event, WaveChunk) or self._attend(event, asked_s, stamp):
+                for message in self._composer.compose(event, stamp):
+                    self._publish(message)
+
+    def _attend(self, event: Event, asked_s: float | None, stamp: Callable[[int], float]) -> bool:
+        """What an event means to the monitor itself; gives whether it is still to be published."""
+        if isinstance(event, Status):
+            self._status, self._status_due = event, True
+            if asked_s is None and self._vigil.answered(time.monotonic()):
+                self._tell_analysis(False, "it answers again")
+            if asked_s is not None:
+                self._status_at_s = 0.0
+            self._publish_status(time.monotonic(), stamp)
+            return False
+        if isinstance(event, Note):
+            return event.kind == "label" or self._worth_telling(event.kind)
+        if isinstance(event, Beat):
+            self._aside.compare(event)
+        elif isinstance(event, Alarm):
+            self._alarms[event.name] = event
+            self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+        return True
 
     def _worth_telling(self, kind: str) -> bool:
         return self._throttle.push(kind, time.monotonic()) is not None
@@ -304,7 +316,8 @@ class Monitor:
             return
         self._status_due, self._status_at_s = False, now_s
         age_ms = 1000.0 * self._watch.age_s(now_s)
-        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms):
+        counts = {} if self.publisher is None else self.publisher.counts
+        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms, counts):
             self._publish(message)
 
     def _publish(self, message: Message) -> None:
@@ -342,7 +355,10 @@ class Monitor:
         step_s = self._stamps.set(now_s, time.time())
         if step_s is not None:
             self._note("clock_step", f"the wall clock was set by {step_s:+.1f} s")
-        self._report_link(now_s)
+        for kind, detail in self._report.poll(self._decoder.stats, self._watch.silent, now_s):
+            self._note(kind, detail)
+        for kind, detail in self._aside.poll(now_s):
+            self._note(kind, detail)
         if self._vigil.poll(now_s, self._watch.silent):
             self._tell_analysis(True, f"it has stopped: {self.n_errors} errors, the last {self._last_error}")
         if self._vigil.dead:
@@ -362,24 +378,6 @@ class Monitor:
     def _tell_analysis(self, dead: bool, detail: str) -> None:
         """The last stage went silent, or speaks again: a heart rate that nobody renews must not stand."""
         self._emit([alarm_of_the_dead(dead, self._stamps.last, f"analysis: {detail}")], time.monotonic())
-
-    def _report_link(self, now_s: float) -> None:
-        """Bytes that are no frames, and frames that are damaged, at most once a minute."""
-        stats = self._decoder.stats
-        if not self._watch.silent:
-            self._n_bytes_heard = stats.n_bytes
-        elif (
-            stats.n_bytes - self._n_bytes_heard > RUBBISH_BYTES
-            and self._rarely.push("rubbish", now_s) is not None
-        ):
-            n = stats.n_bytes - self._n_bytes_heard
-            self._note("rubbish", f"{n} bytes and no sample in them: wrong --format or --baud?")
-        bad = stats.n_crc + stats.n_resync + stats.n_unknown + stats.n_rejected + stats.n_duplicate
-        if bad > self._n_errors_told and self._rarely.push("link_errors", now_s) is not None:
-            self._n_errors_told = bad
-            detail = f"crc {stats.n_crc}, resync {stats.n_resync}, unknown {stats.n_unknown}"
-            rest = f"rejected {stats.n_rejected}, duplicate {stats.n_duplicate}, lost {stats.n_lost}"
-            self._note("link_errors", f"so far: {detail}, {rest}")
 
     def _obey(self) -> None:
         """Act on commands, answer each; what the broker had only kept is not acted on."""

@@ -5,6 +5,7 @@ The same samples give the same events, however they were cut into blocks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Union
 
@@ -126,13 +127,8 @@ class Pipeline:
         its way meanwhile. Every part must be taken, or the item is only half done.
         """
         if isinstance(item, SampleBlock):
-            yield from self._block(item)
-        elif isinstance(item, Gap):
-            yield self._gap(item)
-        elif isinstance(item, LinkState):
-            yield self._link(item)
-        else:
-            yield self._command(item)
+            return self._block(item)
+        return iter((self._answer(item),))
 
     def reset(self) -> list[Event]:
         """Another patient: forget states, template, statistics and alarms."""
@@ -149,19 +145,23 @@ class Pipeline:
             events += self._gap(Gap(block.start, 0, "reboot"))
         if block.fs != self._fs or block.leads != self._leads:
             events += self._configure(block)
-        self._expected = block.end
-        lead_off = bool(block.lead_off >> self._column & 1)
-        start, done = block.start, 0
-        values = block.mv[:, self._column].tolist()
+        start, n, done = block.start, block.mv.shape[0], 0
+        self._expected = start + n
         for chunk in self._chunker.push(block):
             last = chunk.at - start
-            self._samples(values[done:last], lead_off, start + done, events)
-            done = last
+            if last > done:
+                self._samples(block, done, last, events)
+                done = last
             events.append(chunk)
             yield events
             events = []
-        self._samples(values[done:], lead_off, start + done, events)
+        self._samples(block, done, n, events)
         yield events
+
+    def _answer(self, item: Gap | LinkState | Command) -> list[Event]:
+        if isinstance(item, Gap):
+            return self._gap(item)
+        return self._link(item) if isinstance(item, LinkState) else self._command(item)
 
     def _configure(self, block: SampleBlock) -> list[Event]:
         """A first block, another rate or other leads: build what depends on them."""
@@ -198,7 +198,8 @@ class Pipeline:
             events += self._alarms.on_gap(seconds, at, self._fs)
         if lost and seconds <= LONGEST_MEMORY_S:
             # Held samples: the guard counts them as unusable, and where they are many the RR series breaks.
-            self._samples([float("nan")] * gap.n_lost, False, gap.start, events)
+            for at in range(gap.start, self._expected):
+                self._sample(math.nan, False, at, events)
             return events
         self._at = at
         return events + self._restart(self._expected, f"{seconds:.2f} s without samples ({gap.reason})")
@@ -225,8 +226,11 @@ class Pipeline:
 
     # -- one sample ------------------------------------------------------------------------------------------
 
-    def _samples(self, values: list[float], lead_off: bool, at: int, events: list[Event]) -> None:
-        for x in values:
+    def _samples(self, block: SampleBlock, begin: int, end: int, events: list[Event]) -> None:
+        """Samples `begin` to `end` of a block."""
+        lead_off = bool(block.lead_off >> self._column & 1)
+        at = block.start + begin
+        for x in block.mv[begin:end, self._column].tolist():
             self._sample(x, lead_off, at, events)
             at += 1
 

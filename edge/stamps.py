@@ -19,12 +19,19 @@ class Stamps:
     ----------
     mono_s, utc_s : float
         Both clocks, read together.
+
+    Attributes
+    ----------
+    fs : float
+        Rate of the samples whose times are known, in Hz; 0 while there are none.
+    last : int
+        Index of the newest sample; -1 before the first.
     """
 
     def __init__(self, mono_s: float, utc_s: float) -> None:
         self._offset_s = utc_s - mono_s
         self._clock: SampleClock | None = None
-        self._fs = 0.0
+        self.fs = 0.0
         self._utc_s = utc_s
         self.last = -1
 
@@ -34,7 +41,7 @@ class Stamps:
         self._offset_s += moved_s
         if abs(moved_s) <= STEP_S:
             return None
-        self._clock = None
+        self._clock, self.fs = None, 0.0
         return moved_s
 
     def utc_s(self, mono_s: float) -> float:
@@ -46,8 +53,8 @@ class Stamps:
         self.last = block.end - 1
         self._utc_s = mono_s + self._offset_s
         clock = self._clock
-        if clock is None or block.fs != self._fs:
-            self._fs = block.fs
+        if clock is None or block.fs != self.fs:
+            self.fs = block.fs
             self._clock = clock = SampleClock(block.fs)
         clock.push(self.last, self._utc_s)
 

@@ -22,7 +22,7 @@ class WaveChunker:
         self._buffer: F32 = np.empty((0, 0), np.float32)
         self._first: SampleBlock | None = None
         self._start = 0
-        self._size = 0
+        self._fs, self._size = 0.0, 0
         self._n = 0
 
     @property
@@ -34,19 +34,24 @@ class WaveChunker:
 
     def push(self, block: SampleBlock) -> list[WaveChunk]:
         """Take a block, give the chunks that it completes."""
-        if self._chunk_ms <= 0.0:
-            return []
+        first, n = self._first, block.mv.shape[0]
         out: list[WaveChunk] = []
-        first = self._first
         if first is not None and (
             block.start != self._start + self._n or block.fs != first.fs or block.leads != first.leads
         ):
-            out += self.flush()
-        at, n = 0, block.mv.shape[0]
+            out, first = self.flush(), None
+        if block.fs != self._fs:
+            self._fs = block.fs
+            self._size = max(1, round(self._chunk_ms * block.fs / 1000.0)) if self._chunk_ms > 0.0 else 0
+        if self._size == 0:
+            return out
+        if first is None and n == self._size:  # as it is
+            out.append(WaveChunk(block.start, block.fs, block.mv, block.leads, block.start + n - 1))
+            return out
+        at = 0
         while at < n:
-            if self._first is None and not self._begin(block, at):
-                out.append(WaveChunk(block.start, block.fs, block.mv, block.leads, block.end - 1))
-                break
+            if self._first is None:
+                self._begin(block, at)
             take = min(self._buffer.shape[0] - self._n, n - at)
             self._buffer[self._n : self._n + take] = block.mv[at : at + take]
             self._n += take
@@ -65,11 +70,7 @@ class WaveChunker:
             WaveChunk(self._start, first.fs, self._buffer[: self._n], first.leads, self._start + self._n - 1)
         ]
 
-    def _begin(self, block: SampleBlock, at: int) -> bool:
-        """A new chunk, its memory taken now rather than when a reader waits; False if the block is one as it is."""
-        self._size = size = max(1, round(self._chunk_ms * block.fs / 1000.0))
-        if at == 0 and size == block.mv.shape[0]:
-            return False
-        self._buffer = np.empty((size, block.mv.shape[1]), np.float32)
+    def _begin(self, block: SampleBlock, at: int) -> None:
+        """A new chunk, its memory taken now rather than when a reader waits."""
+        self._buffer = np.empty((self._size, block.mv.shape[1]), np.float32)
         self._first, self._start, self._n = block, block.start + at, 0
-        return True

@@ -19,22 +19,17 @@ class Kind:
     over: Callable[[bytes], int]
 
 
-def _shifted(byte: int) -> int:
-    """Eight steps of the reflected CRC-16: what one byte does to the register."""
-    for _ in range(8):
-        byte = byte >> 1 ^ (0x8408 if byte & 1 else 0)
-    return byte
-
-
-_REFLECTED = tuple(map(_shifted, range(256)))
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Each byte with its bits in the other order."""
 
 
 def crc16_reflected(data: bytes) -> int:
-    """CRC-16/MCRF4XX: CCITT's poly 0x1021 reflected, init 0xFFFF, no final xor; of b"123456789" it is 0x6F91."""
-    crc = 0xFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _REFLECTED[(crc ^ byte) & 0xFF]
-    return crc
+    """CRC-16/MCRF4XX: CCITT's poly 0x1021 reflected, init 0xFFFF, no final xor; of b"123456789" it is 0x6F91.
+
+    It is the CRC that is not reflected, of mirrored bytes, mirrored: so the C of `crc16` does it.
+    """
+    crc = crc16(data.translate(_MIRRORED))
+    return _MIRRORED[crc & 0xFF] << 8 | _MIRRORED[crc >> 8]
 
 
 def crc8(data: bytes) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
+from firmware_bridge.types import F32, BadInput, DeviceBeat, Firmware, Gap, LinkStats, SampleBlock
 
 FS_MIN = 1.0
 FS_MAX = 20_000.0
@@ -77,11 +77,18 @@ class EncoderOptions:
         Names of the columns that it is given.
     first_seq : int
         Where its counter begins, of samples or of frames as the device has it: near the end, to see it wrap.
+    asked : bool
+        A host has asked it already. False: a device with a session (see `Device`) says nothing until it is
+        asked as the protocol wants it, and stops when the session ends.
+    n_samples : int or None
+        Samples in a frame, where the device can have frames of any length; None: the device's own.
     """
 
     fs: float | None = None
     leads: tuple[str, ...] = ("ECG",)
     first_seq: int = 0
+    asked: bool = True
+    n_samples: int | None = None
 
     def __post_init__(self) -> None:
         check_fs(self.fs)
@@ -143,6 +150,24 @@ class Asker(Protocol):
 
 
 @runtime_checkable
+class Leaver(Protocol):
+    """A decoder of a device that should be told when nobody listens any more."""
+
+    def leave(self) -> bytes:
+        """What must be sent to the device before the link is closed; may be empty."""
+        ...
+
+
+@runtime_checkable
+class Teller(Protocol):
+    """A decoder of a device that says more than samples: who it is, and which beats it found itself."""
+
+    def told(self) -> list[DeviceBeat | Firmware]:
+        """What was said since the last call, in order; at most 64, the oldest go first."""
+        ...
+
+
+@runtime_checkable
 class Hearer(Protocol):
     """An encoder that obeys what the host sends it."""
 
@@ -172,6 +197,11 @@ class Device:
     start : bytes
         The command that makes it speak; empty where it speaks by itself. Where there is one the decoder is an
         `Asker`.
+    parity : str
+        Parity bit of its serial line: "N" none, "E" even, "O" odd.
+    has_session : bool
+        It never speaks unasked: a monitor that must be told what to send, and may stop when it is not kept
+        company. Where it is so its simulator waits to be asked as well.
     """
 
     name: str
@@ -186,6 +216,8 @@ class Device:
     has_lead_off: bool = False
     has_clock: bool = False
     start: bytes = b""
+    parity: str = "N"
+    has_session: bool = False
 
 
 def check_fs(fs: float | None) -> None:

@@ -122,6 +122,8 @@ class FaultyWire:
         The same seed, faults and samples give the same bytes, however the samples were cut.
     start : bytes
         The command that makes the device speak; empty: it cannot be mute.
+    parity : bool
+        The line has a parity bit: a byte of which it is wrong is dropped, as a port does that was told to.
     """
 
     def __init__(
@@ -132,10 +134,12 @@ class FaultyWire:
         n_leads: int = 1,
         seed: int = 0,
         start: bytes = b"",
+        parity: bool = False,
     ) -> None:
         self._make, self._faults, self._fs, self._n_leads = make, faults, fs, n_leads
         self._random = random.Random(seed)
         self._start = start
+        self._n_bits = 9 if parity else 8
         wrap = [fault for fault in faults if fault.kind == "wrap"]
         self._encoder = make(-int(wrap[0].value) if wrap else 0)
         self._mute = start != b"" and any(fault.kind == "mute" for fault in faults)
@@ -210,8 +214,10 @@ class FaultyWire:
                 continue
             flip = self._acting("flip")
             if flip is not None:
-                for bit in range(8):
-                    byte ^= (self._random.random() < flip.value) << bit
+                flipped = sum((self._random.random() < flip.value) << bit for bit in range(self._n_bits))
+                if self._n_bits == 9 and flipped.bit_count() & 1:
+                    continue
+                byte ^= flipped & 0xFF
             out += bytes([byte, byte] if self._happens("double") else [byte])
         return bytes(out)
 

@@ -10,12 +10,15 @@ from binascii import crc_hqx
 
 from firmware_bridge.types import LinkStats
 
+CRC_START = 0xFFFF
+"""The first value of the native frame's CRC, see `crc16`."""
+
 _CODES = tuple(bytes([k]) for k in range(256))
 
 
 def crc16(data: bytes | bytearray) -> int:
     """CRC-16/CCITT-FALSE of `data`: poly 0x1021, init 0xFFFF, not reflected; of b"123456789" it is 0x29B1."""
-    return crc_hqx(data, 0xFFFF)
+    return crc_hqx(data, CRC_START)
 
 
 def cobs_encode(content: bytes) -> bytes:
@@ -87,7 +90,8 @@ class DelimiterFramer:
     def feed(self, data: bytes) -> list[bytes]:
         """Give the frames that `data` completes, without delimiters; an empty one is b""."""
         if len(data) <= self._max_len and not (self._pending or self._overlong):  # nothing can be too long
-            *parts, self._pending = data.split(self._delimiter)
+            parts = data.split(self._delimiter)
+            self._pending = parts.pop()
             return parts
         parts = (self._pending + data).split(self._delimiter)
         pending = parts.pop()

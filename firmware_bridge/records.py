@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,18 @@ class Record:
         Name of each column.
     mv : ndarray of float32, shape (n, n_leads)
         The signals [mV], NaN where the file has no valid sample.
+    base : datetime or None
+        When the first sample was, as the header has it: without a time zone, None where it does not say.
+    comments : tuple of str
+        The header's remarks.
     """
 
     name: str
     fs: float
     leads: tuple[str, ...]
     mv: F32
+    base: datetime | None = None
+    comments: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -102,7 +109,7 @@ def open_record(path: str | Path, lead: str | int | None = None) -> Record:
         One line, for a record that is missing, truncated or not WFDB, a lead that it has not, or where the
         `wfdb` library is not installed.
     """
-    base = _base(path)
+    base = record_path(path)
     raw = _read(base)
     names = tuple(str(name) for name in raw.sig_name or ())
     signal = raw.p_signal
@@ -111,11 +118,12 @@ def open_record(path: str | Path, lead: str | int | None = None) -> Record:
     columns = _columns(names, lead, base)
     scale = [_in_mv(str(raw.units[k]), names[k], base) for k in columns]
     mv = (signal[:, columns] * np.array(scale)).astype(np.float32)
-    return Record(base.name, float(raw.fs), tuple(names[k] for k in columns), mv)
+    leads = tuple(names[k] for k in columns)
+    return Record(base.name, float(raw.fs), leads, mv, raw.base_datetime, tuple(raw.comments or ()))
 
 
-def _base(path: str | Path) -> Path:
-    """The record's path without extension, where its header is."""
+def record_path(path: str | Path) -> Path:
+    """The record's path without extension, where its header is, also below HEARTWIRE_DATA; else `BadInput`."""
     text = str(path)
     for extension in (".hea", ".dat", ".atr", ".mat"):
         text = text.removesuffix(extension)

@@ -121,7 +121,9 @@ class SampleClock:
         """
         if not self._pieces:
             raise LookupError(f"got sample {index}, expected a push first, in SampleClock; push one")
-        at, utc_s, period = self._pieces[max(0, bisect_right(self._starts, index) - 1)]
+        at, utc_s, period = self._pieces[-1]  # nearly always
+        if index < at:
+            at, utc_s, period = self._pieces[max(0, bisect_right(self._starts, index) - 1)]
         return utc_s + (index - at) * period
 
     def restart(self) -> None:

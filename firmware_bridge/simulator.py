@@ -297,6 +297,11 @@ def is_mqtt(name: str) -> bool:
     return name in ENCODERS
 
 
+def has_session(name: str) -> bool:
+    """Whether the device `name` says nothing until it is asked (see `firmware_bridge.device.Device`)."""
+    return get(name).has_session
+
+
 def rate_of(name: str, asked: float | None, otherwise: float = DEFAULT_FS) -> float:
     """Rate of format `name` [Hz]: as `asked`, else the device's, else `otherwise`. Raises BadInput."""
     own = None if is_mqtt(name) else _device_fs(name)
@@ -305,17 +310,27 @@ def rate_of(name: str, asked: float | None, otherwise: float = DEFAULT_FS) -> fl
 
 
 def byte_wire(
-    name: str, fs: float, leads: tuple[str, ...], faults: Sequence[Fault] = (), seed: int = 0
+    name: str,
+    fs: float,
+    leads: tuple[str, ...],
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+    asked: bool = False,
 ) -> ByteWire | FaultyWire:
-    """The wire of the device `name`, with what goes wrong on it. Raises BadInput when there is none."""
+    """The wire of the device `name`, with what goes wrong on it. Raises BadInput when there is none.
+
+    Where nobody can ask (`asked`), a device that must be asked is as if it had been.
+    """
     device = get(name)
+
+    def make(first_seq: int = 0) -> Encoder:
+        return device.encoder(
+            EncoderOptions(fs, leads, first_seq=first_seq, asked=asked or not device.has_session)
+        )
+
     if not any(fault.kind not in PACE for fault in faults):
-        return ByteWire(device.encoder(EncoderOptions(fs=fs, leads=leads)))
-
-    def make(first_seq: int) -> Encoder:
-        return device.encoder(EncoderOptions(fs=fs, leads=leads, first_seq=first_seq))
-
-    return FaultyWire(make, faults, fs, len(leads), seed, device.start)
+        return ByteWire(make())
+    return FaultyWire(make, faults, fs, len(leads), seed, device.start, device.parity != "N")
 
 
 def message_wire(name: str, fs: float, leads: tuple[str, ...]) -> PayloadEncoder:

@@ -192,7 +192,13 @@ def fit(
 
 
 def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) -> float:
-    """Walk through one batch of strips, window by window, the state carried; gives the mean loss."""
+    """Walk through one batch of strips, window by window, the state carried; gives the mean loss.
+
+    Raises
+    ------
+    BadInput
+        When the loss is no number: nothing that comes after could be trusted.
+    """
     x, *targets = batch
     weights = torch.tensor(recipe.weights)
     training.net.train()
@@ -206,6 +212,11 @@ def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) 
         loss = losses(y, *(t[:, begin:end] for t in targets), weights)
         training.step(loss, recipe.ema, most_norm=1.0)
         total, n = total + float(loss.detach()), n + 1
+        if not math.isfinite(total):
+            raise BadInput(
+                f"round {training.done + 1}: the loss is {total}; the checkpoint before it is kept, and the same "
+                f"command goes on from there"
+            )
     training.done += 1
     return total / n
 

@@ -18,6 +18,11 @@
 
 #define UNROLLED _Pragma("GCC unroll 64")
 
+/* e^80 and its reciprocal are ordinary numbers: an infinite one would come back from a division as no number at all,
+ * for fast mathematics divides by an estimate that is made better. */
+#define BOUNDED_EXP(x) expf((x) < MOST ? (x) : MOST)
+#define MOST 80.0f
+
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4)));
 
 /* gi (rows, n, G): input part of the gates, biases in it. wt (H, G): recurrent weights, transposed; bh (G): their bias.
@@ -49,10 +54,10 @@ void gru_forward(int rows, int n, const float *gi, const float *wt, const float 
                 float *restrict new = h + ((size_t)(b + i) * (n + 1) + t + 1) * H;
                 const float *restrict rec = gh[i];
                 for (int j = 0; j < H; j++) {
-                    r[j] = 1.0f / (1.0f + expf(-(in[j] + rec[j])));
-                    z[j] = 1.0f / (1.0f + expf(-(in[H + j] + rec[H + j])));
+                    r[j] = 1.0f / (1.0f + BOUNDED_EXP(-(in[j] + rec[j])));
+                    z[j] = 1.0f / (1.0f + BOUNDED_EXP(-(in[H + j] + rec[H + j])));
                     hn[j] = rec[2 * H + j];
-                    c[j] = 1.0f - 2.0f / (1.0f + expf(2.0f * (in[2 * H + j] + r[j] * hn[j])));
+                    c[j] = 1.0f - 2.0f / (1.0f + BOUNDED_EXP(2.0f * (in[2 * H + j] + r[j] * hn[j])));
                     new[j] = c[j] + z[j] * (old[j] - c[j]);
                 }
             }

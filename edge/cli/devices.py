@@ -12,6 +12,7 @@ from firmware_bridge.types import BadInput
 
 HELP = "list the wire formats that `run --format` takes"
 
+_PARITY = {"N": "", "E": " with even parity", "O": " with odd parity"}
 _TELLS = ("has_counter", "has_checksum", "has_lead_off", "has_clock")
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts(name: str) -> dict[str, Any]:
     device = devices.get(name)
-    keys = ("name", "title", "fs", "baud", "leads", *_TELLS)
+    keys = ("name", "title", "fs", "baud", "parity", "leads", *_TELLS)
     return {**{key: getattr(device, key) for key in keys}, "must_be_asked": device.start != b""}
 
 
@@ -46,4 +47,5 @@ def _line(facts: dict[str, Any]) -> str:
     tells = ", ".join(key[4:].replace("_", "-") for key in _TELLS if facts[key]) or "samples only"
     leads = " ".join(facts["leads"])
     asked = "; asked to start" if facts["must_be_asked"] else ""
-    return f"{facts['name']:16} {facts['title']}; {rate}, {facts['baud']} baud, leads {leads}; tells {tells}{asked}"
+    baud = f"{facts['baud']} baud{_PARITY[facts['parity']]}"
+    return f"{facts['name']:16} {facts['title']}; {rate}, {baud}, leads {leads}; tells {tells}{asked}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HELP = "look at a port: which device, at which speed, what is wrong, and how to mend it"
 
 BAUDS = (115200, 57600, 9600, 230400, 921600)
-"""Speeds of the devices that are known, the usual first."""
+"""Speeds of the devices that speak by themselves, the usual first."""
 LISTEN_S = 2.5
 """How long each speed is listened to: an Arduino that was reset by opening its port is silent for nearly 2 s."""
 ASK_S = 2.5
@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.port)
     heard, pieces = _from_file(path, args) if path.is_file() else _from_port(args)
     if args.capture:
-        _write(args.capture, pieces)
+        from firmware_bridge import capture
+
+        capture.write(Path(args.capture), pieces)
     if heard is None:
         return _at_a_loss(pieces, args)
     findings = examine(heard, pieces, args.calibration_mv)
@@ -77,7 +79,7 @@ def _from_port(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
     heard, pieces = _find(args)
     if heard is None:
         return None, pieces
-    source, asker = _open(args.port, heard.baud, heard.guess.name if heard.asked else None)
+    source, asker = _open(args.port, heard.baud, heard.guess.name if heard.asked else None, heard.guess.name)
     try:
         return heard, _listen(source, args.seconds, asker=asker)
     finally:
@@ -87,6 +89,7 @@ def _from_port(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
 def _find(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
     """Which speed and format; listening first, then, where it is silent, asking."""
     from edge.doctor.examination import Heard
+    from edge.doctor.formats import other_version
 
     best: Heard | None = None
     pieces: list[Piece] = []
@@ -98,6 +101,8 @@ def _find(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
             source.close()
         if not pieces:
             break  # silence is silence at any speed
+        if other_version(pieces):
+            return None, pieces
         fitting = _fitting(pieces, args)
         if fitting and (best is None or fitting[0].share > best.guess.share):
             best = Heard(args.port, baud, fitting[0], _equals(fitting))
@@ -161,14 +166,20 @@ def _equals(fitting: Sequence[Guess]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _open(port: str, baud: int | None, ask_as: str | None) -> tuple[Source, Decoder | None]:
-    """The open port, and the decoder of the device `ask_as`, which tells it what it must be told, if one is named."""
+def _open(
+    port: str, baud: int | None, ask_as: str | None, name: str | None = None
+) -> tuple[Source, Decoder | None]:
+    """The open port, and the decoder of the device `ask_as`, which tells it what it must be told, if one is named.
+
+    Parity is that of `ask_as`, or of the device `name`.
+    """
     from edge.io.asking import AskingSource
     from edge.io.source import SourceLost, make_source
     from firmware_bridge import devices
     from firmware_bridge.device import Asker, DecoderOptions
 
-    source = make_source(port, baud or BAUDS[0])
+    known = ask_as or name
+    source = make_source(port, baud or BAUDS[0], devices.get(known).parity if known else "N")
     decoder = None if ask_as is None else devices.get(ask_as).decoder(DecoderOptions())
     if isinstance(decoder, Asker):
         source = AskingSource(source, decoder)
@@ -209,26 +220,11 @@ def _listen(
 # -- captures --------------------------------------------------------------------------------------------
 
 
-def _write(name: str, pieces: Sequence[Piece]) -> None:
-    """A capture: a line of JSON for each piece, seconds since the first and the bytes in hex."""
-    first_s = pieces[0][0] if pieces else 0.0
-    lines = [json.dumps({"t_s": round(t_s - first_s, 6), "hex": data.hex()}) for t_s, data in pieces]
-    try:
-        Path(name).write_text("\n".join(lines) + "\n", encoding="ascii")
-    except OSError as error:
-        raise BadInput(f"--capture {name}: cannot write it: {error.strerror or error}") from None
-
-
 def _from_file(path: Path, args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
     from edge.doctor.examination import Heard
+    from firmware_bridge import capture
 
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
-        pieces = [(float(row["t_s"]), bytes.fromhex(row["hex"])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(
-            f"{path}: got some other file, expected one that `doctor --capture` has written"
-        ) from None
+    pieces = capture.read(path).pieces
     fitting = _fitting(pieces, args)
     return (Heard(str(path), args.baud, fitting[0], _equals(fitting)) if fitting else None), pieces
 
@@ -249,8 +245,12 @@ def _print(findings: Sequence[Finding], config: Sequence[str], args: argparse.Na
 
 
 def _at_a_loss(pieces: Sequence[Piece], args: argparse.Namespace) -> int:
+    from edge.doctor.formats import other_version
+
     n = sum(len(data) for _, data in pieces)
-    if n:
+    if line := other_version(pieces):
+        text = line
+    elif n:
         some = b"".join(data for _, data in pieces)[:32].hex(" ")
         text = (
             f"{n} bytes came and no known format fits them; they begin with {some}: try --baud, or a profile"

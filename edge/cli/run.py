@@ -11,17 +11,19 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
-from edge.config import Config
+from edge.config import Config, outbox_place
 from edge.io.core import stay_on_this_core
 
 if TYPE_CHECKING:
+    from edge.io.recorder import Recorder
     from edge.io.source import Source
     from edge.messages import Message
-    from edge.monitor import Monitor
+    from edge.monitor import Monitor, Stages
     from firmware_bridge.device import Decoder
 
 HELP = "monitor one bed: samples in, beats, rhythms and alarms out over MQTT"
@@ -37,17 +39,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted, the end of the stream, or for `--seconds`."""
     config = configuration.load(args, os.environ)
-    monitor = make_monitor(config, log, _printer(lambda: monitor.stop()) if args.json else None)
+    boot_id = secrets.token_hex(4)
+    recorder = make_recorder(config, boot_id, log) if config.record else None
+    tap = _printer(lambda: monitor.stop()) if args.json else None
+    monitor = make_monitor(config, log, tap, recorder, boot_id)
+    if recorder is not None:
+        recorder.start()  # before this thread is bound to its core: the recorder is free to use the others
     if not config.roam:
         stay_on_this_core()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: monitor.stop())
-    monitor.run(args.seconds)
+    try:
+        monitor.run(args.seconds)
+    finally:
+        if recorder is not None:
+            recorder.close()
     return 0
 
 
+def make_recorder(config: Config, boot_id: str, log: Callable[[str], None]) -> Recorder:
+    """What records the bed into `config.record`, not started. Raises `BadInput` for a folder that cannot be used."""
+    from edge.io.recorder import Recorder, check_folder
+    from edge.io.reel import Reel
+
+    check_folder(config.record)
+    counts = True
+    if not config.source.startswith("mqtt://"):
+        from firmware_bridge import devices
+
+        device = devices.get(config.format)
+        counts = device.has_counter or device.has_clock
+    folder = Path(config.record) / config.device
+    return Recorder(Reel(folder, config.device, boot_id, counts, round(config.record_gb * 1e9)), log)
+
+
 def make_monitor(
-    config: Config, log: Callable[[str], None], tap: Callable[[Message], None] | None = None
+    config: Config,
+    log: Callable[[str], None],
+    tap: Callable[[Message], None] | None = None,
+    recorder: Recorder | None = None,
+    boot_id: str | None = None,
 ) -> Monitor:
     """Everything that `config` names, wired but not opened. Raises `BadInput` for what cannot be used."""
     source, decoder = _source_and_decoder(config)
@@ -59,18 +90,23 @@ def make_monitor(
     models = load_models(Path(config.models) if config.models else None)
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
-    def make_pipeline() -> Pipeline:
-        return Pipeline(
+    def make_pipeline() -> Stages:
+        pipeline = Pipeline(
             models,
             device_id=config.device,
             lead=lead,
             wave_ms=config.wave_ms,
             personal=config.personal,
         )
+        if recorder is None:
+            return pipeline
+        from edge.io.recorder import Recorded
 
-    composer = Composer(config.device, secrets.token_hex(4), config.mqtt.base)
-    rest_s = config.rest_ms / 1000.0
-    monitor = Monitor(source, decoder, make_pipeline, composer, config.mqtt, log, tap, rest_s)
+        return Recorded(pipeline, recorder)
+
+    composer = Composer(config.device, boot_id or secrets.token_hex(4), config.mqtt.base, config.mqtt.scalars)
+    mqtt = replace(config.mqtt, outbox_path=outbox_place(config, os.environ))
+    monitor = Monitor(source, decoder, make_pipeline, composer, mqtt, log, tap, config.rest_ms / 1000.0)
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor
@@ -90,7 +126,8 @@ def _source_and_decoder(config: Config) -> tuple[Source, Decoder]:
     from firmware_bridge import devices
 
     device = devices.get(config.format)
-    source, decoder = make_source(config.source, config.baud or device.baud), device.decoder(options)
+    source = make_source(config.source, config.baud or device.baud, device.parity)
+    decoder = device.decoder(options)
     if not device.start or not isinstance(decoder, Asker):
         return source, decoder
     from edge.io.asking import AskingSource

@@ -104,7 +104,10 @@ def _bytes(source: Samples, args: argparse.Namespace) -> Simulator[bytes]:
             f"--format {args.format} goes to a broker: use --to mqtt://HOST:PORT/TOPIC, or another format"
         )
     wrong = faults.parse(";".join(args.fault))
-    wire = simulator.byte_wire(args.format, source.fs, source.leads, wrong, args.fault_seed)
+    alone = args.to == "-"
+    if args.speed == 0 and not alone and simulator.has_session(args.format):
+        raise BadInput(f"--speed is 0, and {args.format} waits to be asked, which takes time: use 1 or more")
+    wire = simulator.byte_wire(args.format, source.fs, source.leads, wrong, args.fault_seed, alone)
     frame_ms = FRAME_MS if args.frame_ms is None else args.frame_ms
     sink = Conversation(wire, _byte_sink(args))
     return Simulator(source, wire, sink, frame_ms, args.speed, pace=faults.pace_of(wrong))

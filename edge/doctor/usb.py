@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 MAKERS = {
-    0x0403: ("FTDI", ("cyton", "openview", "shimmer")),
+    0x0403: ("FTDI", ("cyton", "openview", "shimmer", "dri", "intellivue")),
+    0x067B: ("Prolific (serial adapters)", ("dri", "intellivue", "medlab")),
     0x2341: ("Arduino", ("text", "olimex", "chords", "openview")),
     0x2A03: ("Arduino", ("text", "olimex", "chords", "openview")),
     0x1A86: ("WCH (Arduino clones)", ("text", "olimex", "chords", "openview")),

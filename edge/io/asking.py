@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from edge.io.source import Source
-from firmware_bridge.device import Asker
+from firmware_bridge.device import Asker, Leaver
 
 
 class AskingSource:
@@ -22,6 +21,7 @@ class AskingSource:
 
     def __init__(self, source: Source, asker: Asker) -> None:
         self._source, self._asker = source, asker
+        self._unsent = b""
         self.name = source.name
 
     def open(self) -> None:
@@ -43,11 +43,23 @@ class AskingSource:
     def tick(self, now_s: float) -> None:
         """Send what is due. A link that takes nothing is no error here: reading it will tell."""
         self._source.tick(now_s)
-        data = self._asker.ask(now_s)
-        if data and self.fileno() >= 0:
-            with contextlib.suppress(OSError):
-                os.write(self.fileno(), data)
+        self._send(self._unsent or self._asker.ask(now_s))
 
     def close(self) -> None:
-        """Close the link."""
+        """Say good-bye where the device wants to know, and close the link."""
+        if self.fileno() >= 0 and isinstance(self._asker, Leaver):
+            self._send(self._asker.leave())
+        self._unsent = b""
         self._source.close()
+
+    def _send(self, data: bytes) -> None:
+        """Write `data`; what finds no room now is sent later."""
+        self._unsent = b""
+        if not data or self.fileno() < 0:
+            return
+        try:
+            self._unsent = data[os.write(self.fileno(), data) :]
+        except BlockingIOError:
+            self._unsent = data
+        except OSError:
+            return  # reading the link will tell

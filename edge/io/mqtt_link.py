@@ -9,7 +9,6 @@ left over.
 from __future__ import annotations
 
 import contextlib
-import selectors
 import socket
 import ssl
 import threading
@@ -23,6 +22,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import MqttConfig
+from edge.io.poller import READ, WRITE, Poller
 from edge.messages import Message
 from firmware_bridge.types import BadInput
 
@@ -83,7 +83,7 @@ class Dialler:
 
     Parameters
     ----------
-    selector : BaseSelector
+    poller : Poller
         Of the loop that takes what the attempt brings.
     on_done : callable
         Called in that loop with the client and what went wrong, or None.
@@ -91,16 +91,16 @@ class Dialler:
 
     def __init__(
         self,
-        selector: selectors.BaseSelector,
+        poller: Poller,
         on_done: Callable[[mqtt.Client, BaseException | None], None],
     ) -> None:
-        self._selector, self._on_done = selector, on_done
+        self._poller, self._on_done = poller, on_done
         self._done: deque[tuple[mqtt.Client, BaseException | None]] = deque()
         self._here, self._there = socket.socketpair()
         self._here.setblocking(False)
         self._closed = False
         self.busy = False
-        selector.register(self._here, selectors.EVENT_READ, self._on_wake)
+        poller.register(self._here.fileno(), READ, self._on_wake)
 
     def dial(self, client: mqtt.Client) -> None:
         """Begin one attempt. Not while `busy`."""
@@ -110,7 +110,7 @@ class Dialler:
     def close(self) -> None:
         """Want nothing more; what an attempt still brings is thrown away."""
         self._closed = True
-        self._selector.unregister(self._here)
+        self._poller.unregister(self._here.fileno())
         self._here.close()
         self._there.close()
         while self._done:
@@ -186,21 +186,24 @@ class MqttLink:
         Why the broker said no.
     pending : deque
         (paho's receipt, since when it waits, message) of what is sent with QoS 1 and not acknowledged.
+    on_acked : callable
+        Called with each of those once the broker has acknowledged it.
     """
 
     def __init__(self, client: mqtt.Client, sock: Any, ping_topic: str, now_s: float) -> None:
         self.client, self.sock, self._ping_topic = client, sock, ping_topic
-        self.events = 0
+        self.fd, self.events = sock.fileno(), 0
         self.accepted = self.ready = False
         self.refusal: str | None = None
         self.opened_s = now_s
         self._gone: str | None = None
         self._echo_s = self._pinged_s = now_s
-        self._echo = self._blocked = False
+        self._echo = self._blocked = self._held_up = False
         self._tail = b""
         self._plain = type(sock) is socket.socket
         self._inbox: deque[Received] = deque()
         self.pending: deque[tuple[mqtt.MQTTMessageInfo, float, Message]] = deque()
+        self.on_acked: Callable[[Message], None] = lambda message: None
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -221,11 +224,11 @@ class MqttLink:
 
     def handle(self, mask: int) -> list[Received]:
         """Let paho read and write; give what came, but for the own ping."""
-        if mask & selectors.EVENT_READ:
+        if mask & ~WRITE:
             self.client.loop_read()
             while isinstance(self.sock, ssl.SSLSocket) and self.client.socket() and self.sock.pending():
                 self.client.loop_read()
-        if mask & selectors.EVENT_WRITE:
+        if mask & ~READ:
             self._blocked = False
         if self.client.socket():
             self.flush()
@@ -265,7 +268,7 @@ class MqttLink:
 
     def wants_write(self) -> bool:
         """Whether the socket must become writable before anything else can be sent."""
-        return self._blocked or bool(self._tail) or self.client.want_write()
+        return self._held_up
 
     def is_full(self, qos: int) -> bool:
         """Whether a message of this QoS must wait."""
@@ -293,7 +296,7 @@ class MqttLink:
 
     def send_now(self, message: Message) -> bool:
         """The short way of a QoS 0 message when nothing stands in its way; False: `send` must decide."""
-        if not (self.ready and self._plain) or self.wants_write():
+        if self._held_up or not (self.ready and self._plain):
             return False
         try:
             return self._send_plain(publish_packet(message))
@@ -307,9 +310,10 @@ class MqttLink:
         try:
             n = self.sock.send(packet)
         except BlockingIOError:
-            self._blocked = True
+            self._blocked = self._held_up = True
             return False
-        self._tail = packet[n:]
+        if n < len(packet):
+            self._tail, self._held_up = packet[n:], True
         return True
 
     def flush(self) -> None:
@@ -321,11 +325,12 @@ class MqttLink:
                 return
         if not self._tail and self.client.want_write():
             self.client.loop_write()
+        self._held_up = self._blocked or bool(self._tail) or self.client.want_write()
 
     def settle(self) -> None:
         """Forget what the broker has acknowledged."""
         while self.pending and self.pending[0][0].is_published():
-            self.pending.popleft()
+            self.on_acked(self.pending.popleft()[2])
 
     def disconnect(self) -> None:
         """End it as the protocol wants it, so that the last will is not sent."""

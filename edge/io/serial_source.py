@@ -20,12 +20,13 @@ class SerialSource(FdSource):
     """One serial port, opened by pyserial (it knows every platform's speeds) and read with `os.read`.
 
     The name may be a link (``/dev/serial/by-id/...``): it is resolved anew at every opening, so that a device
-    that comes back as another ttyUSBn is found again.
+    that comes back as another ttyUSBn is found again. `parity` is "N", "E" or "O"; a byte whose parity bit is
+    wrong is dropped by the kernel, so that the frame it was in is too short.
     """
 
-    def __init__(self, name: str, baud: int) -> None:
+    def __init__(self, name: str, baud: int, parity: str = "N") -> None:
         super().__init__(name)
-        self._baud = baud
+        self._baud, self._parity = baud, parity
 
     def open(self) -> None:
         import serial
@@ -33,7 +34,7 @@ class SerialSource(FdSource):
         try:
             if not stat.S_ISCHR(os.stat(self.name).st_mode):
                 raise SourceLost(errno.ENOTTY, "not a serial port")
-            port = serial.Serial(self.name, self._baud, timeout=0, exclusive=True)
+            port = serial.Serial(self.name, self._baud, parity=self._parity, timeout=0, exclusive=True)
         except serial.SerialException as error:
             code = error.errno or _errno_in(str(error))
             raise SourceLost(code, os.strerror(code)) from None
@@ -54,6 +55,8 @@ class SerialSource(FdSource):
             if not self._is_pty():
                 fcntl.ioctl(self._fd, termios.TIOCEXCL)
             attributes = termios.tcgetattr(self._fd)
+            checked = termios.INPCK | termios.IGNPAR
+            attributes[0] = attributes[0] & ~checked | (checked if self._parity != "N" else 0)
             attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
             os.set_blocking(self._fd, False)

@@ -154,7 +154,7 @@ class StdinSource(FdSource):
             raise SourceEnded from None
 
 
-def make_source(text: str, baud: int) -> Source:
+def make_source(text: str, baud: int, parity: str = "N") -> Source:
     """The source that `text` names: a port's path, ``tcp://host:port`` or ``-``. Does not open it."""
     if not text:
         raise BadInput(
@@ -170,4 +170,4 @@ def make_source(text: str, baud: int) -> Source:
         )
     from edge.io.serial_source import SerialSource
 
-    return SerialSource(text, baud)
+    return SerialSource(text, baud, parity)

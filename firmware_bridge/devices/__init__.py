@@ -45,6 +45,8 @@ _BUILT_IN = {
     "ads1292r-raw": ("ads129x", "ADS1292R"),
     "shimmer": ("shimmer", "DEVICE"),
     "medlab": ("medlab", "DEVICE"),
+    "dri": ("dri", "DEVICE"),
+    "intellivue": ("intellivue", "DEVICE"),
 }
 """What pyproject.toml's entry points name as well: known without a look at what is installed."""
 

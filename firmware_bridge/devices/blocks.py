@@ -1,4 +1,4 @@
-"""Single samples to blocks: cut where `lead_off` or `clipped` changes, with gaps in their places."""
+"""Samples, one by one or many at a time, to blocks: cut where `lead_off` or `clipped` changes, gaps in place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from firmware_bridge.types import Gap, LinkStats, SampleBlock
+from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
 
 
 def samples_between(before_s: float | None, now_s: float | None, fs: float) -> int:
@@ -17,7 +17,7 @@ def samples_between(before_s: float | None, now_s: float | None, fs: float) -> i
 
 
 class BlockBuilder:
-    """Gathers the samples of one `feed` for devices that give them one by one.
+    """Gathers the samples of one `feed`.
 
     Parameters
     ----------
@@ -31,13 +31,17 @@ class BlockBuilder:
         `n_samples` and `n_lost` are counted here.
     """
 
-    __slots__ = ("_leads", "_out", "_pace", "_rows", "_state", "_stats", "_total", "device_id", "fs")
+    __slots__ = (
+        "_leads", "_n_parts", "_out", "_pace", "_parts", "_rows", "_state", "_stats", "_total", "device_id", "fs",
+    )  # fmt: skip
 
     def __init__(self, device_id: str, leads: tuple[str, ...], fs: float, stats: LinkStats) -> None:
         self.device_id = device_id
         self._leads = leads
         self._stats = stats
         self._rows: list[Sequence[float]] = []
+        self._parts: list[F32] = []
+        self._n_parts = 0
         self._out: list[SampleBlock | Gap] = []
         self._pace: list[int] = []
         self._state = (0, 0)
@@ -47,7 +51,7 @@ class BlockBuilder:
     @property
     def total(self) -> int:
         """Samples since the stream began, losses included."""
-        return self._total + len(self._rows)
+        return self._total + self._n_parts + len(self._rows)
 
     def add(self, row: Sequence[float], lead_off: int = 0, clipped: int = 0, paced: bool = False) -> None:
         """Take one sample: its values in mV, one for each lead; bits and flag as in `SampleBlock`."""
@@ -57,6 +61,16 @@ class BlockBuilder:
         if paced:
             self._pace.append(self.total)
         self._rows.append(row)
+
+    def extend(self, mv: F32, lead_off: int = 0, clipped: int = 0, pace: Sequence[int] = ()) -> None:
+        """Take many samples: float32 `mv` (n, n_leads) in mV; `pace` counts from the first of them."""
+        if (lead_off, clipped) != self._state:
+            self._cut()
+            self._state = (lead_off, clipped)
+        self._pack()
+        self._pace += [self.total + at for at in pace]
+        self._parts.append(mv)
+        self._n_parts += len(mv)
 
     def set_fs(self, fs: float) -> None:
         """The device says that what follows comes at another rate [Hz]."""
@@ -77,11 +91,20 @@ class BlockBuilder:
         self._out = []
         return out
 
+    def _pack(self) -> None:
+        """Make an array of the rows at hand."""
+        if self._rows:
+            self._parts.append(np.array(self._rows, np.float32).reshape(-1, len(self._leads)))
+            self._n_parts += len(self._rows)
+            self._rows.clear()
+
     def _cut(self) -> None:
-        if not self._rows:
+        self._pack()
+        if not self._parts:
             return
-        mv = np.array(self._rows, np.float32).reshape(-1, len(self._leads))
-        self._rows.clear()
+        mv = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+        self._parts.clear()
+        self._n_parts = 0
         block = SampleBlock(
             self.device_id, self._total, self.fs, mv, self._leads, *self._state, pace=tuple(self._pace)
         )

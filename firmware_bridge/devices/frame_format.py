@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from firmware_bridge.device import DecoderOptions, EncoderOptions
+from firmware_bridge.devices.asking import Opener, Opening
 from firmware_bridge.types import F32, BadInput
 
 Codes = Sequence[Sequence[float]]
 """Converter values: for each sample one of each channel."""
+F64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,32 @@ class Packet:
         A pacing pulse was seen, given with the frame's first sample.
     boot : bool
         The device says that it has begun again.
+    array : ndarray of float64, shape (n, n_channels), or None
+        In place of `codes`, where a frame has so many samples that they are better taken together. NaN where
+        the device has no value.
+    clipped : ndarray of int64, shape (n,), or None
+        To `array`: bit k of each sample: channel k is out of range.
+    pace : sequence of int
+        To `array`: samples, counted from 0, at which a pacing pulse was seen.
+    hole : bool
+        The device says that samples are missing before these, and not how many.
+    aside : bool
+        Not about samples at all, and not counted by the device: talk.
     """
 
     codes: Codes
     lead_off: int = 0
     paced: bool = False
     boot: bool = False
+    array: F64 | None = None
+    clipped: NDArray[np.int64] | None = None
+    pace: Sequence[int] = ()
+    hole: bool = False
+    aside: bool = False
+
+
+ASIDE = Packet((), aside=True)
+"""Talk."""
 
 
 class FrameFormat:
@@ -98,8 +122,12 @@ class FrameFormat:
         See `Scanner`.
     flat_s : float
         For devices that send exactly `scale.zero` while an electrode is off: how long that must last; else 0.
-    has_checksum, has_lead_off : bool
+    has_checksum, has_lead_off, has_clock : bool
         What the frames can tell.
+    says_boot : bool
+        Text between frames is what it prints when it begins again. Without it, text is damage by chance.
+    clock_slack_s : float
+        How far the clock in the frames, if `elapsed` reads one, may be off.
     hello : bytes
         What the device sends when it starts.
     commands : tuple of bytes
@@ -121,6 +149,9 @@ class FrameFormat:
     flat_s = 0.0
     has_checksum = False
     has_lead_off = False
+    has_clock = False
+    says_boot = True
+    clock_slack_s = 0.0
     hello = b""
     commands: tuple[bytes, ...] = ()
 
@@ -133,6 +164,16 @@ class FrameFormat:
                 f"got {n_leads} leads, expected at most {self.n_channels}, in the device's options; "
                 "leave some out"
             )
+
+    def expect(self, options: DecoderOptions) -> None:
+        """Take all else that a decoder is told, after `configure`. Raises BadInput."""
+
+    def imitate(self, options: EncoderOptions) -> None:
+        """Take all else that a simulated device is told, after `configure`. Raises BadInput."""
+
+    def opening(self) -> Opener:
+        """The host's part of the conversation; a new one each time."""
+        return Opening(self.commands)
 
     def measure(self, buffer: bytes, at: int) -> int:
         """Length of the frame at a sync word, or `MORE`, `NO_FRAME`, `DAMAGED` of :mod:`firmware_bridge.scanning`."""
@@ -159,6 +200,10 @@ class FrameFormat:
     def doubt(self, frame: bytes, due: bool) -> int:
         """How many frames must follow this one before it is believed: one at most where one was `due`."""
         return min(1, self.confirm) if due else self.confirm
+
+    def elapsed(self, frame: bytes) -> float | None:
+        """How many frames' time the device's clock says has passed since the frame before; None: it has none."""
+        return None
 
     def n_lost(self, n_frames: int, frame: bytes) -> int:
         """Samples missing before `frame`, where its count misses `n_frames` frames (0 or more)."""

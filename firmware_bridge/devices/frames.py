@@ -7,19 +7,20 @@ blocks, clipping, links that were closed) is here, once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
 from firmware_bridge.device import Decoder, DecoderOptions, Device, Encoder, EncoderOptions
-from firmware_bridge.devices.asking import Opening
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
-from firmware_bridge.devices.frame_format import FrameFormat, Packet
+from firmware_bridge.devices.frame_format import F64, FrameFormat, Packet
 from firmware_bridge.scanning import Found, Scanner
 from firmware_bridge.timeline import Arrival, SequenceCounter, Step
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
 
-SILENCE_S = 0.25
-"""After a longer silence frames may be missing by whole turns of their counter: the host's clock must tell."""
+SILENCE_S, SILENCE_FRAMES = 0.25, 2.5
+"""After a longer silence (in seconds, and in frames' lengths) frames may be missing by whole turns of their counter:
+the host's clock must tell."""
 HOLD_S = 0.05
 """How long frames are held after such a silence: by then it shows whether it was a stall, after which all that was
 sent meanwhile comes at once, or a loss."""
@@ -41,6 +42,7 @@ class FrameDecoder:
     def __init__(self, frame_format: FrameFormat, options: DecoderOptions) -> None:
         wanted = options.leads
         frame_format.configure(options.fs, None if wanted is None else len(wanted))
+        frame_format.expect(options)
         self.stats = LinkStats()
         self._format = frame_format
         self._leads = wanted or frame_format.leads
@@ -53,7 +55,7 @@ class FrameDecoder:
             frame_format.distance,
             frame_format.chained,
         )
-        self._opening = Opening(frame_format.commands)
+        self._opening = frame_format.opening()
         self._blocks = BlockBuilder(options.device_id, self._leads, frame_format.fs, self.stats)
         bits = frame_format.counter_bits
         self._counter = SequenceCounter(bits, frame_format.late_window) if bits else None
@@ -83,6 +85,8 @@ class FrameDecoder:
             if packet is None:
                 self.stats.n_unknown += 1
                 continue
+            if packet.aside:
+                continue
             # Frames that come together were sent one after the other.
             later_s = item.n_left // len(item.frame) * self._format.n_samples / self._format.fs
             sent_s = None if t_s is None else t_s - later_s
@@ -99,6 +103,10 @@ class FrameDecoder:
         """What the device must be sent now. See `firmware_bridge.device.Asker`."""
         return self._opening.ask(t_s)
 
+    def leave(self) -> bytes:
+        """What the device must be sent before the link is closed. See `firmware_bridge.device.Leaver`."""
+        return self._opening.leave()
+
     def reset(self) -> None:
         """Forget the partial frame and the lock; time without signal becomes a gap where it can be told."""
         self._release()
@@ -112,7 +120,12 @@ class FrameDecoder:
         """Whether it has been silent for so long that the counter may have come round unseen."""
         if not self._has_short_turn or sent_s is None or self._sent_s is None:
             return False
-        return sent_s - self._sent_s > SILENCE_S
+        return sent_s - self._sent_s > self._silence_s
+
+    @property
+    def _silence_s(self) -> float:
+        """How long nothing must have come for it to be a silence."""
+        return max(SILENCE_S, SILENCE_FRAMES * self._format.n_samples / self._format.fs)
 
     def _release(self) -> None:
         """Place the frames held: the last came as it was sent, those before it one after the other."""
@@ -130,7 +143,7 @@ class FrameDecoder:
             self.stats.n_duplicate += 1
             return
         reboot = step.arrival is Arrival.REBOOT
-        if self._reopened or reboot or step.n_lost:
+        if self._reopened or reboot or step.n_lost or packet.hole:
             reason = "no_signal" if self._reopened else "reboot" if reboot else "lost"
             self.stats.n_reboot += reboot
             self._blocks.gap(step.n_lost, reason)
@@ -138,17 +151,25 @@ class FrameDecoder:
         self.stats.n_frames += 1
         self._before = item.frame
         self._sent_s = sent_s
-        self._take(packet)
+        if packet.array is None:
+            self._take(packet)
+        else:
+            self._take_array(packet, packet.array)
 
     def _judge(self, item: Found, packet: Packet, sent_s: float | None) -> Step:
         """How the frame stands to the one before; `n_lost` of the verdict counts samples."""
         if self._counter is None:
             return self._judge_by_bytes(item, packet, sent_s)
         n_silent = samples_between(self._sent_s, sent_s, self._blocks.fs)
-        missing = n_silent / self._format.n_samples - 1 if n_silent > SILENCE_S * self._blocks.fs else None
+        is_silence = n_silent > self._silence_s * self._blocks.fs
+        missing = n_silent / self._format.n_samples - 1 if is_silence else None
         seq = self._format.counter(item.frame)
-        boot = packet.boot or (item.text and seq != self._counter.expected)
-        step = self._counter.push(seq, boot=boot and self._before != b"", missing=missing)
+        elapsed = self._format.elapsed(item.frame)
+        if elapsed is not None:
+            self._counter.slack = self._format.clock_slack_s * self._format.fs / self._format.n_samples
+        text = item.text and self._format.says_boot
+        boot = packet.boot or (text and seq != self._counter.expected)
+        step = self._counter.push(seq, elapsed=elapsed, boot=boot and self._before != b"", missing=missing)
         known = step.arrival in (Arrival.NEXT, Arrival.LOST)
         return Step(step.arrival, self._format.n_lost(step.n_lost, item.frame) if known else 0)
 
@@ -186,6 +207,18 @@ class FrameDecoder:
             self._blocks.add([(value - zero) * factor for value in values], lead_off, clipped, paced)
             paced = False
 
+    def _take_array(self, packet: Packet, array: F64) -> None:
+        """Samples that came together: cut where what is clipped changes."""
+        n_columns = len(self._leads)
+        every = (1 << n_columns) - 1
+        mv = ((array[:, :n_columns] - self._format.scale.zero) * self._factor).astype(np.float32)
+        clipped = np.zeros(len(mv), np.int64) if packet.clipped is None else packet.clipped & every
+        edges = [0, *(np.flatnonzero(np.diff(clipped)) + 1).tolist(), len(mv)]
+        for start, end in pairwise(edges):
+            pace = [at - start for at in packet.pace if start <= at < end]
+            if end > start:
+                self._blocks.extend(mv[start:end], packet.lead_off & every, int(clipped[start]), pace)
+
 
 class FrameEncoder:
     """Samples to frames. See `firmware_bridge.device.Encoder`.
@@ -204,6 +237,7 @@ class FrameEncoder:
 
     def __init__(self, frame_format: FrameFormat, options: EncoderOptions) -> None:
         frame_format.configure(options.fs, len(options.leads))
+        frame_format.imitate(options)
         self.fs = frame_format.fs
         self._format = frame_format
         self._n_leads = len(options.leads)
@@ -233,8 +267,15 @@ class FrameEncoder:
         return b"".join(out)
 
 
-def frame_device(name: str, title: str, baud: int, make: Callable[[], FrameFormat]) -> Device:
-    """The device of a frame format; `make` gives a new instance of it."""
+def frame_device(
+    name: str,
+    title: str,
+    baud: int,
+    make: Callable[[], FrameFormat],
+    parity: str = "N",
+    has_session: bool = False,
+) -> Device:
+    """The device of a frame format; `make` gives a new instance of it. For the others see `Device`."""
 
     def decoder(options: DecoderOptions) -> Decoder:
         return FrameDecoder(make(), options)
@@ -255,5 +296,8 @@ def frame_device(name: str, title: str, baud: int, make: Callable[[], FrameForma
         has_counter=made.counter_bits > 0,
         has_checksum=made.has_checksum,
         has_lead_off=made.has_lead_off,
+        has_clock=made.has_clock,
         start=made.commands[-1] if made.commands else b"",
+        parity=parity,
+        has_session=has_session,
     )

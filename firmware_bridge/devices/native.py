@@ -7,36 +7,47 @@ clock, and its sample bytes join those before it. Everything else takes the long
 from __future__ import annotations
 
 import math
+from binascii import crc_hqx
+from collections import deque
 from dataclasses import replace
 from struct import Struct
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge import wire
 from firmware_bridge.device import DecoderOptions, Device, EncoderOptions, lead_names
-from firmware_bridge.framing import DelimiterFramer, cobs_decode, crc16
+from firmware_bridge.framing import CRC_START, DelimiterFramer, cobs_decode
 from firmware_bridge.timeline import Arrival, SequenceCounter
-from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
-from firmware_bridge.wire import Fault, Layout
+from firmware_bridge.types import F32, BadInput, DeviceBeat, Firmware, Gap, LinkStats, SampleBlock
+from firmware_bridge.wire import NO_VALUE, BeatFrame, Fault, HelloFrame, Layout
 
 T_MASK = 0xFFFFFFFF
 SLACK_S = 0.1
 """How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
-SHORT_BYTES = 32
-SHORT = tuple((Struct(f"<{n}h"), Struct(f"={n}f")) for n in range(SHORT_BYTES // 2 + 1))
-FLOAT = np.dtype(np.float32)
+FEW_BYTES = 32
+FEW = tuple(Struct(f"<{n}h").unpack for n in range(FEW_BYTES // 2 + 1))
+"""So few int16 become samples faster without NumPy's arithmetic."""
+ROOM = 1024
+"""Values for which memory is taken at once: an array made for every frame costs as much as all the rest of it."""
 MAX_BACK_US = 10_000_000
 """A device clock that went back by less is a late frame; by more, a wrap of its 71.6 minutes or a reboot."""
 
+SURE = 3
+"""Frames of another version, none of ours between them, after which it is no accident that their CRC is right."""
+AGAIN = 1000
+"""After so many more it is said again."""
+MOST_TOLD = 64
+
 
 class NativeDecoder:
-    """Bytes of native frames to blocks. See `firmware_bridge.device.Decoder`.
+    """Bytes of native frames to blocks. See `firmware_bridge.device.Decoder`; it is a `Teller` as well.
 
     Counted in `stats`: `n_crc` damaged frames, `n_unknown` frames of another kind or version, `n_rejected`
-    frames that say something absurd, `n_duplicate` frames that came twice or too late, `n_lost` samples,
-    `n_reboot` new beginnings (also a change of rate or leads), `n_resync` stretches without any delimiter
-    and a first frame that was cut by opening the port.
+    frames that say something absurd and beats of no known sample, `n_duplicate` frames that came twice or too
+    late, `n_lost` samples, `n_reboot` new beginnings (also a change of rate or leads), `n_resync` stretches
+    without any delimiter and a first frame that was cut by opening the port.
     """
 
     def __init__(self, options: DecoderOptions) -> None:
@@ -47,6 +58,7 @@ class NativeDecoder:
         self._layout: Layout | None = None
         self._key = b""
         self._n_content = -1
+        self._unpack = Struct("").unpack
         self._samples_at = 0
         self._n_samples = 0
         self._max_dt_us = 0
@@ -55,7 +67,14 @@ class NativeDecoder:
         self._next = 0
         self._fresh = True
         self._reopened = False
-        self._raw: list[bytearray] = []
+        self._raw: list[bytes] = []
+        self._room: F32 = np.empty((0, 1), np.float32)
+        self._cells = _cells_of(self._room)
+        self._n_used = 0
+        self._told: deque[DeviceBeat | Firmware] = deque(maxlen=MOST_TOLD)
+        self._firmware = ""
+        self._n_foreign = 0
+        self._foreign_at = -1
         self._fs = 0.0
         self._leads: tuple[str, ...] = ()
         self._lead_off = 0
@@ -73,22 +92,31 @@ class NativeDecoder:
             if content is None:
                 self._fault(Fault.DAMAGED)
                 continue
-            if (
-                len(content) == self._n_content
-                and content[8 : self._samples_at] == self._key
-                and content[0] == 0x11
-                and not crc16(content)
-            ):
-                flags, seq, t_us = wire.PLACE.unpack_from(content, 1)
-                if seq == self._counter.expected and (t_us - self._t_us) & T_MASK < self._max_dt_us:
+            if len(content) == self._n_content and not crc_hqx(content, CRC_START):
+                kind, flags, seq, t_us, key, samples, _crc = self._unpack(content)
+                if (
+                    kind == 0x11
+                    and key == self._key
+                    and seq == self._counter.expected
+                    and (t_us - self._t_us) & T_MASK < self._max_dt_us
+                ):
                     self._flags = flags
                     self._t_us = t_us
                     self._counter.expected = (seq + self._n_samples) & 0xFFFF
-                    self._raw.append(content[self._samples_at : -2])
+                    self._raw.append(samples)
                     continue
             self._take(content, out)
-        self._flush(out)
+        if self._raw:
+            self._flush(out)
         return out
+
+    def told(self) -> list[DeviceBeat | Firmware]:
+        """Give what else was said since the last call: beats that the firmware found, and who it is."""
+        if not self._told:
+            return []
+        told = list(self._told)
+        self._told.clear()
+        return told
 
     def reset(self) -> None:
         """Forget the partial frame; the next jump of the counter is a gap for want of signal."""
@@ -96,6 +124,7 @@ class NativeDecoder:
         self._fresh = True
         self._reopened = self._layout is not None
         self._n_content = -1
+        self._firmware = ""
 
     def _fault(self, fault: Fault) -> None:
         """Count a frame that was not taken; the first after opening was cut, not damaged."""
@@ -113,7 +142,7 @@ class NativeDecoder:
         """The long way: a first frame, another layout, a jump of the counter or the clock, or damage."""
         layout = wire.read_layout(content)
         if isinstance(layout, Fault):
-            self._fault(layout)
+            self._aside(content) if layout is Fault.UNKNOWN else self._fault(layout)
             return
         flags, seq, t_us = wire.PLACE.unpack_from(content, wire.OFFSET_PLACE)
         if not self._place(layout, seq, t_us, flags, out):
@@ -126,7 +155,44 @@ class NativeDecoder:
         self._fresh = self._reopened = False
         self._t_us = t_us
         self._flags = flags
-        self._raw.append(content[self._samples_at : -wire.CRC_SIZE])
+        self._raw.append(bytes(content[self._samples_at : -wire.CRC_SIZE]))
+
+    def _aside(self, content: bytearray) -> None:
+        """A frame with a right CRC that brings no samples."""
+        self._fresh = False
+        said = wire.read_aside(content)
+        if isinstance(said, HelloFrame):
+            if said.firmware != self._firmware:
+                self._firmware = said.firmware
+                self._told.append(Firmware(said.firmware, said.version, wire.VERSION))
+        elif isinstance(said, BeatFrame):
+            self._beat(said)
+        else:
+            self._fault(said)
+            if content[0] >> 4 != wire.VERSION:
+                self._foreign(content[0] >> 4)
+
+    def _beat(self, beat: BeatFrame) -> None:
+        """Give a beat its place among the samples; it lies before the newest of them."""
+        behind = (self._counter.expected - beat.seq) & 0xFFFF
+        pending = sum(map(len, self._raw)) // (2 * len(self._leads)) if self._raw else 0
+        sample = self._next + pending - behind
+        if self._layout is None or self._reopened or not 0 < behind < 0x8000 or sample < 0:
+            self.stats.n_rejected += 1
+            return
+        p_n, p_s, p_v, p_f, p_q = (p / 65535.0 for p in beat.probs)
+        probs = (p_n, p_s, p_v, p_f, p_q)
+        final = bool(beat.flags & wire.FLAG_FINAL)
+        lead = wire.lead_of(beat.lead)
+        self._told.append(DeviceBeat(sample, self._fs, beat.aami, probs, beat.amp_uv / 1000.0, lead, final))
+
+    def _foreign(self, version: int) -> None:
+        """A frame of another version: said once it is no accident, and now and then again."""
+        if self._foreign_at != self._counter.expected:
+            self._foreign_at, self._n_foreign = self._counter.expected, 0
+        self._n_foreign += 1
+        if self._n_foreign % AGAIN == SURE:
+            self._told.append(Firmware(self._firmware, version, wire.VERSION))
 
     def _place(self, layout: Layout, seq: int, t_us: int, flags: int, out: list[SampleBlock | Gap]) -> bool:
         """Find the frame's place in the stream, say what is missing before it; False when it has none."""
@@ -156,12 +222,15 @@ class NativeDecoder:
         self._layout = layout
         self._key = bytes(content[wire.OFFSET_FORMAT : layout.samples_at])
         self._n_content = layout.n_content
+        n_raw = layout.n_content - layout.samples_at - wire.CRC_SIZE
+        self._unpack = Struct(f"<BBHI{len(self._key)}s{n_raw}s{wire.CRC_SIZE}s").unpack
         self._samples_at = layout.samples_at
         self._n_samples = layout.n_samples
         self._max_dt_us = int((layout.n_samples + 8) * 1.01e6 / layout.fs)
         self._counter.slack = SLACK_S * layout.fs
         self._fs = self._options.fs or layout.fs
         self._leads = lead_names(layout.leads, self._options.leads)
+        self._n_used = ROOM  # no room is left for rows of another length
         self._lead_off = layout.lead_off
         self._factor = float(np.float32(layout.scale_nv * 1e-6 * self._options.factor))
 
@@ -181,19 +250,36 @@ class NativeDecoder:
         )
         self._next += n
 
-    def _to_mv(self, raw: bytes | bytearray) -> F32:
-        """int16 bytes to millivolts; a few values are faster without NumPy, and give the same bits."""
+    def _to_mv(self, raw: bytes) -> F32:
+        """int16 bytes to millivolts. A few take another way and come out as the same bits."""
         n_leads = len(self._leads)
-        if len(raw) <= SHORT_BYTES:
-            counts, floats = SHORT[len(raw) // 2]
-            factor = self._factor
-            few = [math.nan if v == wire.NO_VALUE else v * factor for v in counts.unpack(raw)]
-            return np.ndarray((len(few) // n_leads, n_leads), FLOAT, floats.pack(*few))
+        if len(raw) <= FEW_BYTES:
+            return self._few_to_mv(FEW[len(raw) // 2](raw), n_leads)
         adu = np.frombuffer(raw, "<i2").reshape(-1, n_leads)
         mv = np.multiply(adu, np.float32(self._factor), dtype=np.float32)
-        if adu.min() == wire.NO_VALUE:
-            mv[adu == wire.NO_VALUE] = np.nan
+        if adu.min() == NO_VALUE:
+            mv[adu == NO_VALUE] = np.nan
         return mv
+
+    def _few_to_mv(self, counts: tuple[int, ...], n_leads: int) -> F32:
+        """Into the next rows of an array that is there already. Its rows are given out once, so never change."""
+        begin, cells, factor = self._n_used, self._cells, self._factor
+        if begin + len(counts) > len(cells):
+            begin = 0
+            self._room = np.empty((ROOM // n_leads, n_leads), np.float32)
+            self._cells = cells = _cells_of(self._room)
+        at = begin
+        for v in counts:
+            cells[at] = math.nan if v == NO_VALUE else v * factor
+            at += 1
+        self._n_used = at
+        return self._room[begin // n_leads : at // n_leads]
+
+
+def _cells_of(room: F32) -> memoryview[float]:
+    """The array's numbers one by one: quicker to write than NumPy's own items."""
+    flat: Any = room.reshape(-1)  # NumPy 1 does not say that an array is a buffer
+    return cast("memoryview[float]", memoryview(flat))
 
 
 class NativeEncoder:

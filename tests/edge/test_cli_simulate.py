@@ -127,6 +127,7 @@ def test_replay_when_seconds_are_given_then_it_stops_there(
         (("--to", "mqtt://127.0.0.1:1/bed"), "no connection"),
         (("--speed", "-2"), "speed is -2"),
         (("--speed", "nan"), "speed is nan"),
+        (("--speed", "0", "--format", "dri", "--to", "pty"), "--speed is 0, and dri waits to be asked"),
         (("--seconds", "-1"), "--seconds is -1"),
         (("--frame-ms", "1e9"), "frame length is 1e+09 ms"),
         (("--fs", "3"), "expected 50 to 4000 Hz"),
@@ -192,3 +193,23 @@ def test_main_when_the_record_is_missing_then_one_line_and_a_failure() -> None:
     assert done.returncode != 0
     assert done.stderr.decode().count("\n") == 1
     assert "'/nowhere/208' not found" in done.stderr.decode()
+
+
+def test_monitor_when_played_to_a_file_then_as_if_it_had_been_asked() -> None:
+    words = (
+        "simulate",
+        "--to",
+        "-",
+        "--speed",
+        "0",
+        "--seconds",
+        "5",
+        "--script",
+        "sinus",
+        "--format",
+        "intellivue",
+    )
+    done = subprocess.run(command(*words), cwd=ROOT, capture_output=True, check=True)
+    got = samples(done.stdout, "intellivue")
+    assert len(got) == 2500 // 128 * 128
+    assert np.abs(got - VirtualPatient(500, 0, "sinus").read(len(got)).mv[:, 0]).max() <= 0.0026

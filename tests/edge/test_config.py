@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, MqttConfig, add_arguments, add_reader_arguments, host_port, load, parse
+from edge.config import (
+    Config,
+    MqttConfig,
+    add_arguments,
+    add_reader_arguments,
+    host_port,
+    load,
+    outbox_place,
+    parse,
+)
 from firmware_bridge.types import BadInput
 
 WARD = """
@@ -175,3 +184,21 @@ def test_host_port_when_wrong_then_named_with_an_example(text: str) -> None:
 def test_host_port_when_an_address_of_version_six_then_without_brackets() -> None:
     assert host_port("[::1]:8080", "--listen", "h:1") == ("::1", 8080)
     assert host_port("[::1]", "--listen", "h:1") == ("::1", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "environ", "place"),
+    [
+        ("", {"HOME": "/home/me"}, "/home/me/.local/state/heartwire/bed4.outbox"),
+        ("", {"HOME": "/h", "XDG_STATE_HOME": "/state"}, "/state/heartwire/bed4.outbox"),
+        ("", {"HOME": "/h", "STATE_DIRECTORY": "/var/lib/hw:/b"}, "/var/lib/hw/bed4.outbox"),
+        ("", {}, "/var/lib/.local/state/heartwire/bed4.outbox"),
+        ("/card/box", {"HOME": "/h"}, "/card/box"),
+        ("none", {"HOME": "/h"}, ""),
+    ],
+)
+def test_outbox_place_when_given_or_not_then_configured_else_of_the_service_else_of_the_user(
+    path: str, environ: dict[str, str], place: str
+) -> None:
+    config = parse(WARD, {}, {"mqtt.outbox_path": path} if path else {})
+    assert outbox_place(config, environ) == place

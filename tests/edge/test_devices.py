@@ -57,3 +57,10 @@ def test_devices_when_a_profile_is_there_then_it_is_listed_and_what_is_wrong_wit
 def test_devices_when_one_must_be_asked_then_said(capsys: pytest.CaptureFixture[str]) -> None:
     (cyton,) = [line for line in listed(capsys) if line.startswith("cyton ")]
     assert cyton.endswith("; asked to start")
+
+
+def test_devices_when_the_line_has_parity_then_said(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = {line.split()[0]: line for line in listed(capsys)}
+    assert "300 Hz, 19200 baud with even parity" in lines["dri"]
+    assert "500 Hz, 115200 baud, leads ECG; tells counter, checksum, lead-off, clock" in lines["intellivue"]
+    assert [json.loads(line)["parity"] for line in listed(capsys, "--json") if '"dri"' in line] == ["E"]

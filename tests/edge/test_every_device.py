@@ -67,7 +67,7 @@ def heard(name: str, source: Source, fs: float, n: int) -> list[SampleBlock | Ga
     return items
 
 
-@pytest.mark.parametrize("name", devices.names())
+@pytest.mark.parametrize("name", [name for name in devices.names() if not devices.get(name).has_session])
 def test_device_when_simulated_on_a_pty_then_the_serial_source_gets_every_sample(
     name: str, tmp_path: Path
 ) -> None:
@@ -85,13 +85,26 @@ def test_device_when_simulated_on_a_pty_then_the_serial_source_gets_every_sample
 
 @pytest.mark.parametrize("name", [name for name in devices.names() if devices.get(name).start])
 def test_device_when_it_must_be_asked_then_it_is(name: str, tmp_path: Path) -> None:
-    fs = {"bitalino": 100.0, "medlab": 100.0}.get(name, 128.0)
+    fs = {"bitalino": 100.0, "medlab": 100.0, "dri": 300.0, "intellivue": 500.0}.get(name, 128.0)
     link = tmp_path / "port"
     words = ["--seconds", "20", "--speed", "20", "--fs", str(fs), "--fault", "mute"]
     with simulated(name, link, *words):
         items = heard(name, SerialSource(str(link), devices.get(name).baud), fs, round(4 * fs))
     assert sum(len(item.mv) for item in items if isinstance(item, SampleBlock)) >= 4 * fs
     assert [item for item in items if isinstance(item, Gap)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in devices.names() if devices.get(name).has_session])
+def test_monitor_when_it_is_asked_then_every_sample_from_then_on(name: str, tmp_path: Path) -> None:
+    fs = rate_of(name, None)
+    link = tmp_path / "port"
+    with simulated(name, link, "--seconds", "30", "--speed", "15"):
+        items = heard(name, SerialSource(str(link), devices.get(name).baud), fs, round(6 * fs))
+    assert [item for item in items if isinstance(item, Gap)] == []
+    mv = np.concatenate([item.mv for item in items if isinstance(item, SampleBlock)])[:, 0]
+    true = VirtualPatient(fs, 0, SCRIPT).read(round(30 * fs)).mv[:, 0]
+    begun = range(0, len(true) - len(mv), {"dri": 150, "intellivue": 128}[name])
+    assert min(np.abs(mv - true[at : at + len(mv)]).max() for at in begun) <= 0.003
 
 
 def test_device_when_unplugged_and_plugged_in_again_then_the_port_is_back(tmp_path: Path) -> None:
@@ -112,6 +125,6 @@ def test_device_when_unplugged_and_plugged_in_again_then_the_port_is_back(tmp_pa
                 decoder.reset()
                 time.sleep(0.01)
         source.close()
-    gaps = [item for item in items if isinstance(item, Gap)]
-    assert [gap.reason for gap in gaps][:1] == ["no_signal"]
-    assert gaps[0].n_lost == pytest.approx(2500, abs=900)
+    # On a busy machine the reader may miss frames before as well: those are lost.
+    away = [item.n_lost for item in items if isinstance(item, Gap) and item.reason == "no_signal"]
+    assert away == [pytest.approx(2500, abs=900)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
 import ssl
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from edge.config import MqttConfig
 from edge.io.mqtt_link import Dialler, make_client, publish_packet, tls_context
+from edge.io.poller import Poller
 from edge.messages import Message
 from firmware_bridge.types import BadInput
 
@@ -53,13 +54,12 @@ def test_dialler_when_nobody_listens_then_the_loop_is_told_why(until: Any) -> No
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     told: list[BaseException | None] = []
-    with selectors.DefaultSelector() as selector:
-        dialler = Dialler(selector, lambda client, error: told.append(error))
+    with closing(Poller()) as poller:
+        dialler = Dialler(poller, lambda client, error: told.append(error))
         dialler.dial(make_client(MqttConfig(port=port), "one"))
 
         def turn() -> bool:
-            for key, mask in selector.select(0.01):
-                key.data(mask)
+            poller.turn(0.01)
             return bool(told)
 
         until(turn, "an answer")
@@ -69,8 +69,8 @@ def test_dialler_when_nobody_listens_then_the_loop_is_told_why(until: Any) -> No
 
 
 def test_dialler_when_closed_before_the_answer_then_the_connection_is_thrown_away() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, selectors.DefaultSelector() as selector:
-        dialler = Dialler(selector, lambda client, error: None)
+    with socket.create_server(("127.0.0.1", 0)) as server, closing(Poller()) as poller:
+        dialler = Dialler(poller, lambda client, error: None)
         dialler.dial(make_client(MqttConfig(port=server.getsockname()[1]), "one"))
         dialler.close()
         server.settimeout(10.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import selectors
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from edge.config import MqttConfig
 from edge.io.mqtt_link import CONNACK_S, DEAD_S
+from edge.io.poller import Poller
 from edge.io.publisher import Publisher
 from edge.messages import Composer, Message
 from edge.types import Alarm
@@ -26,15 +26,15 @@ EVENT = "heartwire/bed4/event"
 
 
 class Loop:
-    """The monitor's loop without a monitor: a selector, a publisher, and a clock that can be put forward."""
+    """The monitor's loop without a monitor: a poller, a publisher, and a clock that can be put forward."""
 
     def __init__(self, port: int, **more: Any) -> None:
         self.ahead_s = 0.0
         self.notes: list[tuple[str, str]] = []
-        self.selector = selectors.DefaultSelector()
+        self.poller = Poller()
         self.composer = Composer("bed4", "b00t")
-        config = MqttConfig(host="127.0.0.1", port=port, **more)
-        self.publisher = Publisher(config, self.composer, self.selector, self._note, self.clock)
+        config = MqttConfig(host="127.0.0.1", port=port, **{"replay_after_s": 0.0, **more})
+        self.publisher = Publisher(config, self.composer, self.poller, self._note, self.clock)
 
     def _note(self, kind: str, detail: str) -> None:
         self.notes.append((kind, detail))
@@ -43,8 +43,7 @@ class Loop:
         return time.monotonic() + self.ahead_s
 
     def turn(self) -> None:
-        for key, mask in self.selector.select(0.01):
-            key.data(mask)
+        self.poller.turn(0.01)
         self.publisher.tick(self.clock())
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
@@ -68,7 +67,7 @@ class Loop:
 
     def close(self) -> None:
         self.publisher.close()
-        self.selector.close()
+        self.poller.close()
 
 
 @pytest.fixture

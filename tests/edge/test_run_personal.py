@@ -63,7 +63,7 @@ def test_run_when_beats_are_labelled_over_mqtt_then_answered_logged_learned_and_
     monitor = spawn("run", "--source", str(link), "--device", "bed4", "--mqtt", where, "--personal", "labels")
     beats = until(lambda: [b for b in bodies(subscriber, "beat") if b["final"]][3:], "beats", 60.0)
     assert events(subscriber, "command_ignored")
-    first = bodies(subscriber, "state")[0]
+    first = until(lambda: bodies(subscriber, "state"), "a state", 60.0)[0]
     assert (first["personal"], first["personal_beats"]) == ("labels", 0)
 
     say(beat=12345, aami="V", id=1)
@@ -80,7 +80,8 @@ def test_run_when_beats_are_labelled_over_mqtt_then_answered_logged_learned_and_
     )
     assert f"beat {beats[0]['id']} is N, says Ana; the monitor's own answer was" in told[-1]["detail"]
     until(lambda: bodies(subscriber, "state")[-1]["personal_beats"] == 1, "a state that says so", 60.0)
-    assert "labels: answers are corrected by 1 labelled beat" in events(subscriber, "personal")[-1]["detail"]
+    learned = until(lambda: events(subscriber, "personal"), "an event that says so", 60.0)
+    assert "labels: answers are corrected by 1 labelled beat" in learned[-1]["detail"]
     until(lambda: "plain_aami" in bodies(subscriber, "beat")[-1], "corrected answers", 60.0)
 
     subscriber.client.publish("heartwire/bed4/command/reset", b"", 1)

@@ -9,6 +9,7 @@ import select
 import termios
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,26 @@ def test_list_ports_when_asked_then_each_has_a_path_and_a_description() -> None:
 
 def test_make_source_when_a_path_then_a_serial_port() -> None:
     assert isinstance(make_source("/dev/ttyUSB0", 9600), SerialSource)
+
+
+def test_port_when_it_has_a_parity_bit_then_it_is_set_and_wrong_bytes_are_dropped(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[int]] = []
+    real = termios.tcsetattr
+
+    def note(fd: int, when: int, attributes: list[Any]) -> None:
+        asked.append(list(attributes[:3]))
+        real(fd, when, attributes)
+
+    monkeypatch.setattr(termios, "tcsetattr", note)
+    for parity, bits in (("E", termios.PARENB), ("N", 0)):
+        asked.clear()
+        made = make_source(str(pty.link), 19200, parity)
+        assert isinstance(made, SerialSource)
+        made.open()
+        made.close()
+        # A pty has no parity: what counts is what a port is asked for.
+        assert asked[0][2] & (termios.PARENB | termios.PARODD) == bits
+        wanted = termios.INPCK | termios.IGNPAR if bits else 0
+        assert asked[-1][0] & (termios.INPCK | termios.IGNPAR) == wanted

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from firmware_bridge.device import DecoderOptions
+from firmware_bridge.device import DecoderOptions, EncoderOptions
 from firmware_bridge.devices import get
 from firmware_bridge.faults import BANNER, KINDS, Fault, FaultyWire, pace_of, parse
 from firmware_bridge.simulator import ByteWire, byte_wire
@@ -179,3 +179,19 @@ def test_device_when_mute_then_silent_until_it_is_told_to_start() -> None:
 
 def test_kinds_when_listed_then_each_is_explained() -> None:
     assert all(kind.help and kind.low <= (kind.usual or kind.low) <= kind.high for kind in KINDS.values())
+
+
+def test_flip_when_the_line_has_parity_then_the_byte_is_gone_or_two_bits_are_wrong() -> None:
+    clean = byte_wire("dri", 300.0, ("ECG",), asked=True).encode(signal(30_000))
+    made = byte_wire("dri", 300.0, ("ECG",), parse("flip=1e-2"), 3, asked=True)
+    got = made.encode(signal(30_000))
+    n = len(clean)
+    assert len(got) == pytest.approx(n * (1 - 9 * 0.01 * 0.99**8), rel=0.01)
+    plain = FaultyWire(lambda k: get("dri").encoder(EncoderOptions(300.0)), parse("flip=1e-2"), 300.0)
+    assert len(plain.encode(signal(30_000))) == n
+
+
+def test_wire_when_a_monitor_waits_to_be_asked_then_it_says_nothing_unless_nobody_can() -> None:
+    assert byte_wire("dri", 300.0, ("ECG",)).encode(signal(3000)) == b""
+    assert len(byte_wire("dri", 300.0, ("ECG",), asked=True).encode(signal(3000))) > 6000
+    assert len(byte_wire("cyton", 250.0, ("ECG",)).encode(signal(10))) == 330

@@ -164,11 +164,11 @@ def test_wire_when_any_device_is_simulated_then_its_decoder_sees_the_beats(name:
     fs = rate_of(name, None)
     patient = VirtualPatient(fs, 0, "sinus:60s rate=70 wander=0")
     shelf = Shelf()
-    sim = Simulator(patient, byte_wire(name, fs, patient.leads), shelf, 20, 0)
+    sim = Simulator(patient, byte_wire(name, fs, patient.leads, asked=True), shelf, 20, 0)
     sim.open()
     sim.run(10)
     mv = np.concatenate([b.mv for b in decoded(shelf, name, fs)])[:, 0]
-    assert 10 * fs - 8 < mv.shape[0] <= 10 * fs  # a frame of several samples may not be full yet
+    assert 10 * fs - 150 < mv.shape[0] <= 10 * fs  # a frame of many samples may not be full yet
     true = VirtualPatient(fs, 0, "sinus:60s rate=70 wander=0").read(mv.shape[0]).mv[:, 0]
     within = np.clip(true, mv.min(), mv.max())  # amplifiers made for less than a tall QRS clip it
     assert np.corrcoef(mv, within)[0, 1] > 0.99

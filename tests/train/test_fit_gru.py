@@ -228,3 +228,14 @@ def test_one_round_when_it_walks_through_windows_then_the_state_is_carried(
         float(torch.stack(parts).mean()), rel=1e-6
     )
     assert training.done == 1
+
+
+def test_one_round_when_the_loss_is_no_number_then_it_stops_and_says_what_is_kept(
+    patients: list[Patient], noises: Noises
+) -> None:
+    training = fit_gru.start(TINY, CONFIG)
+    batch = Feeder(TINY, CONFIG, patients, noises).draw(1)
+    with torch.no_grad():
+        training.net.head.bias[0] = torch.nan
+    with pytest.raises(BadInput, match="round 1: the loss is nan; the checkpoint before it is kept"):
+        fit_gru.one_round(training, batch, TINY)

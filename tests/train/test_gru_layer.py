@@ -88,3 +88,17 @@ def test_load_when_compiled_before_then_the_file_is_taken_again(kernel_folder: P
     load.cache_clear()
     assert gru_layer.load(16) is not None
     assert path.stat().st_mtime_ns == written
+
+
+def test_layer_when_inputs_are_huge_then_gates_saturate_and_nothing_is_lost(kernel_folder: Path) -> None:
+    layer = torch.nn.GRU(3, 16, batch_first=True)
+    found = []
+    for run in (run_layer, lambda g, x, s: g(x, s)):
+        x = (1e4 * torch.randn(3, 40, 3, generator=torch.Generator().manual_seed(2))).requires_grad_()
+        y, _ = run(layer, x, torch.zeros(1, 3, 16))
+        layer.zero_grad()
+        y.sum().backward()
+        found.append([y.detach(), x.grad, *(p.grad.clone() for p in layer.parameters())])
+    for own, theirs in zip(*found, strict=True):
+        assert torch.isfinite(own).all()
+        torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-5)

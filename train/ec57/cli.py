@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.annotations import AnnotationError, Mark, encode
 from train.ec57 import beats_output, beats_report, episodes, episodes_report, measurements, runs_report
-from train.ec57.annotations import Mark, encode
 from train.ec57.beats import Comparison, bxb
 from train.ec57.errors import Ec57Error
 from train.ec57.options import TOOLS, USAGE, parsed
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         _RUN[words[0]](parsed(words[0], words[1:]))
-    except Ec57Error as error:
+    except AnnotationError as error:
         print(f"ec57: {error}", file=sys.stderr)
         return 2
     return 0

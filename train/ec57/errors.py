@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edge.annotations import AnnotationError
 
-class Ec57Error(ValueError):
+
+class Ec57Error(AnnotationError):
     """A user's mistake or an unusable file: one line that says got, expected, where, what to do."""

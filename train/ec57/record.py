@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from train.ec57.annotations import Annotations, parse
+from edge.annotations import Annotations, parse
 from train.ec57.errors import Ec57Error
 from train.ec57.measurements import number
 from train.ec57.times import seconds

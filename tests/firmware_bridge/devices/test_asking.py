@@ -35,3 +35,10 @@ def test_commands_when_the_link_is_opened_again_then_from_the_beginning() -> Non
     asked(opening, [0.0, 0.25])
     opening.reset()
     assert asked(opening, [1.0, 1.25]) == [b"", b"a"]
+
+
+def test_commands_when_told_to_take_their_time_then_they_do_and_good_bye_is_said() -> None:
+    opening = Opening((b"a", b"b"), 2.0, b"bye")
+    assert asked(opening, [0.0, 0.2, 1.0, 2.0, 2.2]) == [b"", b"a", b"", b"", b"b"]
+    assert opening.leave() == b"bye"
+    assert Opening((b"a",)).leave() == b""

@@ -152,3 +152,18 @@ def test_set_fs_when_the_device_changes_its_rate_then_a_new_block_has_it() -> No
     builder.set_fs(500.0)
     builder.add((0.0,))
     assert [b.fs for b in builder.take() if isinstance(b, SampleBlock)] == [250.0, 500.0]
+
+
+def test_extend_when_between_single_samples_then_one_block_in_order() -> None:
+    made = BlockBuilder("bed", ("a", "b"), 250.0, LinkStats())
+    made.add((1.0, 2.0), paced=True)
+    made.extend(np.array([[3, 4], [5, 6]], np.float32), pace=(1,))
+    made.add((7.0, 8.0))
+    assert made.total == 4
+    made.extend(np.array([[9, 10]], np.float32), lead_off=2, clipped=1)
+    first, second = made.take()
+    assert isinstance(first, SampleBlock)
+    assert isinstance(second, SampleBlock)
+    assert first.mv.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    assert first.pace == (0, 2)
+    assert (second.start, second.lead_off, second.clipped) == (4, 2, 1)

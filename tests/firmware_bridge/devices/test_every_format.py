@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge import devices
-from firmware_bridge.device import DecoderOptions, Device, EncoderOptions
+from firmware_bridge.device import DecoderOptions, Device, Encoder, EncoderOptions
 from firmware_bridge.types import F32, Gap, SampleBlock
 
 ALL = devices.names()
@@ -34,9 +34,14 @@ def decoder(device: Device) -> Any:
     return device.decoder(DecoderOptions("bed1", fs=rate(device), leads=("ECG",)))
 
 
+def encoder(device: Device, leads: tuple[str, ...] = ("ECG",), first_seq: int = 0) -> Encoder:
+    """A device with frames of no more than 8 samples."""
+    return device.encoder(EncoderOptions(rate(device), leads, first_seq, n_samples=8))
+
+
 def frames(device: Device, mv: F32, first_seq: int = 0) -> list[bytes]:
     """What is sent for each sample; empty where a frame is not full yet."""
-    sender = device.encoder(EncoderOptions(rate(device), ("ECG",), first_seq))
+    sender = encoder(device, ("ECG",), first_seq)
     sent = [sender.encode(mv[k : k + 1]) for k in range(len(mv))]
     return [sender.preamble() + sent[0], *sent[1:]]
 
@@ -97,7 +102,7 @@ def test_leads_when_named_then_so_many_columns_of_those_names(name: str) -> None
     n_most = 1 if name in ("openview", "max30003", "healthypi4", "medlab") else len(device.leads)
     leads = ("V4", "V5", "V6")[:n_most]
     mv = np.repeat(signal(64), n_most, axis=1) * np.array([1.0, -0.5, 0.25], np.float32)[:n_most]
-    sent = device.encoder(EncoderOptions(rate(device), leads)).encode(mv)
+    sent = encoder(device, leads).encode(mv)
     got = device.decoder(DecoderOptions(fs=rate(device), leads=leads)).feed(
         b"\n" * (name[:4] == "text") + sent, 0.0
     )
@@ -137,7 +142,7 @@ def stream_with_everything(device: Device, seed: int = 1) -> bytes:
     cut = b"".join(sent[20:28])
     parts = [*sent[:20], cut[: len(cut) // 2], *sent[28:30], *sent[29:40], rng.randbytes(70)]
     parts += [*sent[40:48], b"Initiliziation is done\r\n", *sent[52:]]
-    sender = device.encoder(EncoderOptions(rate(device)))
+    sender = encoder(device)
     again = [sender.encode(signal(16)), sender.encode(signal(16), 1), sender.encode(signal(24))]
     return b"".join(parts) + sender.preamble() + b"".join(again)
 
@@ -288,7 +293,7 @@ def test_electrode_when_it_comes_off_and_on_then_the_blocks_say_so(name: str) ->
     device = devices.get(name)
     fs = rate(device)
     n = 16 * round(fs / 8)
-    sender = device.encoder(EncoderOptions(fs))
+    sender = encoder(device)
     stream = sender.preamble() + b"".join(
         sender.encode(signal(n, k) + np.float32(0.1), off) for k, off in enumerate((0, 1, 0))
     )

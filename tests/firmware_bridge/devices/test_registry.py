@@ -8,7 +8,7 @@ import pytest
 from firmware_bridge import devices
 from firmware_bridge.types import BadInput
 
-BAUDS = (9600, 57600, 115200, 230400, 921600)
+BAUDS = (9600, 19200, 57600, 115200, 230400, 921600)
 
 
 def test_built_in_names_are_those_of_pyproject() -> None:

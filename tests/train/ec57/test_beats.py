@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.ec57.annotations import Mark
+from edge.annotations import Mark
 from train.ec57.beats import Comparison, bxb
 
 FS = 360.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.annotations import Mark, encode, parse
 from train.ec57 import beats_report, cli, runs_report
-from train.ec57.annotations import Mark, encode, parse
 
 ROOT = Path(__file__).resolve().parents[3]
 FS = 100
@@ -209,7 +209,7 @@ def test_module_when_run_as_a_program_then_nothing_but_the_standard_library_is_l
         "print('loaded', *sorted(names - set(sys.stdlib_module_names)))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "loaded train"
+    assert run.stdout.splitlines()[-1] == "loaded edge train"
 
 
 def test_package_when_it_imports_then_only_the_standard_library_and_the_labels() -> None:
@@ -220,4 +220,7 @@ def test_package_when_it_imports_then_only_the_standard_library_and_the_labels()
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             foreign |= {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
-    assert {name for name in foreign if not name.startswith("train.ec57")} == {"train.labels"}
+    assert {name for name in foreign if not name.startswith("train.ec57")} == {
+        "train.labels",
+        "edge.annotations",
+    }

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from edge.annotations import Mark
 from train.ec57 import measurements
-from train.ec57.annotations import Mark
 from train.ec57.errors import Ec57Error
 from train.ec57.measurements import Measurements, mxm
 

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.ec57.annotations import SYMBOLS, Annotations, Mark, encode, in_order, marks, parse
-from train.ec57.errors import Ec57Error
+from edge.annotations import (
+    END_BYTES,
+    SYMBOLS,
+    AnnotationError,
+    Annotations,
+    Mark,
+    encode,
+    in_order,
+    marks,
+    parse,
+)
 
 ANY_MARK = st.builds(
     Mark,
@@ -88,7 +97,7 @@ def test_parse_when_remarks_stand_at_the_head_then_they_are_not_marks() -> None:
 
 
 def test_parse_when_the_file_is_empty_then_one_line_says_so() -> None:
-    with pytest.raises(Ec57Error, match=r"^100\.hw is empty: expected a WFDB annotation file$"):
+    with pytest.raises(AnnotationError, match=r"^100\.hw is empty: expected a WFDB annotation file$"):
         parse(b"", "100.hw")
     assert parse(b"\0\0").marks == ()
 
@@ -120,15 +129,34 @@ def test_parse_when_format_is_aha_then_codes_are_mapped() -> None:
 
 @pytest.mark.parametrize("symbol", ["", "X", "[60]", "NN"])
 def test_encode_when_a_symbol_is_unknown_then_one_line_names_it(symbol: str) -> None:
-    with pytest.raises(Ec57Error, match=r"symbol '.*': expected one of N L R"):
+    with pytest.raises(AnnotationError, match=r"symbol '.*': expected one of N L R"):
         encode([Mark(1, symbol)])
 
 
 def test_encode_when_a_text_is_too_long_then_one_line_says_where() -> None:
-    with pytest.raises(Ec57Error, match="mark at 7: got a text of 256 characters, expected 255 at most"):
+    with pytest.raises(
+        AnnotationError, match="mark at 7: got a text of 256 characters, expected 255 at most"
+    ):
         encode([Mark(7, '"', aux="x" * 256)])
 
 
 def test_in_order_when_two_marks_agree_in_time_num_and_chan_then_the_last_is_kept() -> None:
     given_marks = [Mark(30, "N"), Mark(10, "V"), Mark(30, "S"), Mark(30, "Q", chan=1)]
     assert in_order(given_marks) == [Mark(10, "V"), Mark(30, "S"), Mark(30, "Q", chan=1)]
+
+
+def test_encode_when_marks_are_added_later_then_the_file_is_that_of_all_at_once() -> None:
+    given = [
+        Mark(10, "N", num=98),
+        Mark(2000, "+", aux="(AFIB"),
+        Mark(2001, "V", num=97),
+        Mark(2002, "N", chan=1),
+    ]
+    file = b"" + encode([])
+    last = None
+    for mark in given:
+        file = file[:-END_BYTES] + encode([mark], last)
+        assert parse(file).whole
+        last = mark
+    assert file == encode(given)
+    assert list(parse(file).marks) == given

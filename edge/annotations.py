@@ -11,6 +11,8 @@ Quirks of the library that are kept:
 - NOTE marks at sample 0 and before all others are the file's own remarks ('## time resolution: 360') and are
   not given, nor is the mark of no kind that may end them.
 - Marks come in the order of the file, sorted or not.
+
+Nothing but the standard library is imported here: the EC57 tools of :mod:`train.ec57` need no more.
 """
 
 from __future__ import annotations
@@ -21,19 +23,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from train.ec57.errors import Ec57Error
-
 _NAMES = 'N L R a V F J A S E j / Q ~ [15] | [17] s T * D " = p B ^ t + u ? ! [ ] e n @ x f ( ) r'
 #: WFDB symbol of each annotation code, 0 to 41.
 SYMBOLS = (" ", *_NAMES.split())
 CODES = {symbol: code for code, symbol in enumerate(SYMBOLS)}
 NOTE = '"'
 _SKIP, _NUM, _SUB, _CHAN, _AUX = 59, 60, 61, 62, 63
+END_BYTES = 2
 _MAX_TICKS, _MAX_SKIP, _MAX_AUX = 1023, 0x7FFFFFFF, 255
 _RESOLUTION = "## time resolution: "
 _OF_AHA = {"E": "E", "F": "F", "N": "N", "O": NOTE, "P": "/", "Q": "Q", "R": "r", "U": "~", "V": "V"}
 _OF_AHA |= {"[": "[", "]": "]"}
 _AHA_BYTES, _AHA_END = 16, 0xFF
+
+
+class AnnotationError(ValueError):
+    """An unusable file or mark: one line that says got, expected, where, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,11 @@ def parse(data: bytes, name: str = "the file") -> Annotations:
 
     Raises
     ------
-    Ec57Error
+    AnnotationError
         For a file that is empty.
     """
     if not data:
-        raise Ec57Error(f"{name} is empty: expected a WFDB annotation file")
+        raise AnnotationError(f"{name} is empty: expected a WFDB annotation file")
     if len(data) > 1 and data[0] == 0 and chr(data[1]) in _OF_AHA and chr(data[1]) not in "[]":
         found, whole = _aha(data)
     else:
@@ -125,19 +130,22 @@ def parse(data: bytes, name: str = "the file") -> Annotations:
     return Annotations(tuple(found[first:]), ticks_per_s, whole)
 
 
-def encode(given: Iterable[Mark]) -> bytes:
+def encode(given: Iterable[Mark], before: Mark | None = None) -> bytes:
     """An annotation file in MIT format that holds these marks, in the order given.
+
+    With `before`, the last mark of a file that is there, what comes in place of that file's end mark (its last
+    `END_BYTES`) to add these to it.
 
     Raises
     ------
-    Ec57Error
+    AnnotationError
         For a symbol that WFDB does not have, or text above 255 characters.
     """
     words: list[int] = []
-    before = Mark(0, " ")
+    last = before or Mark(0, " ")
     for mark in given:
-        words += _words(mark, before)
-        before = mark
+        words += _words(mark, last)
+        last = mark
     return struct.pack(f"<{len(words) + 1}H", *words, 0)
 
 
@@ -246,7 +254,7 @@ def _words(mark: Mark, before: Mark) -> Iterator[int]:
     if mark.aux:
         text = mark.aux.encode("latin-1", "replace")
         if len(text) > _MAX_AUX:
-            raise Ec57Error(
+            raise AnnotationError(
                 f"mark at {mark.sample}: got a text of {len(text)} characters, expected {_MAX_AUX} at most"
             )
         yield _AUX << 10 | len(text)
@@ -269,7 +277,7 @@ def _code(symbol: str) -> int:
     inner = symbol[1:-1]
     if symbol.startswith("[") and symbol.endswith("]") and inner.isdecimal() and int(inner) < _SKIP:
         return int(inner)
-    raise Ec57Error(f"symbol {symbol!r}: expected one of {' '.join(SYMBOLS[1:])}")
+    raise AnnotationError(f"symbol {symbol!r}: expected one of {' '.join(SYMBOLS[1:])}")
 
 
 def _symbol(code: int) -> str:
