@@ -165,7 +165,7 @@ class Pipeline:
 
     def _configure(self, block: SampleBlock) -> list[Event]:
         """A first block, another rate or other leads: build what depends on them."""
-        column = _column(self._lead, block, self._device_id)
+        column = block.column(self._lead, self._device_id)
         resampler = Resampler(block.fs, self._fs_model)
         what = f"{block.fs:g} Hz, leads {' '.join(block.leads)}"
         start = block.start
@@ -377,17 +377,3 @@ class Pipeline:
         state = None if self._quality is None else self._quality.state
         status = self._vitals.status(self._at, self._fs, state, self._rhythm.label, self._warming())
         return self._personal.status(status)
-
-
-def _column(lead: str | int, block: SampleBlock, device_id: str) -> int:
-    if isinstance(lead, int):
-        if not 0 <= lead < block.mv.shape[1]:
-            raise BadInput(
-                f"{device_id}: lead {lead} asked for, the device has {block.mv.shape[1]}; set lead to less"
-            )
-        return lead
-    if lead not in block.leads:
-        raise BadInput(
-            f"{device_id}: lead {lead!r} asked for, the device has {', '.join(block.leads)}; set lead to one of them"
-        )
-    return block.leads.index(lead)
