@@ -9,7 +9,9 @@ import math
 from collections.abc import Iterator
 from typing import Union
 
-from edge.alarms import AlarmEngine, Observation
+from edge.alarm_limits import AlarmLimits
+from edge.alarm_rules import Observation
+from edge.alarms import AlarmEngine
 from edge.artefact import Models
 from edge.beats import BeatStage, Circumstances
 from edge.filters import Cascade
@@ -58,6 +60,10 @@ class Pipeline:
         Which lead is analysed, by name or column; the first by default.
     wave_ms : float
         Length of the waveform chunks given back for display; 0 for none.
+    limits : AlarmLimits, optional
+        Limits of the alarms.
+    numbers : iterator of int, optional
+        Gives every occurrence of an alarm its number.
     personal : {'off', 'self', 'labels'}
         How to adapt to the patient; see :mod:`edge.personal`.
     """
@@ -69,6 +75,8 @@ class Pipeline:
         device_id: str = "device",
         lead: str | int = 0,
         wave_ms: float = 100.0,
+        limits: AlarmLimits | None = None,
+        numbers: Iterator[int] | None = None,
         personal: str = "off",
     ) -> None:
         self._models, self._device_id, self._lead = models, device_id, lead
@@ -84,7 +92,7 @@ class Pipeline:
         self._beats = BeatStage(models, self._ring, self._to_device, self._personal)
         self._rhythm = RhythmStage(models.af)
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
-        self._alarms = AlarmEngine()
+        self._alarms = AlarmEngine(limits, numbers)
         self._chunker = WaveChunker(wave_ms)
         self._vitals = Vitals(self._beats.intervals)
         self._fs = 0.0
@@ -217,7 +225,7 @@ class Pipeline:
 
     def _command(self, command: Command) -> list[Event]:
         if command.verb == "ack":
-            return [*self._alarms.ack(command.name, self._at)]
+            return [*self._alarms.ack(command.name, self._at, command.by)]
         if command.verb == "reset":
             return self.reset()
         if command.verb == "label":
@@ -308,6 +316,7 @@ class Pipeline:
                 wander_mv=state.wander_mv,
                 noisy=state.noisy,
                 settling=state.settling,
+                rhythm=self._rhythm.label,
             )
         )
 

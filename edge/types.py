@@ -82,7 +82,8 @@ class Alarm:
     """An alarm changed: `state` is 'active', 'cleared' or, still latched after its cause went, 'latched'.
 
     `priority` is high, medium, low or technical; `kind` is patient or technical. `value` says what was seen
-    (a rate, a duration) in words fit for a log line.
+    (a rate, a duration) in words fit for a log line. `occurrence` numbers the times that any alarm began, `limit`
+    is the rule with its limits in words, `by` who acknowledged.
     """
 
     name: str
@@ -94,6 +95,9 @@ class Alarm:
     acked: bool
     value: str
     at: int
+    occurrence: int = 0
+    limit: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +163,12 @@ class LinkState:
 class Command:
     """What a person (`by`) asked for.
 
-    `verb` is 'ack' (an alarm by `name`, or all when empty), 'label' (beat `beat` is of the AAMI class `name`) or
-    'reset'.
+    `verb` is 'ack' (an alarm by `name`, or all when empty), 'label' (beat `beat` is of the AAMI class `name`), 'pause'
+    (no sound for `seconds`; None: as long as is usual here; 0: sound again) or 'reset'.
     """
 
     verb: str
     name: str = ""
     by: str = ""
+    seconds: float | None = None
     beat: int | None = None

@@ -5,6 +5,7 @@ The file's name is the device's. All positions count bytes from the frame's firs
     title = "my own board"        # shown by `heartwire devices`
     fs = 250.0                    # samples a second
     baud = 115200
+    parity = "N"                  # "E" or "O" where the serial line has a parity bit
     leads = ["ECG"]               # names of the first channels; the others are left out
     start = "b"                   # what it must be sent before it speaks, if anything
     flat_s = 0.5                  # if it sends exactly zero while an electrode is off
@@ -133,6 +134,7 @@ class ProfileTable(Strict):
     scale: ScaleTable
     title: str = ""
     baud: int = 115200
+    parity: str = "N"
     leads: list[str] = msgspec.field(default_factory=lambda: ["ECG"])
     start: str = ""
     flat_s: float = 0.0
@@ -175,7 +177,7 @@ def parse(text: str, name: str, where: str) -> Device:
     table = _Checked(_table(text, where), where)
     layout, facts = table.layout(), table.facts()
     title = table.profile.title or f"profile {name}"
-    return frame_device(name, title, table.profile.baud, layout_format(layout, facts))
+    return frame_device(name, title, table.profile.baud, layout_format(layout, facts), table.profile.parity)
 
 
 def _table(text: str, where: str) -> ProfileTable:
@@ -317,6 +319,8 @@ class _Checked:
         p = self.profile
         self.within("fs", p.fs, FS_MIN, FS_MAX)
         self.within("baud", p.baud, 50, 20_000_000)
+        if p.parity not in ("N", "E", "O"):
+            self.fail("parity", repr(p.parity), "N, E or O")
         self.within("flat_s", p.flat_s, 0, 60)
         if not 1 <= len(p.leads) <= min(8, len(p.channel)):
             self.fail("leads", len(p.leads), f"1 to {min(8, len(p.channel))} names, one for each channel")

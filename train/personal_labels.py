@@ -49,7 +49,7 @@ class Labelling:
                 continue
             named = self._nearest(beat.r_peak.sample)
             if named is not None:
-                out.append(Command("label", named, "the annotation", beat.id))
+                out.append(Command("label", named, "the annotation", beat=beat.id))
         self.n_labels += len(out)
         return out
 

@@ -96,7 +96,6 @@ def _values(root: str) -> dict[str, dict[str, Any]]:
         "pvc": _number("PVC per minute", "pvc_per_min", "1/min", "mdi:heart-flash"),
         "beat": {**_one_of("Last beat", beat, AAMI, "mdi:heart"), "stat_t": f"{root}/beat", "qos": 0},
         "reason": _sensor("Why no heart rate", "{{ value_json.reason or 'none' }}", ent_cat="diagnostic"),
-        "age": _number("Age of the signal", "age_ms", "ms", "mdi:timer-outline", ent_cat="diagnostic"),
     }
 
 
@@ -143,9 +142,9 @@ def _sensor(name: str, template: str, **more: Any) -> dict[str, Any]:
     return {"p": "sensor", "name": name, "val_tpl": template, "exp_aft": EXPIRE_S, **more}
 
 
-def _number(name: str, key: str, unit: str, icon: str, **more: Any) -> dict[str, Any]:
+def _number(name: str, key: str, unit: str, icon: str) -> dict[str, Any]:
     template = f"{{{{ value_json.{key} }}}}"
-    return _sensor(name, template, unit_of_meas=unit, stat_cla="measurement", ic=icon, **more)
+    return _sensor(name, template, unit_of_meas=unit, stat_cla="measurement", ic=icon)
 
 
 def _one_of(name: str, template: str, options: tuple[str, ...], icon: str) -> dict[str, Any]:

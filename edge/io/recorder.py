@@ -20,11 +20,11 @@ from edge.types import Alarm, Beat, Command, Event, LinkState, Rhythm, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 if TYPE_CHECKING:
-    from edge.monitor import Stages
+    from edge.stages import Stages
 
 LOOK_S = 1.0
 SYNC_S = 1.5
-"""The header follows what is on the disk by one of these: cut off, at most 5 s are lost."""
+"""The header follows what is on the disk by one of these, by the clock or of stream: cut off, at most 5 s are lost."""
 TIDY_S = 60.0
 RETRY_S = 5.0
 STALLED_S = 5.0
@@ -77,7 +77,7 @@ class Recorder:
             self._wake.set()
             self._bound()
 
-    def event(self, event: Beat | Rhythm | Alarm) -> None:
+    def event(self, event: Beat | Rhythm | Alarm | Status) -> None:
         """Something was found in them."""
         self._queue.append(event)
 
@@ -113,6 +113,7 @@ class Recorder:
     def _run(self) -> None:
         _step_back()
         synced_s = tidied_s = float("-inf")
+        synced_to_s = 0.0
         while True:
             ending = self._ended.is_set()
             self._busy_since_s = now_s = time.monotonic()
@@ -120,8 +121,8 @@ class Recorder:
                 if not self._begun:
                     self._begin()
                 self._reel.take(self._drain())
-                if now_s - synced_s >= SYNC_S or ending:
-                    synced_s = now_s
+                if now_s - synced_s >= SYNC_S or self._taken_s - synced_to_s >= SYNC_S or ending:
+                    synced_s, synced_to_s = now_s, self._taken_s
                     self._reel.sync()
                 if now_s - tidied_s >= TIDY_S:
                     tidied_s = now_s
@@ -190,12 +191,13 @@ class Recorded:
         The pipeline; it behaves as without a recorder.
     recorder : Recorder
         What takes note.
+    tell : callable
+        Called with why the recording has stopped, and with None when it goes on.
     """
 
-    def __init__(self, stages: Stages, recorder: Recorder) -> None:
-        self._stages, self._recorder = stages, recorder
+    def __init__(self, stages: Stages, recorder: Recorder, tell: Callable[[str | None], None]) -> None:
+        self._stages, self._recorder, self._tell = stages, recorder, tell
         self._told: str | None = None
-        self._since = 0
 
     @property
     def n_missing(self) -> int | None:
@@ -213,37 +215,28 @@ class Recorded:
         return events
 
     def parts(self, item: Item) -> Iterator[list[Event]]:
-        """As the pipeline does; a recording that stops or goes on comes as a technical alarm."""
+        """As the pipeline does."""
         if isinstance(item, SampleBlock):
             self._recorder.block(item)
         elif isinstance(item, Gap) and item.reason != "lost":
             self._recorder.restart()
         for events in self._stages.parts(item):
-            if events:
-                events += self._note(events)
+            self._note(events)
             yield events
 
-    def _note(self, events: list[Event]) -> list[Event]:
+    def _note(self, events: list[Event]) -> None:
         """Hand events over; with a status, once a second, also look whether the recording goes on."""
-        said: list[Event] = []
         for event in events:
-            if isinstance(event, (Beat, Rhythm, Alarm)):
+            if isinstance(event, (Beat, Rhythm, Alarm, Status)):
                 self._recorder.event(event)
-            elif isinstance(event, Status):
-                said += self._look(event.at)
-        return said
+            if isinstance(event, Status):
+                self._look()
 
-    def _look(self, at: int) -> list[Event]:
+    def _look(self) -> None:
         problem = self._recorder.problem
-        if (problem is None) == (self._told is None):
-            return []
-        if problem is not None:
-            self._since = at
-        self._told = problem
-        state, value = ("active", problem) if problem is not None else ("cleared", "the recording goes on")
-        return [
-            Alarm("recording_stopped", state, "technical", "technical", self._since, False, False, value, at)
-        ]
+        if (problem is None) != (self._told is None):
+            self._told = problem
+            self._tell(problem)
 
 
 def check_folder(folder: str) -> None:

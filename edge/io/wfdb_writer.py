@@ -1,14 +1,15 @@
 """[io] The one writer of WFDB records: a signal file that grows, its annotations, and a header that never promises
 more than the disk has.
 
-The header names the samples that were on the disk when it was written before: a file that loses its tail in a power
-cut still has all that its header promises.
+The header names the samples that were on the disk when it was written before, and never the last second: a file that
+loses its tail in a power cut still has all that its header promises.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -56,7 +57,10 @@ class RecordFiles:
         self._origin, self._comments = origin, tuple(comments)
         n_leads = len(segment.leads)
         self._n, self._first, self._sums = 0, [0] * n_leads, [0] * n_leads
-        self._promised = (0, [0] * n_leads)
+        self._second = max(1, round(segment.fs))
+        self._seconds: deque[tuple[int, list[int]]] = deque([(0, self._sums)])
+        """Lengths that a header may promise, a second apart, and the sums of what is before them."""
+        self._synced = 0
         self._last: Mark | None = None
         self._signal = self._marks = -1
         try:
@@ -92,9 +96,12 @@ class RecordFiles:
             raise
         if self._n == 0 and adc.shape[0]:
             self._first = adc[0].tolist()
-        total = adc.sum(axis=0, dtype=np.int64).tolist()
-        self._sums = [a + b for a, b in zip(self._sums, total, strict=True)]
-        self._n += adc.shape[0]
+        for at in range(0, adc.shape[0], self._second):
+            total = adc[at : at + self._second].sum(axis=0, dtype=np.int64).tolist()
+            self._sums = [a + b for a, b in zip(self._sums, total, strict=True)]
+            self._n += min(self._second, adc.shape[0] - at)
+            if self._n - self._seconds[-1][0] >= self._second:
+                self._seconds.append((self._n, self._sums))
 
     def mark(self, marks: Iterable[Mark]) -> None:
         """Add annotations, in order of time, their samples counted as the device does."""
@@ -113,12 +120,14 @@ class RecordFiles:
             self._last = last
 
     def sync(self) -> None:
-        """Have all on the disk, then write a header that names what was there the last time."""
-        n, sums = self._n, self._sums
+        """Have all on the disk, then write a header that names what was there the last time, less a second."""
         os.fdatasync(self._signal)
         os.fdatasync(self._marks)
-        self._header(*self._promised, open_=True)
-        self._promised = (n, sums)
+        sure = min(self._synced, self._n - self._second)
+        while len(self._seconds) > 1 and self._seconds[1][0] <= sure:
+            self._seconds.popleft()
+        self._header(*self._seconds[0], open_=True)
+        self._synced = self._n
 
     def close(self) -> None:
         """The record is whole: its header says all."""

@@ -34,9 +34,10 @@ LONGEST_TURN_S = 600.0
 class FrameDecoder:
     """Frames to blocks. See `firmware_bridge.device.Decoder`.
 
-    Counted in `stats`: `n_frames` frames, `n_crc` those with a wrong checksum, `n_resync` losses of lock,
-    `n_unknown` frames of an unknown kind, `n_duplicate` those that came twice or too late, `n_lost` samples
-    (by the counter where there is one, else by the bytes that were skipped), `n_reboot` new beginnings.
+    Counted in `stats`: `n_bytes` bytes, understood talk left out, `n_frames` frames, `n_crc` those with a wrong
+    checksum, `n_resync` losses of lock, `n_unknown` frames of an unknown kind, `n_duplicate` those that came twice
+    or too late, `n_lost` samples (by the counter where there is one, else by the bytes that were skipped),
+    `n_reboot` new beginnings.
     """
 
     def __init__(self, frame_format: FrameFormat, options: DecoderOptions) -> None:
@@ -86,6 +87,7 @@ class FrameDecoder:
                 self.stats.n_unknown += 1
                 continue
             if packet.aside:
+                self.stats.n_bytes -= len(item.frame)
                 continue
             # Frames that come together were sent one after the other.
             later_s = item.n_left // len(item.frame) * self._format.n_samples / self._format.fs

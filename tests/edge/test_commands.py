@@ -33,6 +33,34 @@ def test_command_when_readable_then_obeyed_and_its_id_comes_back(
     assert (answer["ok"], answer["name"], answer.get("id")) == (True, name, id_)
 
 
+PAUSE = "heartwire/bed4/command/pause"
+
+
+@pytest.mark.parametrize(
+    ("payload", "seconds", "by"),
+    [
+        (b"", None, ""),
+        (b"60", 60.0, ""),
+        (b" 0\n", 0.0, ""),
+        (b'{"seconds":90,"by":"Ana \\u001b[2J"}', 90.0, "Ana \\x1b[2J"),
+        (b'{"by":"Bo"}', None, "Bo"),
+    ],
+)
+def test_pause_when_readable_then_seconds_and_who(payload: bytes, seconds: float | None, by: str) -> None:
+    command, answer = read_command(PAUSE, payload)
+    assert command == Command("pause", "", by, seconds)
+    assert (answer["ok"], answer["verb"]) == (True, "pause")
+
+
+@pytest.mark.parametrize(
+    "payload", [b"nan", b"inf", b"-1", b"601", b"true", b"for ever", b'{"seconds":1e9}', b'{"seconds":"60"}']
+)
+def test_pause_when_its_time_is_none_then_refused_in_an_answer(payload: bytes) -> None:
+    command, answer = read_command(PAUSE, payload)
+    assert command is None
+    assert answer["error"].startswith("expected nothing, seconds from 0 to 600")
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -63,7 +91,7 @@ def test_command_when_verb_is_unknown_then_the_known_are_named() -> None:
     assert answer == {
         "verb": "defibrillate",
         "ok": False,
-        "error": "unknown verb; known are ack, label, reset",
+        "error": "unknown verb; known are ack, label, pause, reset",
     }
 
 
@@ -72,7 +100,7 @@ def test_command_when_verb_is_unknown_then_the_known_are_named() -> None:
 def test_command_when_anything_comes_then_never_raised_and_the_answer_is_json(
     verb: str, payload: bytes
 ) -> None:
-    for topic in (ACK, f"heartwire/bed4/command/{verb}"):
+    for topic in (ACK, PAUSE, f"heartwire/bed4/command/{verb}"):
         _, answer = read_command(topic, payload)
         assert json.loads(msgspec.json.encode(answer)) == answer
 
@@ -82,7 +110,7 @@ LABEL = "heartwire/bed4/command/label"
 
 def test_label_when_readable_then_beat_class_and_who_go_on_and_come_back() -> None:
     command, answer = read_command(LABEL, b'{"beat":17,"aami":"V","by":"Ana\\u001b[2J","id":3}')
-    assert command == Command("label", "V", "Ana\\x1b[2J", 17)
+    assert command == Command("label", "V", "Ana\\x1b[2J", beat=17)
     assert answer == {"verb": "label", "ok": True, "beat": 17, "aami": "V", "id": 3}
 
 

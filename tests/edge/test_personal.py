@@ -57,7 +57,7 @@ class Bedside:
             self.notes += self.personal.tick(TICK_S, 200 * self.n)
 
     def label(self, id_: int, aami: str) -> Note:
-        return self.personal.label(Command("label", aami, "Ana", id_), 7)
+        return self.personal.label(Command("label", aami, "Ana", beat=id_), 7)
 
 
 def test_inputs_when_all_is_usual_then_a_one_and_zeros_and_nothing_is_ever_far() -> None:
@@ -87,7 +87,7 @@ def test_off_when_beats_come_then_they_go_as_they_are_and_nothing_is_kept() -> N
     assert (early, final) == (_beat(0, "N"), dataclasses.replace(_beat(0, "N"), final=True))
     assert bed.personal.status(STATUS) is STATUS
     assert bed.notes == []
-    assert "'off'" in str(bed.personal.refuses(Command("label", "V", "", 0)))
+    assert "'off'" in str(bed.personal.refuses(Command("label", "V", "", beat=0)))
 
 
 def test_labels_when_odd_beats_called_n_are_labelled_v_then_odd_ones_are_v_and_usual_ones_stay() -> None:
@@ -167,7 +167,7 @@ def test_label_when_beat_or_class_is_unknown_then_one_line_and_nothing_is_learne
     bed = Bedside("labels")
     for _ in range(3):
         bed.beat()
-    command = Command("label", aami, "", beat)
+    command = Command("label", aami, "", beat=beat)
     assert len(str(bed.personal.refuses(command)).split("\n")) == 1
     with pytest.raises(BadInput, match=says):
         bed.personal.label(command, 0)
@@ -176,10 +176,10 @@ def test_label_when_beat_or_class_is_unknown_then_one_line_and_nothing_is_learne
 
 
 def test_label_when_before_the_first_beat_or_in_another_mode_then_refused() -> None:
-    assert "(none yet)" in str(Personal("labels").refuses(Command("label", "V", "", 0)))
+    assert "(none yet)" in str(Personal("labels").refuses(Command("label", "V", "", beat=0)))
     bed = Bedside("self")
     bed.beat()
-    assert "personal mode is 'self'" in str(bed.personal.refuses(Command("label", "V", "", 0)))
+    assert "personal mode is 'self'" in str(bed.personal.refuses(Command("label", "V", "", beat=0)))
 
 
 def test_kept_when_full_then_unlabelled_beats_go_first_and_the_oldest_label_last() -> None:
@@ -187,16 +187,16 @@ def test_kept_when_full_then_unlabelled_beats_go_first_and_the_oldest_label_last
     for k in range(MOST_BEATS):
         personal.early(_beat(k, "N"), _row(False))
     for k in range(10):
-        personal.label(Command("label", "V", "", k), 0)
+        personal.label(Command("label", "V", "", beat=k), 0)
     for k in range(MOST_BEATS, MOST_BEATS + 5):
         personal.early(_beat(k, "N"), _row(False))
-    refused = [k for k in range(20) if personal.refuses(Command("label", "V", "", k))]
+    refused = [k for k in range(20) if personal.refuses(Command("label", "V", "", beat=k))]
     assert refused == [10, 11, 12, 13, 14]
     for k in range(MOST_BEATS + 5):
-        if personal.refuses(Command("label", "V", "", k)) is None:
-            personal.label(Command("label", "V", "", k), 0)
+        if personal.refuses(Command("label", "V", "", beat=k)) is None:
+            personal.label(Command("label", "V", "", beat=k), 0)
     personal.early(_beat(5000, "N"), _row(False))
-    assert personal.refuses(Command("label", "V", "", 0))
+    assert personal.refuses(Command("label", "V", "", beat=0))
 
 
 def test_self_when_five_minutes_are_over_then_fitted_once_on_sure_readable_beats() -> None:
@@ -243,7 +243,7 @@ def test_forget_when_another_patient_comes_then_nothing_is_left() -> None:
     assert len(bed.notes) == notes
     assert bed.personal.status(STATUS).personal_beats == 0
     assert bed.beat(odd=True)[0].plain is None
-    assert bed.personal.refuses(Command("label", "V", "", 0))
+    assert bed.personal.refuses(Command("label", "V", "", beat=0))
 
 
 def test_tick_when_fitting_then_the_old_correction_holds_until_both_answers_have_the_new_one() -> None:

@@ -158,6 +158,7 @@ def test_profile_when_values_are_floats_then_millivolts_come_whole() -> None:
         ("fs = 256.0", "fs = 0", "fs: got 0, expected 1 to 20000"),
         ("fs = 256.0", "fs = nan", "fs: got nan, expected"),
         ("baud = 57600", "baud = 1", "baud: got 1, expected 50 to"),
+        ("baud = 57600", 'parity = "8E1"', "parity: got '8E1', expected N, E or O"),
         ("baud", "bauds", "object contains unknown field `bauds`"),
         (
             "length = 17",
@@ -261,3 +262,8 @@ def test_path_when_it_cannot_be_read_then_one_line(tmp_path: Path, content: byte
         path.write_bytes(content)
     with pytest.raises(BadInput, match=re.escape(says)):
         devices.get(str(path))
+
+
+def test_profile_when_its_line_has_parity_then_so_has_the_device() -> None:
+    assert device(P2).parity == "N"
+    assert device(P2.replace("baud = 57600", 'baud = 57600\nparity = "E"')).parity == "E"

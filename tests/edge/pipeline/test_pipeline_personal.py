@@ -27,7 +27,7 @@ def _labelled(pipeline: Any, items: list[Item], say: dict[str, str], until: int)
         events += new
         for beat in _told(new, Beat):
             if beat.final and beat.plain_aami in say and beat.r_peak.sample < until:
-                events += pipeline.push(Command("label", say[beat.plain_aami], "Ana", beat.id))
+                events += pipeline.push(Command("label", say[beat.plain_aami], "Ana", beat=beat.id))
     return events
 
 
@@ -104,7 +104,7 @@ def test_events_when_blocks_are_cut_otherwise_then_identical(ward: Any) -> None:
                     events += pipeline.push(type(block)("bed", start, FS, piece, block.leads, 0))
             at = block.end
             if at >= 4 * FS:
-                events += pipeline.push(Command("label", "S", "", at // 250))
+                events += pipeline.push(Command("label", "S", "", beat=at // 250))
         told.append(ward.plain(events))
     assert any("answers are corrected by" in line for line in map(str, told[0]))
     assert told[0] == told[1] == told[2] == told[3]
@@ -131,7 +131,7 @@ def test_self_when_five_minutes_have_passed_then_told_once_and_a_reset_forgets_i
 
 def test_refuses_when_mode_is_off_then_why_and_another_command_passes(ward: Any) -> None:
     pipeline = ward.pipeline()
-    assert "labels are taken with --personal labels" in pipeline.refuses(Command("label", "V", "", 3))
+    assert "labels are taken with --personal labels" in pipeline.refuses(Command("label", "V", "", beat=3))
     assert pipeline.refuses(Command("ack")) is None
     with pytest.raises(BadInput, match="labels are taken with --personal labels"):
-        pipeline.push(Command("label", "V", "", 3))
+        pipeline.push(Command("label", "V", "", beat=3))

@@ -152,6 +152,14 @@ def test_result_when_it_contradicts_itself_then_unknown_and_the_next_is_read() -
     assert made.stats.n_unknown == 1
 
 
+def test_talk_when_understood_then_no_bytes_of_it_are_counted_as_rubbish() -> None:
+    made = receiver()
+    wave = result(0, (II, [8192] * 4))
+    made.feed(m.framed(m.acceptance()) + m.framed(m.created_event(0)) + wave + m.framed(b"\x42"))
+    assert made.stats.n_bytes == len(wave) + len(m.framed(b"\x42"))
+    assert (made.stats.n_frames, made.stats.n_unknown) == (1, 1)
+
+
 def test_frame_when_another_begins_within_then_only_the_first_is_lost() -> None:
     made = receiver()
     good = result(0, (II, [8192] * 4))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge import wire
 from firmware_bridge.device import DecoderOptions, EncoderOptions
-from firmware_bridge.devices.native import NativeDecoder, NativeEncoder
+from firmware_bridge.devices.native import ROOM, NativeDecoder, NativeEncoder
 from firmware_bridge.framing import cobs_decode, cobs_encode, crc16
 from firmware_bridge.types import F32, BadInput, Gap, SampleBlock
 
@@ -82,6 +82,18 @@ def test_many_frames_in_one_feed_are_one_block() -> None:
     assert len(got) == 1
     assert starts_and_values(got) == [(k, k) for k in range(1000)]
     assert (receiver.stats.n_frames, receiver.stats.n_samples, receiver.stats.n_bytes) == (1000, 1000, 24_000)
+
+
+@pytest.mark.parametrize("n_leads", [1, 3])
+def test_few_samples_and_many_come_out_as_the_same_bits_and_stay_so(n_leads: int) -> None:
+    mv = np.random.default_rng(3).normal(0, 2, (2 * ROOM, n_leads)).astype(np.float32)
+    mv[::7] = np.nan
+    sender, receiver = encoder(leads=wire.LEADS[1 : 1 + n_leads]), decoder(scale=1.1)
+    sent = [sender.encode(row) for row in mv]
+    (many,) = decoder(scale=1.1).feed(b"".join(sent))
+    few = [item for frame in sent for item in receiver.feed(frame)]
+    assert isinstance(many, SampleBlock)
+    assert np.concatenate([b.mv for b in few if isinstance(b, SampleBlock)]).tobytes() == many.mv.tobytes()
 
 
 def test_byte_by_byte_gives_the_same_bits() -> None:
@@ -303,6 +315,25 @@ def test_what_meets_the_rail_is_clipped_and_flagged() -> None:
     (block,) = decoder().feed(stream)
     assert isinstance(block, SampleBlock)
     assert block.mv[:, 0].tolist() == pytest.approx([32.767, -32.767, 32.767])
+    assert block.clipped == 1
+    within = b"".join(frames(encoder(), 2)) + encoder(seq=2, t_us=8000).encode(np.array([[50.0]], np.float32))
+    got = [item.clipped for item in decoder().feed(within) if isinstance(item, SampleBlock)]
+    assert got == [0, 1]
+
+
+def test_a_pacing_pulse_is_given_with_the_first_sample_of_its_frame_wherever_the_bytes_are_cut() -> None:
+    stream = b""
+    layout = wire.Layout(250_000, 1000, (wire.code_of("II"), wire.code_of("V1")), 3)
+    for k in range(6):
+        flags = {2: wire.FLAG_PACE, 3: wire.FLAG_PACE | wire.FLAG_CLIPPED, 4: wire.FLAG_CLIPPED}.get(k, 0)
+        adu = np.full((3, 2), k, np.int16)
+        stream += wire.Frame(layout, 3 * k, 12_000 * k, adu, flags).to_bytes()
+    for size in (len(stream), 1, 7, 40):
+        receiver = decoder()
+        items = [x for at in range(0, len(stream), size) for x in receiver.feed(stream[at : at + size])]
+        blocks = [item for item in items if isinstance(item, SampleBlock)]
+        assert [at for block in blocks for at in block.pace] == [6, 9]
+        assert [block.clipped for block in blocks for _ in block.mv] == [0] * 9 + [3] * 6 + [0] * 3
 
 
 def test_a_change_of_rate_in_the_stream_is_a_new_beginning() -> None:
