@@ -113,6 +113,10 @@ class AlarmKeeper:
             return self.desk.ack(command.name, at, command.by), {}
         if command.verb == "pause":
             return [], {"seconds": self._pause(command, now_s, utc_s)}
+        if command.verb == "label":
+            detail = f"beat {command.beat} is {command.name}"
+            self._write(self._diary.note("label", detail, utc_s, command.by))
+            return [], {}
         self._write(self._diary.note("reset", "another patient", utc_s, command.by))
         return self.desk.forget_patient(at), {}
 

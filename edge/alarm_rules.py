@@ -185,7 +185,8 @@ class LastBeats:
             self._cut = {b.id for b in beats if b.id in self._cut} | {beat.id}
             self._cut_next = False
         rr_s = None if beat.id in self._cut else beat.rr_s
-        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, beat.aami, beat.readable, beat.sqi)
+        aami = "V" if beat.ventricular else beat.aami
+        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi)
         self._beats = sorted([*beats, seen], key=lambda b: b.sample)[-self._keep :]
 
     @property

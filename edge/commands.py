@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -11,11 +11,19 @@ from edge.messages import ID, safe_id
 from edge.shown import shown
 from edge.types import Command
 
-VERBS = ("ack", "pause", "reset")
+VERBS = ("ack", "label", "pause", "reset")
 EXPECTED = {
     "ack": 'expected nothing, a name, or {"name": "vt", "id": 1, "by": "Ana"}',
+    "label": 'expected {"beat": 17, "aami": "V"}; "by" and "id" may join them',
     "pause": f'expected nothing, seconds from 0 to {MAX_PAUSE_S:.0f}, or {{"seconds": 120, "id": 1, "by": "Ana"}}',
 }
+
+
+class Judge(Protocol):
+    """Who knows whether a command can be obeyed just now."""
+
+    def refuses(self, command: Command) -> str | None:
+        """Why not, in one line; None where it can."""
 
 
 _Text = Annotated[str, msgspec.Meta(max_length=64)]
@@ -28,6 +36,8 @@ class _Body(msgspec.Struct):
     id: _Text | _Number | None = None
     by: _Text = ""
     seconds: _Seconds | None = None
+    beat: _Number | None = None
+    aami: _Text = ""
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -42,7 +52,7 @@ def read_command(topic: str, payload: bytes) -> tuple[Command | None, dict[str, 
         Its last level is the verb.
     payload : bytes
         Empty, the bare name of an alarm (for a pause: seconds), or ``{"name": "vt", "id": 17, "by": "Ana"}``; `id`
-        comes back in the answer.
+        comes back in the answer. For a label ``{"beat": 17, "aami": "V", "by": "Ana"}``.
 
     Returns
     -------
@@ -58,8 +68,11 @@ def read_command(topic: str, payload: bytes) -> tuple[Command | None, dict[str, 
         body = _object(text)
     elif text:
         body = _word(verb, text.decode("ascii", "replace"))
-    if body is None or (body.name and not ID.match(body.name)):
+    if body is None or (body.name and not ID.match(body.name)) or (verb == "label" and body.beat is None):
         return None, _answer(verb, False, error=EXPECTED.get(verb, EXPECTED["ack"]))
+    if verb == "label":
+        command = Command(verb, body.aami, shown(body.by), beat=body.beat)
+        return command, _answer(verb, True, beat=body.beat, aami=shown(body.aami), id=body.id)
     command = Command(verb, body.name, shown(body.by), body.seconds)
     return command, _answer(verb, True, name=body.name, id=body.id)
 
@@ -72,6 +85,14 @@ def _word(verb: str, word: str) -> _Body | None:
         return _Body(seconds=msgspec.convert(word, _Seconds, strict=False))
     except msgspec.ValidationError:
         return None
+
+
+def judged(
+    command: Command | None, answer: dict[str, Any], judge: Judge
+) -> tuple[Command | None, dict[str, Any]]:
+    """What :func:`read_command` gave, once `judge` has said whether a label can be taken."""
+    why = judge.refuses(command) if command is not None and command.verb == "label" else None
+    return (command, answer) if why is None else (None, {**answer, "ok": False, "error": why})
 
 
 def _object(text: bytes) -> _Body | None:

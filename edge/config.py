@@ -21,6 +21,7 @@ import msgspec
 from edge.alarm_limits import MAY_BE_OFF, PRESETS, SETTABLE, AlarmLimits, limits_of
 from edge.audio_pause import MAX_PAUSE_S
 from edge.messages import base_topic, topic_id
+from edge.types import PERSONAL_MODES
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class Config:
     )
     roam: bool = _key(
         False, "let the kernel move the monitor from core to core; else it stays where it began"
+    )
+    personal: str = _key(
+        "off",
+        "adapt to the patient: 'self' by the monitor's own sure answers, 'labels' by those of a person",
     )
     models: str = _key("", "folder of the models; default is the shipped ones")
     record: str = _key("", "folder to record into, a folder in it for each bed; empty records nothing")
@@ -335,6 +340,8 @@ def _checked(config: Config) -> Config:
         if value is not None and not low <= value <= high:
             raise BadInput(f"{name}: got {value}, expected {low} to {high}")
     assert config.alarms.limits
+    if config.personal not in PERSONAL_MODES:
+        raise BadInput(f"personal: got {config.personal!r}, expected one of {', '.join(PERSONAL_MODES)}")
     if not (math.isfinite(config.scale) and config.scale > 0.0):
         raise BadInput(
             f"scale: got {config.scale}, expected a finite factor above 0 (`invert` turns the polarity)"

@@ -196,6 +196,8 @@ class Composer:
             "warming": beat.warming,
             "readable": beat.readable,
         }
+        if beat.plain is not None:
+            fields["plain_aami"] = beat.plain_aami
         return self._json("beat", fields, stamp(beat.r_peak.sample))
 
     def _rhythm(self, rhythm: Rhythm, stamp: Stamp) -> Message:
@@ -230,6 +232,8 @@ class Composer:
             "alarms": ",".join(self._standing),
             **counts,
         }
+        if status.personal != "off":
+            fields.update(personal=status.personal, personal_beats=status.personal_beats)
         messages = [self._json("state", fields, stamp(status.at), retain=True, qos=1)]
         if self._scalars:
             topic = f"{self._prefix}scalars"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from edge.alarm_desk import ANALYSIS, AlarmDesk
 from edge.alarm_keeper import AlarmKeeper
 from edge.aside import Aside
-from edge.commands import read_command
+from edge.commands import judged, read_command
 from edge.config import MqttConfig
 from edge.io.alarm_log import AlarmLog
 from edge.io.core import waited_s
@@ -253,7 +253,7 @@ class Monitor:
             self._publish_status(time.monotonic(), stamp)
             return False
         if isinstance(event, Note):
-            return self._worth_telling(event.kind)
+            return event.kind == "label" or self._worth_telling(event.kind)
         if isinstance(event, Beat):
             self._aside.compare(event)
         elif isinstance(event, Alarm):
@@ -357,7 +357,7 @@ class Monitor:
                 self._note("command_ignored", "a retained command: publish it without retain")
                 continue
             try:
-                command, answer = read_command(received.topic, received.payload)
+                command, answer = judged(*read_command(received.topic, received.payload), self._pipeline)
                 if command is not None:
                     answer.update(self._do(command))
                 utc_s = self._stamps.utc_s(time.monotonic())

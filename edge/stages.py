@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from edge.commands import Judge
 from edge.types import Command, Event, LinkState
 from firmware_bridge.types import Gap, SampleBlock
 
 
-class Stages(Protocol):
+class Stages(Judge, Protocol):
     """Samples and what the shell knows go in, events come out."""
 
     def parts(self, item: SampleBlock | Gap | LinkState | Command) -> Iterable[list[Event]]:

@@ -102,6 +102,8 @@ class Job:
         Folder of the models; None takes the shipped ones.
     stretch_s : float or None
         Length of the stretches that are scored by themselves as well [s]; None for none.
+    personal : {'off', 'self', 'labels'}
+        Personal mode; 'labels' is given the annotations of the first five minutes, and no others.
     """
 
     folder: Path
@@ -111,6 +113,7 @@ class Job:
     annotations: Path | None = None
     artefacts: Path | None = None
     stretch_s: float | None = None
+    personal: str = "off"
 
 
 def blocks(record: str, mv: NDArray[np.float32], fs: float, lead: str) -> Iterator[SampleBlock]:
@@ -189,8 +192,6 @@ def write_annotations(folder: Path, record: str, extension: str, given: list[Mar
 
 def evaluate_record(job: Job, models: Models, record: str) -> Score:
     """Play one record and score it. Raises BadInput for a record that cannot be read or is too short."""
-    from edge.pipeline import Pipeline
-
     signals = open_record(job.folder / record, job.lead)
     labels = marks(read_annotations(job.folder / record, job.reference))
     fs, n = signals.fs, signals.mv.shape[0]
@@ -202,7 +203,7 @@ def evaluate_record(job: Job, models: Models, record: str) -> Score:
     if len(signals.leads) != 1:
         raise BadInput(f"record {record}: got lead {job.lead!r}, expected one; give its name or index")
     lead = signals.leads[0]
-    answers = play(Pipeline(models, device_id=record, wave_ms=0), blocks(record, signals.mv, fs, lead))
+    answers = play(_monitor(job, models, record, labels, fs), blocks(record, signals.mv, fs, lead))
     compared = []
     parts: tuple[Matrix, ...] = ()
     for extension, beats in ((FINAL, answers.final), (EARLY, answers.early)):
@@ -232,6 +233,15 @@ def in_stretches(
     for k in range(int((n / fs - start_s) / stretch_s)):
         at = start_s + k * stretch_s
         yield bxb(labels, given, fs, n, start_s=at, end_s=at + stretch_s).matrix
+
+
+def _monitor(job: Job, models: Models, record: str, labels: Sequence[Mark], fs: float) -> Pushable:
+    """A pipeline for one record, and where labels are taken, somebody who gives them."""
+    from edge.pipeline import Pipeline
+    from train.personal_labels import Labelling
+
+    pipeline = Pipeline(models, device_id=record, wave_ms=0, personal=job.personal)
+    return Labelling(pipeline, labels, fs) if job.personal == "labels" else pipeline
 
 
 def judged(

@@ -105,6 +105,7 @@ def make_monitor(
             wave_ms=config.wave_ms,
             limits=limits,
             numbers=numbers,
+            personal=config.personal,
         )
         if recorder is None:
             return pipeline

@@ -204,6 +204,10 @@ class Recorded:
         """As the pipeline has it."""
         return self._stages.n_missing
 
+    def refuses(self, command: Command) -> str | None:
+        """As the pipeline does."""
+        return self._stages.refuses(command)
+
     def reset(self) -> list[Event]:
         """As the pipeline does."""
         events = self._stages.reset()

@@ -137,6 +137,15 @@ def test_log_when_it_has_troubles_then_events() -> None:
     assert ("alarm_log_failed", "full") in hand.notes
 
 
+def test_label_when_given_then_written_by_whom_and_no_alarm_is_forgotten() -> None:
+    hand = Hand()
+    hand.raise_("vt", "high", 0.0)
+    assert hand.keeper.obey(Command("label", "N", "Ana", beat=17), 1.0, 1.8e9, 0) == ([], {})
+    assert hand.keeper.desk.sounding(1.0) == "high"
+    assert [(line["what"], line["by"]) for line in hand.lines] == [("raised", ""), ("label", "Ana")]
+    assert hand.lines[-1]["detail"] == "beat 17 is N"
+
+
 def test_reset_when_asked_for_then_written_by_whom() -> None:
     hand = Hand()
     hand.keeper.begin("/dev/ttyUSB0", 1.8e9)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge.alarm_limits import AlarmLimits
@@ -38,6 +40,18 @@ def _train(labels: str, bpm: float) -> LastBeats:
 )
 def test_vt_when_run_of_v_then_by_length_and_rate(labels: str, bpm: float, expected: bool) -> None:
     assert _train(labels, bpm).vt(FS).cause is expected
+
+
+def test_vt_when_a_correction_takes_v_away_or_adds_it_then_the_run_counts_all_the_same() -> None:
+    sure_v = (0.05, 0.0, 0.95, 0.0, 0.0)
+    beats = LastBeats(LIMITS)
+    for i in range(6):
+        own = _beat(i, 0.4 * i, "V")
+        corrected = (
+            replace(own, aami="N", plain=sure_v) if i % 2 else replace(own, plain=(0.9, 0.0, 0.1, 0.0, 0.0))
+        )
+        beats.push(corrected)
+    assert beats.vt(FS).value == "6 ventricular beats in a row at 150 bpm"
 
 
 def test_vt_when_found_then_says_how_many_and_how_fast() -> None:

@@ -107,6 +107,8 @@ def test_broker_when_in_one_word_then_host_and_port(text: str, host: str, port: 
         ("fs = -1", "fs: got -1.0, expected 20.0 to 20000.0"),
         ("parity = 'X'", "parity: got 'X'; invalid enum value 'X'"),
         ("scale = 0", "scale: got 0.0, expected a finite factor"),
+        ("personal = 'yes'", "personal: got 'yes', expected one of off, self, labels"),
+        ("personal = true", "personal: got True; expected `str`"),
         ("scale = nan", "scale: got nan, expected a finite factor"),
         ("device = 'bed 4'", "device: got 'bed 4', expected"),
         ("[mqtt]\nport = 70000", "mqtt.port: got 70000, expected 1 to 65535"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -76,6 +77,18 @@ def test_device_beat_when_composed_then_it_is_on_a_topic_of_its_own_with_the_tim
         "boot_id": "b00t",
         "seq": 0,
     }
+
+
+def test_beat_when_corrected_then_the_class_without_the_correction_stands_beside() -> None:
+    plain = (0.9, 0.02, 0.06, 0.01, 0.01)
+    got = body(composer().compose(replace(BEAT, plain=plain), stamp)[0])
+    assert (got["aami"], got["plain_aami"]) == ("V", "N")
+    assert "plain_aami" not in body(composer().compose(BEAT, stamp)[0])
+
+
+def test_state_when_personal_mode_is_on_then_says_which_and_from_how_many_beats() -> None:
+    got = body(composer().compose(replace(STATUS, personal="labels", personal_beats=12), stamp)[0])
+    assert (got["personal"], got["personal_beats"]) == ("labels", 12)
 
 
 def test_beat_when_rr_is_unknown_then_null() -> None:

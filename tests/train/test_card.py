@@ -29,6 +29,16 @@ ROWS = {
     CINC_ROW: {
         "recordings": 3587, "f1": {"N": 90.0, "mean": 81.25}, "interval_95": {"N": [89, 91], "mean": [80, 82.5]},
     },
+    "personal": {
+        mode: {
+            **{
+                name: {"records": 22, "final": ANSWERS, "early": ANSWERS}
+                for name in ("ds2", "ds2 without 232", "svdb by folds")
+            },
+            "lethal alarms": {"hours": 30.5, "told": 4, "false": 2, "false_per_24h": 1.57, "which": []},
+        }
+        for mode in ("self", "labels")
+    },
     "early answer": {"p50_ms": 228.0, "p99_ms": 244.0, "max_ms": 250.0},
     "lethal alarms": {
         "hours": 43.5, "told": 3, "false": 1, "false_per_24h": 0.55, "which": ["105 vf 9 s"],
@@ -51,6 +61,12 @@ def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path:
     assert "| 90.00 [89.00, 91.00] | 81.25 [80.00, 82.50] |" in text
     for told in ("97.5 %", "median 228.0 ms", "99 % within 244.0 ms", "0.55 in 24 h", "105 vf 9 s"):
         assert told in text
+    headline, apart = text.split("### Personal mode: another claim")
+    assert "personal," not in headline
+    for mode in ("self", "labels"):
+        assert f"| personal, {mode}: ds2 without 232, early | 99.50 [98.00, 99.90] | - |" in apart
+        assert f"- {mode}: adapted to each patient's first 5 minutes" in apart
+    assert "4 lethal alarms in 30.5 hours, 2 of them not borne out by the labels" in apart
     for kind in ("gru", "beat_cnn", "rhythm_cnn", "fusion"):
         sha = json.loads((artefacts / kind / "manifest.json").read_text())["sha256"]
         assert sha[:12] in text

@@ -12,7 +12,18 @@ from train import cli_evaluate, evaluate_all, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.ec57 import Mark, bxb
 from train.evaluate import Score
-from train.evaluate_all import accuracy, everything, f1, fold_models, lethal, models_for, table
+from train.evaluate_all import (
+    PERSONAL,
+    accuracy,
+    adapted,
+    everything,
+    f1,
+    fold_models,
+    lethal,
+    models_for,
+    personal_table,
+    table,
+)
 from train.noise_stress import noisy
 
 
@@ -84,6 +95,8 @@ def test_lethal_when_alarms_were_told_then_the_false_ones_are_named_and_counted_
 
 def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart() -> None:
     rows = {**table({key: score(key[1]) for key in everything()}), **of_rhythm()}
+    assert "personal" not in rows
+    rows["personal"] = {mode: personal_table({key: score(key[1]) for key in adapted()}) for mode in PERSONAL}
     assert rows["mitdb 48"]["records"] == 48
     assert rows["ds2"]["final"]["veb"] == {"se": 100.0, "ppv": 100.0, "f1": 100.0}
     assert rows["ds2"]["final"]["sveb"]["se"] == 0.0
@@ -98,14 +111,29 @@ def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart
     assert "OSEA" in shown
     assert "Se 75.00 [50.00, 100.00]" in shown
     assert "F1 of 8 recordings" in shown
+    head, self_, labels = shown.split("Personal mode, ")
+    assert "adapted" not in head
+    assert self_.startswith("self: adapted to each patient's first 5 minutes without labels")
+    assert labels.startswith("labels: adapted to each patient's first 5 minutes with their annotations")
+    assert all("ds2 without 232" in part for part in (self_, labels))
+    assert rows["personal"]["self"]["svdb by folds"]["records"] == len(splits.SVDB)
+    assert rows["personal"]["labels"]["lethal alarms"]["told"] == 0
 
 
 def test_main_when_asked_for_all_then_one_json_object(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    played = []
+
+    def play_all(keys, jobs, personal="off"):  # type: ignore[no-untyped-def]
+        played.append((personal, len(keys)))
+        return {key: score(key[1]) for key in keys}
+
     monkeypatch.setattr(evaluate_all, "of_rhythm", of_rhythm)
-    monkeypatch.setattr(evaluate_all, "play_all", lambda keys, jobs: {key: score(key[1]) for key in keys})
+    monkeypatch.setattr(evaluate_all, "play_all", play_all)
     assert cli_evaluate.main(["--all", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["svdb by folds"]["records"] == len(splits.SVDB)
-    assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW} <= set(told)
+    rows = json.loads(capsys.readouterr().out)
+    assert rows["svdb by folds"]["records"] == len(splits.SVDB)
+    assert list(rows["personal"]) == ["self", "labels"]
+    assert played == [("off", len(everything())), ("self", len(adapted())), ("labels", len(adapted()))]
+    assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW} <= set(rows)

@@ -14,7 +14,7 @@ from edge.io.disk_budget import NoRoom, names_in, read_kept
 from edge.io.recorder import Recorded, Recorder, check_folder
 from edge.io.reel import Reel
 from edge.segments import Arrived
-from edge.types import Event, Status
+from edge.types import Command, Event, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 S = 250
@@ -31,6 +31,9 @@ class Pipe:
 
     def reset(self) -> list[Event]:
         return []
+
+    def refuses(self, command: Command) -> str | None:
+        return f"no beat {command.beat}"
 
 
 class Stuck:
@@ -70,6 +73,7 @@ def test_recorder_when_it_ends_well_then_all_samples_losses_and_runs_are_on_the_
     recorder = Recorder(reel, lines.append)
     recorded = Recorded(Pipe(), recorder, told.append)
     assert recorded.n_missing == 3
+    assert recorded.refuses(Command("label", "V", "", beat=8)) == "no beat 8"
     recorder.start()
     for item in (block(0), block(S), Gap(2 * S, S), block(3 * S), Gap(4 * S, 0, "reboot"), block(0)):
         list(recorded.parts(item))
