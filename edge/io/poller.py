@@ -49,11 +49,12 @@ class Poller:
         """Wait once, and call whom it concerns."""
         began_s = monotonic()
         ready = self.wait(timeout_s)
-        self.idle_s += monotonic() - began_s
+        woke_s = monotonic()
         for fd, mask in ready:
             call = self.calls.get(fd)
             if call is not None:
                 call(mask)
+        self.idle_s += woke_s - began_s  # now that nobody waits
 
     def register(self, fd: int, events: int, call: Call) -> None:
         """Wait for `events` on `fd` from now on."""

@@ -258,8 +258,10 @@ class NativeDecoder:
         stats.n_samples += n
         raw.clear()
         clipped = (1 << len(self._leads)) - 1 if self._marks else 0
-        pace = tuple(self._pace)
-        self._pace.clear()
+        pace: tuple[int, ...] = ()
+        if self._pace:
+            pace = tuple(self._pace)
+            self._pace.clear()
         out.append(
             SampleBlock(
                 self._options.device_id, self._next, self._fs, mv, self._leads, self._lead_off, clipped, pace

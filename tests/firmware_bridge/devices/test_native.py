@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge import wire
 from firmware_bridge.device import DecoderOptions, EncoderOptions
-from firmware_bridge.devices.native import ROOM, NativeDecoder, NativeEncoder
+from firmware_bridge.devices.native import NativeDecoder, NativeEncoder
 from firmware_bridge.framing import cobs_decode, cobs_encode, crc16
 from firmware_bridge.types import F32, BadInput, Gap, SampleBlock
 
@@ -82,18 +82,6 @@ def test_many_frames_in_one_feed_are_one_block() -> None:
     assert len(got) == 1
     assert starts_and_values(got) == [(k, k) for k in range(1000)]
     assert (receiver.stats.n_frames, receiver.stats.n_samples, receiver.stats.n_bytes) == (1000, 1000, 24_000)
-
-
-@pytest.mark.parametrize("n_leads", [1, 3])
-def test_few_samples_and_many_come_out_as_the_same_bits_and_stay_so(n_leads: int) -> None:
-    mv = np.random.default_rng(3).normal(0, 2, (2 * ROOM, n_leads)).astype(np.float32)
-    mv[::7] = np.nan
-    sender, receiver = encoder(leads=wire.LEADS[1 : 1 + n_leads]), decoder(scale=1.1)
-    sent = [sender.encode(row) for row in mv]
-    (many,) = decoder(scale=1.1).feed(b"".join(sent))
-    few = [item for frame in sent for item in receiver.feed(frame)]
-    assert isinstance(many, SampleBlock)
-    assert np.concatenate([b.mv for b in few if isinstance(b, SampleBlock)]).tobytes() == many.mv.tobytes()
 
 
 def test_byte_by_byte_gives_the_same_bits() -> None:
