@@ -128,8 +128,6 @@ def test_main_when_data_are_cached_then_a_short_recipe_runs_on_them(
     monkeypatch.setattr(
         fit_cnn, "RHYTHM", CnnRecipe(epochs=1, most_per_epoch=300, batch=64, shares=fit_cnn.RHYTHM.shares)
     )
-    monkeypatch.setattr(rhythm_windows, "DRAWS", dict.fromkeys(rhythm_windows.DRAWS, 1.0))
-    monkeypatch.setattr(rhythm_windows, "LETHAL_DRAWS", 3.0)
     path = fit_cnn.main(kind, tmp_path / "runs", Fold(0, 3))
     assert path == tmp_path / "runs" / f"{kind}.pt"
     assert checkpoint.read(path)["epoch"] == 1

@@ -134,10 +134,8 @@ def test_held_out_when_folds_are_dealt_then_each_is_in_one_and_mitdb_in_that_of_
 
 
 def test_build_when_it_has_run_then_held_out_patients_are_in_no_training_window(
-    synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+    synthetic_cache: Path,
 ) -> None:
-    monkeypatch.setattr(rhythm_windows, "DRAWS", dict.fromkeys(rhythm_windows.DRAWS, 1.0))
-    monkeypatch.setattr(rhythm_windows, "LETHAL_DRAWS", 1.0)
     fold = Fold(1, 3)
     images, classes, owner = all_drawn(1)
     (train, known), (held, held_classes) = rhythm_windows.build(fold)
@@ -153,8 +151,6 @@ def test_build_when_it_has_run_then_held_out_patients_are_in_no_training_window(
 def test_all_drawn_when_called_again_then_the_cache_answers_unless_the_recipe_has_changed(
     synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rhythm_windows, "DRAWS", dict.fromkeys(rhythm_windows.DRAWS, 0.7))
-    monkeypatch.setattr(rhythm_windows, "LETHAL_DRAWS", 0.7)
     first = all_drawn(2)
     with monkeypatch.context() as patch:
         patch.setattr(rhythm_windows, "drawn", None)
