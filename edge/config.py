@@ -52,6 +52,19 @@ class MqttConfig:
     keepalive_s: int = _key(5, "MQTT keepalive in seconds")
     ring: int = _key(600, "waveform chunks and beats held while the broker is away; the oldest go first")
     outbox: int = _key(10000, "events held while the broker is away; lethal alarms are never dropped")
+    replay_after_s: float = _key(
+        20.0, "after a loss of the broker late events wait so long, for their readers to be back as well"
+    )
+    outbox_path: str = _key(
+        "",
+        "file of the events that wait; default heartwire/DEVICE.outbox in the state folder; 'none': memory",
+    )
+    homeassistant: str = _key(
+        "",
+        "announce this bed to Home Assistant under its discovery prefix, usually homeassistant; empty: not",
+    )
+    scalars: bool = _key(False, "publish each state as numbers alone too, for Grafana")
+    outbox_mb: float = _key(16.0, "size of that file in MB; when it is full the oldest leave it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,20 @@ def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
         secret = _read(config.mqtt.password_file, "mqtt.password_file").partition("\n")[0].rstrip("\r")
         config = replace(config, mqtt=replace(config.mqtt, password=secret))
     return config
+
+
+def outbox_place(config: Config, environ: Mapping[str, str]) -> str:
+    """The path of the outbox's file: as configured, else in the state folder of the service or the user.
+
+    That is ``$STATE_DIRECTORY`` (systemd), else ``$XDG_STATE_HOME/heartwire``, else ``~/.local/state/heartwire``.
+    Empty for none.
+    """
+    if config.mqtt.outbox_path:
+        return config.mqtt.outbox_path if config.mqtt.outbox_path != "none" else ""
+    service = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "/var/lib", ".local/state")
+    folder = Path(service) if service else Path(home, "heartwire")
+    return str(folder / f"{config.device}.outbox")
 
 
 def parse(text: str, environ: Mapping[str, str], flags: Mapping[str, str], where: str = "config") -> Config:
@@ -250,6 +277,8 @@ _RANGES: tuple[tuple[str, Callable[[Config], float | None], float, float], ...] 
     ("mqtt.keepalive_s", lambda c: c.mqtt.keepalive_s, 1, 300),
     ("mqtt.ring", lambda c: c.mqtt.ring, 1, 1_000_000),
     ("mqtt.outbox", lambda c: c.mqtt.outbox, 1, 10_000_000),
+    ("mqtt.replay_after_s", lambda c: c.mqtt.replay_after_s, 0.0, 600.0),
+    ("mqtt.outbox_mb", lambda c: c.mqtt.outbox_mb, 0.1, 10_000.0),
 )
 
 
@@ -257,6 +286,8 @@ def _checked(config: Config) -> Config:
     """Return `config`, or raise `BadInput` for the first value out of its range."""
     topic_id(config.device, "device")
     base_topic(config.mqtt.base)
+    if config.mqtt.homeassistant:
+        base_topic(config.mqtt.homeassistant, "mqtt.homeassistant")
     for name, get, low, high in _RANGES:
         value = get(config)
         if value is not None and not low <= value <= high:

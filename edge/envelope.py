@@ -10,7 +10,7 @@ import struct
 
 from firmware_bridge.device import DecoderOptions
 from firmware_bridge.mqtt_payload import MAX_BYTES, PayloadDecoder
-from firmware_bridge.types import Gap, LinkStats, SampleBlock
+from firmware_bridge.types import DeviceBeat, Firmware, Gap, LinkStats, SampleBlock
 
 _HEAD = struct.Struct("<IB")
 
@@ -46,6 +46,10 @@ class EnvelopeDecoder:
             at = begin + n
         del buffer[:at]
         return out
+
+    def told(self) -> list[DeviceBeat | Firmware]:
+        """See `firmware_bridge.device.Teller`."""
+        return self._payloads.told()
 
     def reset(self) -> None:
         """The link was opened again."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -18,13 +18,16 @@ from typing import Any
 
 import msgspec
 
+from edge.integrations.scalars import scalars_of
 from edge.types import AAMI, Alarm, Beat, Event, Rhythm, Status, WaveChunk
 from edge.waveform import HEADER, NONE, SCALE_MV, encode_wave
-from firmware_bridge.types import BadInput
+from firmware_bridge.types import BadInput, DeviceBeat
 
 ONLINE, OFFLINE = b"online", b"offline"
 LATE = b',"late":true}'
 TRUSTED_FROM_S = 1704067200.0  # 2024-01-01T00:00:00Z: a clock before this was never set
+
+NO_COUNTS: Mapping[str, int] = {}
 
 Stamp = Callable[[int], float]
 """Device sample index -> UTC seconds."""
@@ -34,14 +37,23 @@ _NOT_ID = re.compile(r"[^a-zA-Z0-9_-]+")
 _encode = msgspec.json.Encoder().encode
 
 
+Key = tuple[str, int]
+"""What makes a message one of its kind: (boot_id, seq)."""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One publish: `payload` on `topic`. `keep`: never dropped while the broker is away (lethal alarms)."""
+    """One publish: `payload` on `topic`.
+
+    `keep`: never dropped while the broker is away (lethal alarms). `key`: what it is kept under on disk until the
+    broker has it (alarms and events); None for all that need not outlive the monitor.
+    """
 
     topic: str
     payload: bytes
     retain: bool
     qos: int
     keep: bool = False
+    key: Key | None = None
 
 
 def topic_id(text: str, what: str) -> str:
@@ -105,7 +117,9 @@ class _WaveTopic:
 
 
 class Composer:
-    """Turns the events of one device into messages. The only state: sequence numbers and what meta was sent.
+    """Turns the events of one device into messages.
+
+    The only state: sequence numbers, what meta was sent, and which alarms stand.
 
     Parameters
     ----------
@@ -115,20 +129,29 @@ class Composer:
         Names this start of the monitor.
     base : str
         Base topic, one or more levels.
+    scalars : bool
+        Whether each status is published as bare numbers too; see `edge.integrations.scalars`.
     """
 
-    def __init__(self, device: str, boot_id: str, base: str = "heartwire") -> None:
+    def __init__(self, device: str, boot_id: str, base: str = "heartwire", scalars: bool = False) -> None:
         self.device = topic_id(device, "device")
         self.base = base_topic(base)
         self.boot_id = topic_id(boot_id, "boot_id")
         self.seq = 0
         self._prefix = f"{self.base}/{self.device}/"
         self._topics: dict[tuple[str, int], _WaveTopic] = {}
+        self._scalars = scalars
+        self._standing: dict[str, str] = {}
 
     # -- events --------------------------------------------------------------------------------------
 
     def compose(
-        self, event: Event, stamp: Stamp, fs_est: float | None = None, age_ms: float | None = None
+        self,
+        event: Event,
+        stamp: Stamp,
+        fs_est: float | None = None,
+        age_ms: float | None = None,
+        counts: Mapping[str, int] = NO_COUNTS,
     ) -> list[Message]:
         """Messages of one event, in the order to publish them.
 
@@ -140,13 +163,15 @@ class Composer:
             Device sample index -> UTC seconds.
         fs_est, age_ms : float, optional
             Measured rate [Hz] and age of the newest sample [ms], for `Status` only.
+        counts : mapping of str to int
+            What else a `Status` tells: of messages that wait, or were given up.
         """
         if isinstance(event, WaveChunk):
             return self._wave(event, stamp)
         if isinstance(event, Beat):
             return [self._beat(event, stamp)]
         if isinstance(event, Status):
-            return [self._status(event, stamp, fs_est, age_ms)]
+            return self._status(event, stamp, fs_est, age_ms, counts)
         if isinstance(event, Rhythm):
             return [self._rhythm(event, stamp)]
         if isinstance(event, Alarm):
@@ -176,7 +201,14 @@ class Composer:
         }
         return self._json("rhythm", fields, stamp(rhythm.at), retain=True, qos=1)
 
-    def _status(self, status: Status, stamp: Stamp, fs_est: float | None, age_ms: float | None) -> Message:
+    def _status(
+        self,
+        status: Status,
+        stamp: Stamp,
+        fs_est: float | None,
+        age_ms: float | None,
+        counts: Mapping[str, int],
+    ) -> list[Message]:
         fields = {
             "hr_bpm": _number(status.hr_bpm, 1),
             "reason": status.reason,
@@ -190,8 +222,14 @@ class Composer:
             "n_lost": status.n_lost,
             "age_ms": _number(age_ms, 0),
             "warming": status.warming,
+            "alarms": ",".join(self._standing),
+            **counts,
         }
-        return self._json("state", fields, stamp(status.at), retain=True, qos=1)
+        messages = [self._json("state", fields, stamp(status.at), retain=True, qos=1)]
+        if self._scalars:
+            topic = f"{self._prefix}scalars"
+            messages.append(Message(topic, _encode(scalars_of(fields, self._standing)), False, 0))
+        return messages
 
     def _alarm(self, alarm: Alarm, stamp: Stamp) -> list[Message]:
         utc_s, name = stamp(alarm.at), safe_id(alarm.name)
@@ -205,11 +243,14 @@ class Composer:
             "acked": alarm.acked,
             "value": alarm.value,
         }
+        self._standing.pop(name, None)
+        if alarm.state != "cleared":
+            self._standing[name] = alarm.priority
         keep = alarm.priority == "high"
         transition = {"event_type": name, "what": "alarm", **fields}
         return [
-            self._json(f"alarm/{name}", fields, utc_s, retain=True, qos=1, keep=keep),
-            self._json("event", transition, utc_s, qos=1, keep=keep),
+            self._json(f"alarm/{name}", fields, utc_s, retain=True, qos=1, keep=keep, stored=True),
+            self._json("event", transition, utc_s, qos=1, keep=keep, stored=True),
         ]
 
     def _wave(self, chunk: WaveChunk, stamp: Stamp) -> list[Message]:
@@ -251,9 +292,20 @@ class Composer:
 
     def note(self, kind: str, detail: str, utc_s: float, **more: Any) -> Message:
         """Something worth a log line, on the device's ``event`` topic."""
-        return self._json(
-            "event", {"event_type": kind, "what": "note", "detail": detail, **more}, utc_s, qos=1
-        )
+        fields = {"event_type": kind, "what": "note", "detail": detail, **more}
+        return self._json("event", fields, utc_s, qos=1, stored=True)
+
+    def device_beat(self, beat: DeviceBeat, stamp: Stamp) -> Message:
+        """A beat that the device itself found, on a topic of its own: it is not the monitor's answer."""
+        fields = {
+            "sample": beat.sample,
+            "aami": beat.aami,
+            "probs": dict(zip(AAMI, [_number(p, 4) for p in beat.probs], strict=True)),
+            "amp_mv": _number(beat.amp_mv, 3),
+            "lead": beat.lead,
+            "final": beat.final,
+        }
+        return self._json("device_beat", fields, stamp(beat.sample))
 
     def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
         """The answer to a command."""
@@ -285,11 +337,13 @@ class Composer:
         retain: bool = False,
         qos: int = 0,
         keep: bool = False,
+        stored: bool = False,
     ) -> Message:
         fields["t"] = iso(utc_s)
         if not utc_s >= TRUSTED_FROM_S:
             fields["synced"] = False
         fields["boot_id"] = self.boot_id
-        fields["seq"] = self.seq
+        fields["seq"] = seq = self.seq
         self.seq += 1
-        return Message(self._prefix + topic, _encode(fields), retain, qos, keep)
+        key = (self.boot_id, seq) if stored else None
+        return Message(self._prefix + topic, _encode(fields), retain, qos, keep, key)

@@ -10,17 +10,18 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from edge.aside import Aside
 from edge.commands import read_command
 from edge.config import MqttConfig
 from edge.io.poller import READ, Poller
 from edge.io.publisher import Publisher
 from edge.io.source import BackOff, Source, SourceEnded, SourceLost
-from edge.link import LinkWatch
+from edge.link import LinkReport, LinkWatch
 from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stamps import Stamps
 from edge.throttle import Throttle
-from edge.types import Alarm, Command, Event, LinkState, Note, Status, WaveChunk
+from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, WaveChunk
 from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
@@ -29,7 +30,6 @@ TICK_S = 0.25
 START_S = 15.0
 """A refusal by the broker ends the monitor only this soon after its start; later it keeps trying."""
 STATE_S = 0.95
-RUBBISH_BYTES = 500
 
 
 class Stages(Protocol):
@@ -91,7 +91,8 @@ class Monitor:
         self._poller = Poller()
         self.publisher = Publisher(mqtt, composer, self._poller, self._note) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
-        self._throttle, self._rarely = Throttle(10, 10.0), Throttle(1, 60.0)
+        self._throttle, self._report = Throttle(10, 10.0), LinkReport()
+        self._aside = Aside(decoder)
         self._back_off, self._open_at_s = BackOff(), 0.0
         self._lost_at_s: float | None = None
         self._open = self._fresh = False
@@ -103,7 +104,6 @@ class Monitor:
         self._status_due = False
         self._status_at_s = 0.0
         self._alarms: dict[str, Alarm] = {}
-        self._n_bytes_heard = self._n_errors_told = 0
         self._vigil = Vigil(time.monotonic())
         self._last_error = "no error"
         self.n_errors = 0
@@ -193,6 +193,8 @@ class Monitor:
                 self._watch.restart()
                 self._stamps.restart()
             self._push(item)
+        for beat in self._aside.hear():
+            self._publish(self._composer.device_beat(beat, self._stamps.of_sample))
 
     def _on_block(self, block: SampleBlock, now_s: float) -> None:
         """Samples: their way to the readers comes first, what can wait comes after."""
@@ -298,7 +300,9 @@ class Monitor:
             return False
         if isinstance(event, Note):
             return self._worth_telling(event.kind)
-        if isinstance(event, Alarm):
+        if isinstance(event, Beat):
+            self._aside.compare(event)
+        elif isinstance(event, Alarm):
             self._alarms[event.name] = event
             self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
         return True
@@ -312,7 +316,8 @@ class Monitor:
             return
         self._status_due, self._status_at_s = False, now_s
         age_ms = 1000.0 * self._watch.age_s(now_s)
-        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms):
+        counts = {} if self.publisher is None else self.publisher.counts
+        for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms, counts):
             self._publish(message)
 
     def _publish(self, message: Message) -> None:
@@ -350,7 +355,10 @@ class Monitor:
         step_s = self._stamps.set(now_s, time.time())
         if step_s is not None:
             self._note("clock_step", f"the wall clock was set by {step_s:+.1f} s")
-        self._report_link(now_s)
+        for kind, detail in self._report.poll(self._decoder.stats, self._watch.silent, now_s):
+            self._note(kind, detail)
+        for kind, detail in self._aside.poll(now_s):
+            self._note(kind, detail)
         if self._vigil.poll(now_s, self._watch.silent):
             self._tell_analysis(True, f"it has stopped: {self.n_errors} errors, the last {self._last_error}")
         if self._vigil.dead:
@@ -370,24 +378,6 @@ class Monitor:
     def _tell_analysis(self, dead: bool, detail: str) -> None:
         """The last stage went silent, or speaks again: a heart rate that nobody renews must not stand."""
         self._emit([alarm_of_the_dead(dead, self._stamps.last, f"analysis: {detail}")], time.monotonic())
-
-    def _report_link(self, now_s: float) -> None:
-        """Bytes that are no frames, and frames that are damaged, at most once a minute."""
-        stats = self._decoder.stats
-        if not self._watch.silent:
-            self._n_bytes_heard = stats.n_bytes
-        elif (
-            stats.n_bytes - self._n_bytes_heard > RUBBISH_BYTES
-            and self._rarely.push("rubbish", now_s) is not None
-        ):
-            n = stats.n_bytes - self._n_bytes_heard
-            self._note("rubbish", f"{n} bytes and no sample in them: wrong --format or --baud?")
-        bad = stats.n_crc + stats.n_resync + stats.n_unknown + stats.n_rejected + stats.n_duplicate
-        if bad > self._n_errors_told and self._rarely.push("link_errors", now_s) is not None:
-            self._n_errors_told = bad
-            detail = f"crc {stats.n_crc}, resync {stats.n_resync}, unknown {stats.n_unknown}"
-            rest = f"rejected {stats.n_rejected}, duplicate {stats.n_duplicate}, lost {stats.n_lost}"
-            self._note("link_errors", f"so far: {detail}, {rest}")
 
     def _obey(self) -> None:
         """Act on commands, answer each; what the broker had only kept is not acted on."""

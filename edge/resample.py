@@ -65,6 +65,11 @@ class Resampler:
         """How long after its own time an output is given, in seconds."""
         return self._half / self.fs_in
 
+    @property
+    def taps(self) -> list[list[float]]:
+        """Taps of each phase, those of the oldest input first."""
+        return self._taps
+
     def reset(self) -> None:
         """Forget everything: the next sample is input 0 and stands for time 0."""
         self._window.clear()

@@ -25,11 +25,16 @@ FOLDER = Path(__file__).parent / "c"
 SOURCES = (
     "heartwire.h",
     "hw_layers.h",
+    "hw_rows.h",
+    "hw_answer.c",
     "hw_beat.c",
     "hw_filters.c",
     "hw_gru.c",
     "hw_int8.c",
     "hw_patient.c",
+    "hw_resample.c",
+    "hw_rows.c",
+    "hw_rows_int8.c",
     "hw_rpeaks.c",
 )
 """What lies in :data:`FOLDER`."""
@@ -72,19 +77,22 @@ class GruWeights:
         """Multiply-accumulates of a step."""
         return sum(value.size for name, value in self.tables() if "weight" in name)
 
+    def rows(self) -> list[tuple[str, F32, F32]]:
+        """Name in C, weights and bias of every product with a vector."""
+        return [
+            ("hw_stem1", self.stem1_weight, self.stem1_bias),
+            ("hw_stem2", self.stem2_weight, self.stem2_bias),
+            ("hw_gru_ih", self.weight_ih, self.bias_ih),
+            ("hw_gru_hh", self.weight_hh, self.bias_hh),
+            ("hw_head", self.head_weight, self.head_bias),
+        ]
+
     def tables(self) -> list[tuple[str, F32]]:
         """Every table and its name in C."""
         return [
-            ("hw_stem1_weight", self.stem1_weight),
-            ("hw_stem1_bias", self.stem1_bias),
-            ("hw_stem2_weight", self.stem2_weight),
-            ("hw_stem2_bias", self.stem2_bias),
-            ("hw_gru_weight_ih", self.weight_ih),
-            ("hw_gru_bias_ih", self.bias_ih),
-            ("hw_gru_weight_hh", self.weight_hh),
-            ("hw_gru_bias_hh", self.bias_hh),
-            ("hw_head_weight", self.head_weight),
-            ("hw_head_bias", self.head_bias),
+            (f"{name}_{what}", table)
+            for name, weight, bias in self.rows()
+            for what, table in (("weight", weight), ("bias", bias))
         ]
 
 
@@ -143,12 +151,23 @@ class Settings:
 
     Attributes
     ----------
+    step : int
+        Samples of the device for each of the models'.
+    taps : sequence of float
+        The low-pass between the two, that of the oldest sample first.
     sos : sequence of (b0, b1, b2, a0, a1, a2)
         The filters; a0 is 1.
     clip_mv, qrs_logit : float
         Where the filtered lead is clipped; above what a maximum of the QRS logit counts.
     qrs_delay, class_delay, filter_delay : int
         How much later than an R-peak the QRS logit, the class logits and the filtered lead are.
+    gru_int8 : bool
+        Whether the GRU's weights become int8, a scale for each row; its state stays float.
+    longest_wait : int
+        How long the final answer of a beat waits for the next one.
+    peak_lag, learn_above : float
+        How much later an R-peak is on the filtered lead (samples); probability above which a normal beat joins the
+        template.
     window, before : int
         Size of the beat network's window, and where in it the R-peak lies.
     classes : tuple of str
@@ -158,15 +177,21 @@ class Settings:
     """
 
     fs: float
+    step: int
+    taps: Sequence[float]
     sos: Sequence[Sequence[float]]
     clip_mv: float
     qrs_logit: float
     qrs_delay: int
     class_delay: int
     filter_delay: int
+    longest_wait: int
+    peak_lag: float
+    learn_above: float
     window: int
     before: int
     classes: tuple[str, ...]
+    gru_int8: bool = False
     origin: tuple[str, ...] = ()
 
 
@@ -189,6 +214,18 @@ def fixed_point(scale: float) -> tuple[int, int]:
     return (multiplier, -exponent) if exponent >= -31 else (0, 0)
 
 
+def row_quanta(weight: F32) -> tuple[NDArray[np.int8], F32]:
+    """Weights (n_rows, n) as int8 (n_rows, n4), a row padded with zeros to a multiple of 4, and the scale of each row.
+
+    Zero point 0, largest weight of a row 127, ``weight = scale * int8``.
+    """
+    n_rows, n = weight.shape
+    scale = np.maximum(np.abs(weight).max(1), 1e-30).astype(np.float32) / np.float32(127.0)
+    out = np.zeros((n_rows, -(-n // 4) * 4), np.int8)
+    out[:, :n] = np.clip(np.rint(weight / scale[:, None]), -127, 127)
+    return out, scale
+
+
 def files(gru: GruWeights, beat: Int8Net, settings: Settings) -> dict[str, str]:
     """The generated files by name."""
     return {
@@ -202,7 +239,7 @@ def header(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
     lines = [_head("Sizes and thresholds of the models.", settings)]
     lines += ["#ifndef HEARTWIRE_WEIGHTS_H", "#define HEARTWIRE_WEIGHTS_H", "", "#include <stdint.h>", ""]
     lines += [f"#define {name} {value}" for name, value in _constants(gru, beat, settings)]
-    lines += ["", *(f"extern const float {_declared(name, value)};" for name, value in gru.tables())]
+    lines += ["", "extern const double hw_taps[HW_N_TAPS];"]
     lines += ["extern const double hw_sos[HW_N_SECTIONS][5]; /* b0 b1 b2 a1 a2 */", "", "#endif", ""]
     return "\n".join(lines)
 
@@ -217,6 +254,8 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> list[tuple[str, s
         "HW_N_HIDDEN": gru.weight_hh.shape[1],
         "HW_N_LOGITS": gru.head_weight.shape[0],
         "HW_KERNEL": kernel,
+        "HW_WIDEST": max(weight.shape[1] for _, weight, _ in gru.rows()),
+        "HW_GRU_INT8": int(s.gru_int8),
         "HW_N_SECTIONS": len(s.sos),
         "HW_N_CLASSES": len(s.classes),
         **{f"HW_CLASS_{name}": k for k, name in enumerate(s.classes)},
@@ -230,11 +269,17 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> list[tuple[str, s
         "HW_QRS_DELAY": f"{s.qrs_delay}u",
         "HW_CLASS_DELAY": f"{s.class_delay}u",
         "HW_FILTER_DELAY": f"{s.filter_delay}u",
+        "HW_LONGEST_WAIT": f"{s.longest_wait - (s.class_delay - s.qrs_delay)}u",
+        "HW_PEAK_LAG": _float(s.peak_lag),
+        "HW_LEARN_ABOVE": _float(s.learn_above),
         "HW_WAIT": f"{s.class_delay - s.qrs_delay}u",
         "HW_RING": f"{1 << reach.bit_length()}u",
         "HW_LONG_AGO": "1000u",
         "HW_MOST_WEIGHT": 16,
+        "HW_STEP": f"{s.step}u",
+        "HW_N_TAPS": len(s.taps),
         "HW_FS": f"{s.fs!r}",
+        "HW_FS_IN": f"{s.fs * s.step!r}",
         "HW_CLIP_MV": f"{float(s.clip_mv)!r}",
         "HW_QRS_LOGIT": _float(_below(s.qrs_logit)),
         "HW_BEAT_IN_SCALE": _float(beat.in_scale),
@@ -255,19 +300,43 @@ def tables(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
         _head("Weights of the models.", settings),
         '#include "heartwire.h"',
         '#include "hw_layers.h"',
+        '#include "hw_rows.h"',
+        "",
+        "#if defined(__GNUC__) /* words of four are read at once */",
+        "#define ALIGNED __attribute__((aligned(4)))",
+        "#else",
+        "#define ALIGNED",
+        "#endif",
         "",
     ]
-    for name, value in gru.tables():
-        parts.append(
-            f"const float {_declared(name, value)} = {_braced([_float(v) for v in value.flat], value)};\n"
-        )
+    for name, weight, bias in gru.rows():
+        parts += _row_tables(name, weight, bias, settings.gru_int8)
     rows = ["{" + ", ".join(repr(float(v)) for v in (*row[:3], *row[4:])) + "}" for row in settings.sos]
     parts.append("const double hw_sos[HW_N_SECTIONS][5] = {\n    " + ",\n    ".join(rows) + "};\n")
+    parts.append(f"const double hw_taps[HW_N_TAPS] = {_braced([repr(float(v)) for v in settings.taps])};\n")
     for k, layer in enumerate(beat.layers):
         parts += _layer_tables(f"layer{k}", layer)
     made = ",\n    ".join(_layer(f"layer{k}", layer) for k, layer in enumerate(beat.layers))
     parts.append(f"const hw_layer hw_beat_layers[HW_N_LAYERS] = {{\n    {made}}};\n")
     return "\n".join(parts)
+
+
+def _row_tables(name: str, weight: F32, bias: F32, int8: bool) -> list[str]:
+    """A table of the GRU, float or int8, and what hw_rows needs of it."""
+    floats = {"weight": weight.reshape(-1), "bias": bias}
+    out, scale = [], "0"
+    if int8:
+        quanta, floats["scale"] = row_quanta(weight)
+        scale = f"{name}_scale"
+        body = _braced([str(int(v)) for v in quanta.flat])
+        out.append(f"static const int8_t {name}_weight[{quanta.size}] ALIGNED = {body};\n")
+        del floats["weight"]
+    for what, values in floats.items():
+        body = _braced([_float(v) for v in values])
+        out.append(f"static const float {name}_{what}[{len(values)}] = {body};\n")
+    n_rows, n = weight.shape
+    out.append(f"const hw_table {name} = {{{name}_weight, {scale}, {name}_bias, {n_rows}, {n}}};\n")
+    return out
 
 
 def _layer_tables(name: str, layer: Int8Layer) -> list[str]:
@@ -298,20 +367,13 @@ def _head(what: str, settings: Settings) -> str:
     return "/* " + "\n * ".join([what, *lines, *settings.origin]).replace(" * \n", " *\n") + "\n */"
 
 
-def _declared(name: str, value: F32) -> str:
-    return name + "".join(f"[{n}]" for n in value.shape)
-
-
 def _float(value: float | np.float32) -> str:
     text = f"{float(value):.9g}"
     return text + ("f" if "." in text or "e" in text else ".0f")
 
 
-def _braced(words: list[str], like: F32 | None = None) -> str:
-    """Words in braces, eight to twelve a line; a row of `like` in braces of its own."""
-    if like is not None and like.ndim == 2:
-        n = like.shape[1]
-        return "{" + ",\n".join(_braced(words[k : k + n]) for k in range(0, len(words), n)) + "}"
-    per_line = 8 if like is not None or any("." in word for word in words) else 20
+def _braced(words: list[str]) -> str:
+    """Words in braces, eight to twenty a line."""
+    per_line = 8 if any("." in word or "e" in word for word in words) else 20
     lines = [", ".join(words[k : k + per_line]) for k in range(0, len(words), per_line)]
     return "{" + ",\n    ".join(lines) + "}"

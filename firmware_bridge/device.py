@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
+from firmware_bridge.types import F32, BadInput, DeviceBeat, Firmware, Gap, LinkStats, SampleBlock
 
 FS_MIN = 1.0
 FS_MAX = 20_000.0
@@ -155,6 +155,15 @@ class Leaver(Protocol):
 
     def leave(self) -> bytes:
         """What must be sent to the device before the link is closed; may be empty."""
+        ...
+
+
+@runtime_checkable
+class Teller(Protocol):
+    """A decoder of a device that says more than samples: who it is, and which beats it found itself."""
+
+    def told(self) -> list[DeviceBeat | Firmware]:
+        """What was said since the last call, in order; at most 64, the oldest go first."""
         ...
 
 

@@ -38,10 +38,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.device import FS_MAX, FS_MIN, DecoderOptions, EncoderOptions, lead_names
+from firmware_bridge.device import FS_MAX, FS_MIN, DecoderOptions, EncoderOptions, Teller, lead_names
 from firmware_bridge.devices import get
 from firmware_bridge.timeline import Arrival, SequenceCounter
-from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
+from firmware_bridge.types import F32, BadInput, DeviceBeat, Firmware, Gap, LinkStats, SampleBlock
 
 #: A payload longer than this is refused before it is looked at.
 MAX_BYTES = 65_536
@@ -253,6 +253,10 @@ class PayloadDecoder:
         if out:
             self._suffix = suffix
         return out
+
+    def told(self) -> list[DeviceBeat | Firmware]:
+        """See `firmware_bridge.device.Teller`; only native frames say more than samples."""
+        return self._native.told() if isinstance(self._native, Teller) else []
 
     def reset(self) -> None:
         """The link was opened again: the next jump of the count is a gap for want of signal."""

@@ -66,6 +66,54 @@ class Gap:
     reason: str = "lost"
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceBeat:
+    """A beat that the device itself found, passed on as it said it.
+
+    Attributes
+    ----------
+    sample : int
+        Index of the sample at the R-peak, counted as `SampleBlock.start` is.
+    fs : float
+        Rate of that count, in Hz.
+    aami : str
+        N, S, V, F or Q.
+    probs : tuple of float
+        Probabilities of N S V F Q.
+    amp_mv : float
+        The device's filtered lead at the R-peak, in mV.
+    lead : str
+        Name of the lead it looked at.
+    final : bool
+        Whether this is its last answer about this beat.
+    """
+
+    sample: int
+    fs: float
+    aami: str
+    probs: tuple[float, float, float, float, float]
+    amp_mv: float
+    lead: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """Who sends.
+
+    Attributes
+    ----------
+    name : str
+        Name and version as it gives them; empty while it has given none.
+    speaks, expected : int
+        Version of the frames it sends, and the one that is read here.
+    """
+
+    name: str
+    speaks: int
+    expected: int
+
+
 @dataclass(slots=True)
 class LinkStats:
     """Everything a link lost or mended, counted since it was opened."""

@@ -38,7 +38,7 @@ def test_readme_when_opened_then_the_first_screen_has_the_picture_and_the_two_co
     "line", [x for block in blocks("sh") for x in block.split("\n") if "heartwire " in x]
 )
 def test_command_when_shown_then_its_verb_takes_those_flags(line: str) -> None:
-    words = shlex.split(line.split("&&")[-1], comments=True)
+    words = shlex.split(line.split("&&")[-1].split(" > ")[0], comments=True)
     assert words[0].endswith("heartwire")
     module = importlib.import_module(verbs()[words[1]])
     parser = argparse.ArgumentParser(allow_abbrev=False)

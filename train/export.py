@@ -1,19 +1,23 @@
-"""``python -m train export --c DIR``: the shipped models as C99, checked before a file is written."""
+"""``python -m train export``: the shipped models as C99, checked before a file is written; a sketch for Arduino."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.artefact import Manifest, load_networks, shipped
-from firmware_bridge import c_export
+from edge.beats import LEARN_ABOVE, LONGEST_WAIT_S
+from edge.resample import Resampler
+from firmware_bridge import c_export, sketch
 from firmware_bridge.c_export import GruWeights, Int8Net, Settings
 from firmware_bridge.types import BadInput
 from train.chip_check import check_beat, check_gru
 from train.chip_size import Sizes, measure
 from train.tflite_read import gru_weights, int8_net
+
+MOST_STEP = 16
+"""The low-pass before the models takes 8 values of RAM for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,11 @@ class Chip:
         return c_export.files(self.gru, self.beat, self.settings)
 
 
-def read(root: Path) -> Chip:
+def read(root: Path, fs_in: float | None = None, gru_int8: bool = False) -> Chip:
     """Read the GRU and the beat network below `root`, and compare what was read with the files' own answers.
+
+    `fs_in` is the rate of the device's samples in Hz, a whole multiple of the models' (their own if None); `gru_int8`
+    makes the GRU's weights int8.
 
     Raises
     ------
@@ -46,37 +53,61 @@ def read(root: Path) -> Chip:
     return Chip(
         weights,
         net,
-        settings(gru, beat),
+        settings(gru, beat, fs_in, gru_int8),
         check_gru(weights, models.gru),
         check_beat(net, models.beat_cnn, net.layers[0].weight.shape[2]),
     )
 
 
-def settings(gru: Manifest, beat: Manifest) -> Settings:
-    """What the C code needs of the manifests."""
+def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None, gru_int8: bool = False) -> Settings:
+    """What the C code needs of the manifests, for a device of `fs_in` Hz.
+
+    Raises
+    ------
+    BadInput
+        When `fs_in` is no whole multiple of the models' rate.
+    """
+    fs_in = gru.fs if fs_in is None else fs_in
+    if fs_in not in [gru.fs * k for k in range(1, MOST_STEP + 1)]:
+        raise BadInput(
+            f"got --fs {fs_in:g}, expected a multiple of the models' rate, {gru.fs:g} to {MOST_STEP * gru.fs:g} Hz; "
+            "set the converter to one of them"
+        )
+    resampler = Resampler(fs_in, gru.fs)
     return Settings(
         fs=gru.fs,
+        step=int(resampler.step),
+        taps=tuple(resampler.taps[0]),
         sos=gru.sos,
         clip_mv=gru.thresholds["clip_mv"],
         qrs_logit=gru.thresholds["qrs_logit"],
         qrs_delay=gru.delay["qrs"],
         class_delay=gru.delay["class"],
         filter_delay=gru.delay["filter"],
+        longest_wait=round(LONGEST_WAIT_S * gru.fs),
+        peak_lag=gru.calibration["peak_lag"],
+        learn_above=LEARN_ABOVE,
         window=beat.window,
         before=beat.before,
         classes=gru.classes,
+        gru_int8=gru_int8,
         origin=tuple(f"{m.name}, sha256 {m.sha256}" for m in (gru, beat)),
     )
 
 
 def write(chip: Chip, folder: Path) -> None:
     """The generated files and the hand-written ones, side by side."""
+    kernels = {name: (c_export.FOLDER / name).read_text(encoding="utf-8") for name in c_export.SOURCES}
+    put(folder, {**chip.files(), **kernels})
+
+
+def put(folder: Path, files: dict[str, str]) -> None:
+    """Write `files`, by their paths below `folder`."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in chip.files().items():
-            (folder / name).write_text(text, encoding="utf-8")
-        for name in c_export.SOURCES:
-            shutil.copyfile(c_export.FOLDER / name, folder / name)
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{folder}: {error.strerror or error}; name a folder that can be written") from None
 
@@ -99,14 +130,33 @@ def report(chip: Chip, sizes: list[Sizes]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m train export --c DIR``: the GRU, the beat network, filters and R-peak logic as C99."""
+    """``python -m train export``: the GRU, the beat network, filters and R-peak logic as C99; a sketch for Arduino."""
     parser = argparse.ArgumentParser(prog="python -m train export", description=main.__doc__)
-    parser.add_argument("--c", type=Path, required=True, metavar="DIR", help="where the C files go")
+    parser.add_argument("--c", type=Path, metavar="DIR", help="where the models' C files go")
+    parser.add_argument(
+        "--arduino",
+        type=Path,
+        metavar="DIR",
+        help="where the sketch for an AD8232 goes, in a folder of its own",
+    )
+    parser.add_argument(
+        "--fs", type=float, metavar="HZ", help="rate of the device's samples (default: the models')"
+    )
+    parser.add_argument(
+        "--gru", choices=("float", "int8"), default="float", help="the GRU's weights (default: float)"
+    )
     parser.add_argument(
         "--models", type=Path, default=shipped(), help="artefacts (default: the shipped ones)"
     )
     args = parser.parse_args(argv)
-    chip = read(args.models)
+    if args.c is None and args.arduino is None:
+        parser.error("got neither --c DIR nor --arduino DIR, expected one of them: say where the files go")
+    if args.arduino is not None:
+        put(args.arduino, sketch.files())
+        print(f"{args.arduino / sketch.NAME}: open {sketch.NAME}.ino in the Arduino IDE")
+    if args.c is None:
+        return 0
+    chip = read(args.models, args.fs, args.gru == "int8")
     write(chip, args.c)
     print(report(chip, measure(args.c)))
     return 0

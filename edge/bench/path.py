@@ -8,13 +8,16 @@ publishes by default.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import IO
 
 import numpy as np
@@ -153,9 +156,18 @@ def monitor_command(port: str, broker_port: int, chunk_ms: float = CHUNK_MS) -> 
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without the user's own settings of heartwire."""
+    """This process's environment without the user's own settings of heartwire, nor what a monitor has left."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HEARTWIRE_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    path = os.pathsep.join(p for p in sys.path if p)
+    return {**kept, "PYTHONPATH": path, "XDG_STATE_HOME": _state_folder(), "STATE_DIRECTORY": ""}
+
+
+@cache
+def _state_folder() -> str:
+    """A folder for the monitors' outboxes, gone when this process is."""
+    folder = tempfile.mkdtemp(prefix="heartwire-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _samples(seconds: float) -> I16:

@@ -89,6 +89,7 @@ def _from_port(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
 def _find(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
     """Which speed and format; listening first, then, where it is silent, asking."""
     from edge.doctor.examination import Heard
+    from edge.doctor.formats import other_version
 
     best: Heard | None = None
     pieces: list[Piece] = []
@@ -100,6 +101,8 @@ def _find(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
             source.close()
         if not pieces:
             break  # silence is silence at any speed
+        if other_version(pieces):
+            return None, pieces
         fitting = _fitting(pieces, args)
         if fitting and (best is None or fitting[0].share > best.guess.share):
             best = Heard(args.port, baud, fitting[0], _equals(fitting))
@@ -242,8 +245,12 @@ def _print(findings: Sequence[Finding], config: Sequence[str], args: argparse.Na
 
 
 def _at_a_loss(pieces: Sequence[Piece], args: argparse.Namespace) -> int:
+    from edge.doctor.formats import other_version
+
     n = sum(len(data) for _, data in pieces)
-    if n:
+    if line := other_version(pieces):
+        text = line
+    elif n:
         some = b"".join(data for _, data in pieces)[:32].hex(" ")
         text = (
             f"{n} bytes came and no known format fits them; they begin with {some}: try --baud, or a profile"

@@ -11,11 +11,12 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
-from edge.config import Config
+from edge.config import Config, outbox_place
 from edge.io.core import stay_on_this_core
 
 if TYPE_CHECKING:
@@ -97,9 +98,9 @@ def make_monitor(
 
         return Recorded(pipeline, recorder)
 
-    composer = Composer(config.device, boot_id or secrets.token_hex(4), config.mqtt.base)
-    rest_s = config.rest_ms / 1000.0
-    monitor = Monitor(source, decoder, make_pipeline, composer, config.mqtt, log, tap, rest_s)
+    composer = Composer(config.device, boot_id or secrets.token_hex(4), config.mqtt.base, config.mqtt.scalars)
+    mqtt = replace(config.mqtt, outbox_path=outbox_place(config, os.environ))
+    monitor = Monitor(source, decoder, make_pipeline, composer, mqtt, log, tap, config.rest_ms / 1000.0)
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor

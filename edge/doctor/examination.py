@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.aside import line_about
 from edge.doctor import link, signal
 from edge.doctor.findings import Finding
 from edge.doctor.formats import Guess, Piece
 from firmware_bridge import devices
-from firmware_bridge.device import DecoderOptions
-from firmware_bridge.types import Gap, SampleBlock
+from firmware_bridge.device import DecoderOptions, Teller
+from firmware_bridge.types import Firmware, Gap, SampleBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def examine(heard: Heard, pieces: Sequence[Piece], calibration_mv: float | None 
             last = items[-1]
             arrivals.append((t_s, last.start + last.n_lost if isinstance(last, Gap) else last.end))
     out = [_format(heard)]
+    if isinstance(decoder, Teller):
+        out += [_firmware(said) for said in decoder.told() if isinstance(said, Firmware)]
     declared = blocks[-1].fs if blocks and (device.has_clock or device.fs) else None
     out += link.look_at_rate(declared, device, arrivals)
     out += link.look_at_losses(decoder.stats, device)
@@ -69,6 +72,11 @@ def _format(heard: Heard) -> Finding:
     if heard.others:
         text += f"; it may as well be {' or '.join(heard.others)}, whose frames look the same"
     return Finding("format", "note" if heard.others else "ok", text, device.name)
+
+
+def _firmware(said: Firmware) -> Finding:
+    level = "ok" if said.speaks == said.expected else "wrong"
+    return Finding("firmware", level, line_about(said)[1], said.name)
 
 
 def config_lines(heard: Heard, findings: Sequence[Finding]) -> list[str]:

@@ -15,7 +15,7 @@ class Finding:
     Attributes
     ----------
     what : str
-        A short word: format, rate, losses, jitter, electrodes, clipping, mains, gain, polarity, heart.
+        A short word: format, firmware, rate, losses, jitter, electrodes, clipping, mains, gain, polarity, heart.
     level : str
         One of `LEVELS`: as it should be, worth knowing, or wrong.
     text : str

@@ -9,9 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from edge.aside import line_about
 from firmware_bridge import devices
-from firmware_bridge.device import Decoder, DecoderOptions, Device, EncoderOptions
-from firmware_bridge.types import BadInput, LinkStats, SampleBlock
+from firmware_bridge.device import Decoder, DecoderOptions, Device, EncoderOptions, Teller
+from firmware_bridge.types import BadInput, Firmware, LinkStats, SampleBlock
 
 Piece = tuple[float, bytes]
 """Monotonic time of arrival in seconds, and what arrived."""
@@ -52,6 +53,16 @@ def guesses(pieces: Sequence[Piece]) -> list[Guess]:
     """All formats that explain `pieces`, the best first."""
     found = [guess for name in devices.names() if (guess := _try(name, pieces)) is not None]
     return sorted(found, key=_rank)
+
+
+def other_version(pieces: Sequence[Piece]) -> str | None:
+    """A line about native frames of another version than is read here; None where there are none."""
+    decoder = devices.get("native").decoder(DecoderOptions())
+    if not isinstance(decoder, Teller):
+        return None
+    told = [said for t_s, data in pieces for said in (decoder.feed(data, t_s), decoder.told())[1]]
+    strange = [said for said in told if isinstance(said, Firmware) and said.speaks != said.expected]
+    return line_about(strange[-1])[1] if strange else None
 
 
 def _rank(guess: Guess) -> tuple[float, float, int, str]:

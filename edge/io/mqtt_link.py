@@ -186,6 +186,8 @@ class MqttLink:
         Why the broker said no.
     pending : deque
         (paho's receipt, since when it waits, message) of what is sent with QoS 1 and not acknowledged.
+    on_acked : callable
+        Called with each of those once the broker has acknowledged it.
     """
 
     def __init__(self, client: mqtt.Client, sock: Any, ping_topic: str, now_s: float) -> None:
@@ -201,6 +203,7 @@ class MqttLink:
         self._plain = type(sock) is socket.socket
         self._inbox: deque[Received] = deque()
         self.pending: deque[tuple[mqtt.MQTTMessageInfo, float, Message]] = deque()
+        self.on_acked: Callable[[Message], None] = lambda message: None
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -327,7 +330,7 @@ class MqttLink:
     def settle(self) -> None:
         """Forget what the broker has acknowledged."""
         while self.pending and self.pending[0][0].is_published():
-            self.pending.popleft()
+            self.on_acked(self.pending.popleft()[2])
 
     def disconnect(self) -> None:
         """End it as the protocol wants it, so that the last will is not sent."""

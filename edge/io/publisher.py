@@ -1,27 +1,34 @@
 """[io] The way to the broker: keeps one connection, and what must wait while there is none.
 
 Run by the monitor's own loop and thread. At most a handful of messages are ever in paho's hands; the others
-wait in a `Backlog`, whose rules are ours: waveforms drop the oldest, a lethal alarm is never dropped.
+wait in a `Backlog`, whose rules are ours: waveforms drop the oldest, a lethal alarm is never dropped. Alarms and
+events go through an `Outbox` first, so that they outlive the monitor.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 
 from edge.backlog import Backlog
 from edge.config import MqttConfig
+from edge.integrations.homeassistant import Discovery
 from edge.io.mqtt_link import NOT_AUTHORISED, Dialler, MqttLink, Received, make_client, tls_context
+from edge.io.outbox import Outbox
+from edge.io.outbox_file import OutboxFile
 from edge.io.poller import READ, WRITE, Poller
 from edge.io.source import BackOff
-from edge.messages import OFFLINE, Composer, Message
+from edge.messages import OFFLINE, ONLINE, Composer, Message
 
 CLOSE_S = 2.0
+ANNOUNCE_S = (0.5, 3.0)
 SHORT_S = 5.0
 N_SHORT = 3
 MAX_COMMAND_BYTES = 4096
@@ -36,13 +43,14 @@ class Publisher:
     Parameters
     ----------
     config : MqttConfig
-        Broker, names, limits.
+        Broker, names, limits. Without an `outbox_path` all that waits is in memory.
     composer : Composer
         Makes the plain words and knows the topics.
     poller : Poller
         Of the loop that runs everything.
     on_note : callable
-        Called with (kind, detail) for what is worth an event: broker_lost, broker_back, client_id_clash.
+        Called with (kind, detail) for what is worth an event: broker_lost, broker_back, client_id_clash, and
+        what an `Outbox` says.
     clock : callable
         Monotonic seconds.
 
@@ -82,6 +90,16 @@ class Publisher:
         self.commands: deque[Received] = deque(maxlen=MAX_COMMANDS)
         self.refused: str | None = None
         self.n_reconnects = self.n_errors = self.n_ignored = 0
+        self._discovery: Discovery | None = None
+        self._announce_at_s = float("inf")
+        self._replay_at_s = 0.0
+        if config.homeassistant:
+            self._discovery = Discovery(composer, config.homeassistant)
+            self.latest[self._discovery.message.topic] = self._discovery.message
+        self._outbox: Outbox | None = None
+        if config.outbox_path:
+            file = OutboxFile(Path(config.outbox_path), int(config.outbox_mb * 1e6))
+            self._outbox = Outbox(file, poller, self._send_or_wait, self._on_found, on_note, clock)
 
     @property
     def ready(self) -> bool:
@@ -90,8 +108,18 @@ class Publisher:
 
     @property
     def n_waiting(self) -> int:
-        """Messages that wait for the broker."""
-        return len(self._backlog)
+        """Messages that wait for the broker or the disk."""
+        return len(self._backlog) + self._n_held
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the bed's state tells of this: events that wait, beats and chunks given up, events given up."""
+        backlog = self._backlog
+        return {
+            "n_waiting": backlog.n_events + self._n_held,
+            "n_dropped": backlog.n_dropped,
+            "n_dropped_events": backlog.n_dropped_events,
+        }
 
     @property
     def n_dropped(self) -> int:
@@ -101,6 +129,7 @@ class Publisher:
     def publish(self, message: Message) -> None:
         """Send `message` now, or as soon as the broker takes it."""
         if message.retain:
+            self.latest.pop(message.topic, None)  # the newest stands last
             self.latest[message.topic] = message
         link = self._link
         if link is not None and message.qos == 0 and not self._backlog.ring and link.send_now(message):
@@ -108,14 +137,18 @@ class Publisher:
                 self._watch(link)
             return
         now_s = self._clock()
-        if link is None or not link.ready or self._backlog or link.is_full(message.qos):
-            self._backlog.push(message, now_s)
-            self._drain(now_s)
+        if self._outbox is not None and message.key is not None:
+            self._outbox.add(message, now_s)
         else:
-            self._send(link, message, now_s)
+            self._send_or_wait(message, now_s)
 
     def tick(self, now_s: float) -> None:
         """Keep the connection: dial, ping, judge its life. Call about four times a second."""
+        if self._outbox is not None:
+            self._outbox.tick(now_s)
+        if self._discovery is not None and now_s >= self._announce_at_s:
+            self._announce_at_s = float("inf")
+            self.publish(self._discovery.message)
         link = self._link
         if link is None:
             if not self._dialler.busy and not self._closing and now_s >= self._dial_at_s:
@@ -130,14 +163,14 @@ class Publisher:
         """Say offline, give the broker up to `CLOSE_S` to take what waits, disconnect. Twice does nothing."""
         if self._closing:
             return
-        self._closing = True
+        self._closing, self._replay_at_s = True, 0.0
         self.publish(self._composer.availability(False))
         self.publish(self._composer.bridge(False))
         deadline_s = self._clock() + CLOSE_S
-        while self.ready and (self._backlog or self._link_pending()) and self._clock() < deadline_s:
-            for fd, mask in self._poller.wait(0.1):
-                if self._link is not None and fd == self._link.fd:
-                    self._on_socket(mask)
+        while (self._n_held or (self.ready and (self._backlog or self._link_pending()))) and (
+            self._clock() < deadline_s
+        ):
+            self._turn()
         link, self._link = self._link, None
         if link is not None:
             self._unregister(link)
@@ -145,6 +178,51 @@ class Publisher:
                 link.disconnect()
             link.abandon()
         self._dialler.close()
+        if self._outbox is not None:
+            self._outbox.close()
+
+    def _turn(self) -> None:
+        """One turn of the loop for the connection and the outbox alone."""
+        for fd, mask in self._poller.wait(0.1):
+            if self._link is not None and fd == self._link.fd:
+                self._on_socket(mask)
+            elif self._outbox is not None and fd == self._outbox.wake.fileno():
+                self._outbox.on_wake(mask)
+        if self._outbox is not None:
+            self._outbox.tick(self._clock())
+
+    # -- what waits ----------------------------------------------------------------------------------
+
+    @property
+    def _n_held(self) -> int:
+        return 0 if self._outbox is None else self._outbox.n_held
+
+    def _send_or_wait(self, message: Message, since_s: float) -> None:
+        """Send what may go, or let it wait for the broker."""
+        link = self._link
+        if link is not None and link.ready and not self._backlog and not link.is_full(message.qos):
+            self._send(link, message, since_s)
+            return
+        given_up = self._backlog.push(message, since_s)
+        if given_up is not None:
+            self._forget(given_up)
+        self._drain(self._clock())
+
+    def _on_found(self, messages: list[Message]) -> None:
+        """A former start left these: late, before all that this one says, but for what is true by now."""
+        for message in reversed(messages):
+            if not message.retain or message.topic not in self.latest:
+                self._backlog.push_back(float("-inf"), message)
+            else:
+                self._forget(message)
+        now_s = self._clock()
+        if messages:
+            self._replay_at_s = now_s + self._config.replay_after_s
+        self._drain(now_s)
+
+    def _forget(self, message: Message) -> None:
+        if self._outbox is not None and message.key is not None:
+            self._outbox.done(message)
 
     # -- connecting ----------------------------------------------------------------------------------
 
@@ -160,6 +238,7 @@ class Publisher:
             self._failed(str(error) or type(error).__name__)
             return
         link = MqttLink(client, sock, self._composer.ping_topic, self._clock())
+        link.on_acked = self._forget
         client.on_socket_close = lambda client, userdata, sock: self._unregister(link)
         self._link = link
         self._watch(link)
@@ -170,13 +249,19 @@ class Publisher:
         if self._n_short < N_SHORT:
             self._back_off.succeed()
         composer = self._composer
-        topics = (composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)
-        self._guarded(link, lambda: link.client.subscribe(list(topics)))
+        topics = [(composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)]
+        if self._discovery is not None:
+            topics.append((self._discovery.birth_topic, 1))
+        self._guarded(link, lambda: link.client.subscribe(topics))
         word = composer.bridge(not self._closing)
         self.latest[word.topic] = word
-        for message in reversed(self.latest.values()):
+        for message in self.latest.values():
             if message is not word:
-                self._backlog.push_back(now_s, message)
+                self._backlog.renew(message, now_s)
+        if self._backlog.has_late(
+            now_s
+        ):  # an event that nobody hears is lost, and readers lost the broker too
+            self._replay_at_s = now_s + self._config.replay_after_s
         self._send(link, word, now_s)
         if self._lost_at_s is not None:
             away_s, self._lost_at_s = now_s - self._lost_at_s, None
@@ -222,7 +307,7 @@ class Publisher:
     def _drain(self, now_s: float) -> None:
         """Send what waits, for as long as the socket takes it."""
         while (link := self._link) is not None and link.ready and not link.is_full(0):
-            waited = self._backlog.pop(now_s, qos1=not link.is_full(1))
+            waited = self._backlog.pop(now_s, not link.is_full(1), now_s >= self._replay_at_s)
             if waited is None:
                 return
             self._send(link, waited[1], waited[0])
@@ -235,6 +320,7 @@ class Publisher:
                 self._watch(link)
         except ValueError:  # a message that can never be sent: trying again would be for ever
             self.n_errors += 1
+            self._forget(message)
         except Exception as error:
             self.n_errors += not isinstance(error, OSError)
             self._backlog.push_back(since_s, message)
@@ -265,10 +351,14 @@ class Publisher:
         self._failed(reason)
 
     def _on_received(self, received: Received) -> None:
-        """A command is kept; an `offline` that somebody else's last will left behind is corrected."""
+        """A command is kept; an `offline` that somebody else's last will left behind is corrected; Home Assistant
+        was started: the bed is announced again, a little later, since every device hears that."""
         if received.topic == self._composer.bridge(True).topic:
             if received.payload == OFFLINE and not received.retain and not self._closing:
                 self.publish(self._composer.bridge(True))
+        elif self._discovery is not None and received.topic == self._discovery.birth_topic:
+            if received.payload == ONLINE:
+                self._announce_at_s = self._clock() + random.uniform(*ANNOUNCE_S)
         elif len(received.payload) <= MAX_COMMAND_BYTES:
             self.commands.append(received)
         else:

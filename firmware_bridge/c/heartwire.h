@@ -2,24 +2,20 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * No heap, no files; of the C library only expf, tanhf, sqrt, fabs, fabsf and rintf, and what a compiler makes of
- * loops (memset, memcpy, memmove).  Weights are const (flash) and shared; all that is known of one patient is one
- * hw_state (RAM).
+ * No heap, no files; of the C library only expf, logf, tanhf, sqrt, fabs, fabsf, floorf and rintf, and what a compiler
+ * makes of loops (memset, memcpy, memmove).  Weights are const (flash) and shared; all that is known of one patient is
+ * one hw_state (RAM).
  *
  *   static hw_state patient;
  *   static hw_scratch scratch;
+ *   hw_answer answers[2];
  *
  *   hw_start(&patient);
- *   for every sample, at HW_FS Hz:
- *       if (hw_push(&patient, mv, logits, &peak)) {
- *           hw_window(&patient, &peak, window);           the lead round the R-peak
- *           hw_beat_image(&patient, window, image);       beside the patient's usual beat
- *           hw_beat_cnn(image, &scratch, beat_logits);    N S V F Q
- *           if it is an ordinary beat: hw_learn(&patient, window);
- *       }
+ *   for every sample, at HW_FS_IN Hz:
+ *       n = hw_step(&patient, mv, &scratch, answers);     0 to 2 answers about beats
  *
- * The caller resamples to HW_FS, and tells electrodes and gaps: hw_restart() after more than a second without
- * samples.  heartwire_weights.h is written by `python -m train export --c`.
+ * The caller tells electrodes and gaps: hw_flush() and hw_restart() after more than a second without samples.
+ * heartwire_weights.h is written by `python -m train export --c`.
  */
 #ifndef HEARTWIRE_H
 #define HEARTWIRE_H
@@ -32,6 +28,13 @@
 typedef struct {
     double z1, z2;
 } hw_biquad;
+
+/* The newest samples as they came, and how many more until the next one for the models. */
+typedef struct {
+    float window[HW_N_TAPS];
+    uint16_t wait;
+    uint8_t warm;
+} hw_resampler;
 
 /* The filters.  The first sample settles them: no start-up transient. */
 typedef struct {
@@ -68,8 +71,27 @@ typedef struct {
     uint8_t odd; /* normal beats in a row that did not look like it */
 } hw_template;
 
+/* One answer about a beat: early when its R-peak is decided, final when the next one is or none has come.  `sample`
+ * counts what was given since hw_start or hw_restart, mod 2^32; `aami` is HW_CLASS_*. */
+typedef struct {
+    uint32_t sample;
+    float amp_mv;
+    float probs[HW_N_CLASSES];
+    uint8_t aami, final;
+} hw_answer;
+
+/* The beat that waits for its final answer. */
+typedef struct {
+    float window[HW_WINDOW];
+    float log_probs[HW_N_CLASSES];
+    uint32_t sample, since;
+    float amp_mv;
+    uint8_t waits;
+} hw_open;
+
 /* One patient. */
 typedef struct {
+    hw_resampler resampler;
     hw_filters filters;
     double last_shift; /* of the R-peak before, */
     uint32_t last_at;  /* and its sample */
@@ -78,6 +100,7 @@ typedef struct {
     hw_gru gru;
     hw_detector detector;
     hw_template usual;
+    hw_open open;
 } hw_state;
 
 /* What the beat network needs while it runs; one for all patients. */
@@ -91,10 +114,21 @@ void hw_start(hw_state *s);
 /* Samples were lost: the same patient, cold states.  The template stays. */
 void hw_restart(hw_state *s);
 
-/* One sample [mV].  Fills the GRU's logits: [0] a QRS HW_QRS_DELAY samples ago; [1..] its class HW_CLASS_DELAY
+/* One sample [mV] all the way: gives how many answers there are in `out`, the one about the older beat first. */
+int hw_step(hw_state *s, float mv, hw_scratch *scratch, hw_answer out[2]);
+
+/* The final answer of a beat that nothing will follow, because samples are missing: gives 1 if there is one, else 0. */
+int hw_flush(hw_state *s, hw_answer *out);
+
+/* The parts of hw_step.
+ *
+ * One sample as it came; returns 1, and fills `out`, when it completes one at HW_FS. */
+int hw_resample(hw_resampler *s, float mv, double *out);
+
+/* One sample at HW_FS [mV].  Fills the GRU's logits: [0] a QRS HW_QRS_DELAY samples ago; [1..] its class HW_CLASS_DELAY
  * samples after the R-peak; then the class of the beat before.  Returns 1, and fills `peak`, when an R-peak is
  * decided, else 0. */
-int hw_push(hw_state *s, float mv, float logits[HW_N_LOGITS], hw_peak *peak);
+int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak);
 
 /* The parts of hw_push: filters and clip; a step of the GRU; the R-peak logic, which returns the age in samples
  * of the maximum that was decided, or 0. */

@@ -19,7 +19,7 @@ static void clear(float *values, uint32_t n)
 
 void hw_restart(hw_state *s)
 {
-    s->filters.warm = 0; /* the first sample sets the rest */
+    s->resampler.warm = s->filters.warm = 0; /* the first sample sets the rest */
     clear(s->gru.stem1, HW_KERNEL);
     clear(s->gru.stem2, HW_KERNEL * HW_N_STEM1);
     clear(s->gru.h, HW_N_HIDDEN);
@@ -28,6 +28,7 @@ void hw_restart(hw_state *s)
     s->detector.since_taken = HW_LONG_AGO;
     clear(s->ring, HW_RING);
     s->n = 0;
+    s->open.waits = 0;
     s->last_shift = 0.0;
     s->last_at = 0u - HW_LONG_AGO;
 }
@@ -81,9 +82,9 @@ static int take(hw_state *s, uint32_t age, float logit, hw_peak *peak)
     return 1;
 }
 
-int hw_push(hw_state *s, float mv, float logits[HW_N_LOGITS], hw_peak *peak)
+int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak)
 {
-    float height = 0.0f, f = (float)hw_filter(&s->filters, (double)mv);
+    float height = 0.0f, f = (float)hw_filter(&s->filters, mv);
     s->ring[s->n % HW_RING] = f;
     s->n++;
     hw_gru_step(&s->gru, f, logits);

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from binascii import crc_hqx
+from collections import deque
 from dataclasses import replace
 from struct import Struct
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,8 @@ from firmware_bridge import wire
 from firmware_bridge.device import DecoderOptions, Device, EncoderOptions, lead_names
 from firmware_bridge.framing import CRC_START, DelimiterFramer, cobs_decode
 from firmware_bridge.timeline import Arrival, SequenceCounter
-from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
-from firmware_bridge.wire import NO_VALUE, Fault, Layout
+from firmware_bridge.types import F32, BadInput, DeviceBeat, Firmware, Gap, LinkStats, SampleBlock
+from firmware_bridge.wire import NO_VALUE, BeatFrame, Fault, HelloFrame, Layout
 
 T_MASK = 0xFFFFFFFF
 MARKS = wire.FLAG_CLIPPED | wire.FLAG_PACE
@@ -34,17 +36,23 @@ ROOM = 1024
 MAX_BACK_US = 10_000_000
 """A device clock that went back by less is a late frame; by more, a wrap of its 71.6 minutes or a reboot."""
 
+SURE = 3
+"""Frames of another version, none of ours between them, after which it is no accident that their CRC is right."""
+AGAIN = 1000
+"""After so many more it is said again."""
+MOST_TOLD = 64
+
 
 class NativeDecoder:
-    """Bytes of native frames to blocks. See `firmware_bridge.device.Decoder`.
+    """Bytes of native frames to blocks. See `firmware_bridge.device.Decoder`; it is a `Teller` as well.
 
     A frame says of itself as a whole that a sample met a rail, or that a pacing pulse was seen: the first goes for
     all of its samples and leads, the second is given with its first sample.
 
     Counted in `stats`: `n_crc` damaged frames, `n_unknown` frames of another kind or version, `n_rejected`
-    frames that say something absurd, `n_duplicate` frames that came twice or too late, `n_lost` samples,
-    `n_reboot` new beginnings (also a change of rate or leads), `n_resync` stretches without any delimiter
-    and a first frame that was cut by opening the port.
+    frames that say something absurd and beats of no known sample, `n_duplicate` frames that came twice or too
+    late, `n_lost` samples, `n_reboot` new beginnings (also a change of rate or leads), `n_resync` stretches
+    without any delimiter and a first frame that was cut by opening the port.
     """
 
     def __init__(self, options: DecoderOptions) -> None:
@@ -67,8 +75,12 @@ class NativeDecoder:
         self._reopened = False
         self._raw: list[bytes] = []
         self._room: F32 = np.empty((0, 1), np.float32)
-        self._cells = memoryview(self._room.reshape(-1))
+        self._cells = _cells_of(self._room)
         self._n_used = 0
+        self._told: deque[DeviceBeat | Firmware] = deque(maxlen=MOST_TOLD)
+        self._firmware = ""
+        self._n_foreign = 0
+        self._foreign_at = -1
         self._fs = 0.0
         self._leads: tuple[str, ...] = ()
         self._lead_off = 0
@@ -105,12 +117,21 @@ class NativeDecoder:
             self._flush(out)
         return out
 
+    def told(self) -> list[DeviceBeat | Firmware]:
+        """Give what else was said since the last call: beats that the firmware found, and who it is."""
+        if not self._told:
+            return []
+        told = list(self._told)
+        self._told.clear()
+        return told
+
     def reset(self) -> None:
         """Forget the partial frame; the next jump of the counter is a gap for want of signal."""
         self._framer.reset()
         self._fresh = True
         self._reopened = self._layout is not None
         self._n_content = -1
+        self._firmware = ""
 
     def _fault(self, fault: Fault) -> None:
         """Count a frame that was not taken; the first after opening was cut, not damaged."""
@@ -128,7 +149,7 @@ class NativeDecoder:
         """The long way: a first frame, another layout, a jump of the counter or the clock, or damage."""
         layout = wire.read_layout(content)
         if isinstance(layout, Fault):
-            self._fault(layout)
+            self._aside(content) if layout is Fault.UNKNOWN else self._fault(layout)
             return
         flags, seq, t_us = wire.PLACE.unpack_from(content, wire.OFFSET_PLACE)
         if not self._place(layout, seq, t_us, flags, out):
@@ -147,6 +168,43 @@ class NativeDecoder:
         if flags & wire.FLAG_PACE:
             self._pace.append(self._next + sum(map(len, self._raw)) // (2 * len(self._leads)))
         self._raw.append(bytes(content[self._samples_at : -wire.CRC_SIZE]))
+
+    def _aside(self, content: bytearray) -> None:
+        """A frame with a right CRC that brings no samples."""
+        self._fresh = False
+        said = wire.read_aside(content)
+        if isinstance(said, HelloFrame):
+            if said.firmware != self._firmware:
+                self._firmware = said.firmware
+                self._told.append(Firmware(said.firmware, said.version, wire.VERSION))
+        elif isinstance(said, BeatFrame):
+            self._beat(said)
+        else:
+            self._fault(said)
+            if content[0] >> 4 != wire.VERSION:
+                self._foreign(content[0] >> 4)
+
+    def _beat(self, beat: BeatFrame) -> None:
+        """Give a beat its place among the samples; it lies before the newest of them."""
+        behind = (self._counter.expected - beat.seq) & 0xFFFF
+        pending = sum(map(len, self._raw)) // (2 * len(self._leads)) if self._raw else 0
+        sample = self._next + pending - behind
+        if self._layout is None or self._reopened or not 0 < behind < 0x8000 or sample < 0:
+            self.stats.n_rejected += 1
+            return
+        p_n, p_s, p_v, p_f, p_q = (p / 65535.0 for p in beat.probs)
+        probs = (p_n, p_s, p_v, p_f, p_q)
+        final = bool(beat.flags & wire.FLAG_FINAL)
+        lead = wire.lead_of(beat.lead)
+        self._told.append(DeviceBeat(sample, self._fs, beat.aami, probs, beat.amp_uv / 1000.0, lead, final))
+
+    def _foreign(self, version: int) -> None:
+        """A frame of another version: said once it is no accident, and now and then again."""
+        if self._foreign_at != self._counter.expected:
+            self._foreign_at, self._n_foreign = self._counter.expected, 0
+        self._n_foreign += 1
+        if self._n_foreign % AGAIN == SURE:
+            self._told.append(Firmware(self._firmware, version, wire.VERSION))
 
     def _place(self, layout: Layout, seq: int, t_us: int, flags: int, out: list[SampleBlock | Gap]) -> bool:
         """Find the frame's place in the stream, say what is missing before it; False when it has none."""
@@ -226,13 +284,19 @@ class NativeDecoder:
         if begin + len(counts) > len(cells):
             begin = 0
             self._room = np.empty((ROOM // n_leads, n_leads), np.float32)
-            self._cells = cells = memoryview(self._room.reshape(-1))
+            self._cells = cells = _cells_of(self._room)
         at = begin
         for v in counts:
             cells[at] = math.nan if v == NO_VALUE else v * factor
             at += 1
         self._n_used = at
         return self._room[begin // n_leads : at // n_leads]
+
+
+def _cells_of(room: F32) -> memoryview[float]:
+    """The array's numbers one by one: quicker to write than NumPy's own items."""
+    flat: Any = room.reshape(-1)  # NumPy 1 does not say that an array is a buffer
+    return cast("memoryview[float]", memoryview(flat))
 
 
 class NativeEncoder:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 DEADLINE_S = 20.0
+ROOT = Path(__file__).parents[2]
 
 
 def wait_for(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -107,6 +110,13 @@ class Subscriber:
         self.client.loop_stop()
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No monitor of one test finds what that of another has left, or leaves anything in the tester's home."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     made = Broker(tmp_path)
@@ -131,6 +141,23 @@ def make_subscriber() -> Iterator[Callable[..., Subscriber]]:
 @pytest.fixture
 def until() -> Callable[..., Any]:
     return wait_for
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `heartwire` with these words, its output in pipes; ended with the test."""
+    made: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "edge.cli", *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        made.append(subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), **pipes))  # type: ignore[call-overload]
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.kill()
+        process.communicate()
 
 
 class ResetProxy:

@@ -116,3 +116,31 @@ def test_backlog_when_anything_is_pushed_then_bounded_and_events_stay_in_order(
     events = [n for topic, n in drain(backlog) if topic == "e"]
     assert events == sorted(events)
     assert set(events) >= {n for n, (kind, _) in enumerate(script) if kind == "k"}
+
+
+def alarm(n: int, topic: str) -> Message:
+    return Message(topic, json.dumps({"n": n}).encode(), True, 1, True, ("b00t", n))
+
+
+def test_backlog_when_alarms_wait_among_retained_then_the_newest_alarm_leaves_first() -> None:
+    backlog = Backlog(10, 10)
+    for message in (state(1), alarm(2, "vt"), alarm(3, "vf"), state(4, "t"), alarm(5, "vt"), event(6)):
+        backlog.push(message, 0.0)
+    assert drain(backlog) == [("vt", 5), ("vf", 3), ("s", 1), ("t", 4), ("e", 6)]
+
+
+def test_backlog_when_renewed_then_sent_again_and_as_late_as_it_was() -> None:
+    backlog = Backlog(10, 10)
+    backlog.push(alarm(1, "vt"), 0.0)
+    backlog.push(alarm(2, "vf"), 0.0)
+    backlog.renew(alarm(1, "vt"), 100.0)
+    backlog.renew(state(3), 100.0)
+    out = [backlog.pop(100.5) for _ in range(3)]
+    assert [waited[1].topic for waited in out if waited is not None] == ["vt", "vf", "s"]
+    assert [b"late" in waited[1].payload for waited in out if waited is not None] == [True, True, False]
+
+
+def test_backlog_when_an_event_is_given_up_then_it_is_named() -> None:
+    backlog = Backlog(10, 2)
+    assert [backlog.push(event(n), 0.0) for n in range(4)] == [None, None, event(0), event(1)]
+    assert (backlog.n_events, backlog.n_dropped_events) == (2, 2)

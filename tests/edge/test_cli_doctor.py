@@ -16,7 +16,10 @@ import pytest
 
 from edge.cli import doctor, main, simulate
 from edge.config import parse
-from firmware_bridge import devices
+from firmware_bridge import devices, wire
+from firmware_bridge.device import EncoderOptions
+from firmware_bridge.devices import get
+from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.simulator import Simulator
 
 DEADLINE_S = 60.0
@@ -140,3 +143,29 @@ def test_doctor_when_a_bedside_monitor_is_there_then_asked_found_and_released(
     assert said["rate"]["value"] == pytest.approx(fs, rel=0.05)
     assert (said["polarity"]["level"], said["electrodes"]["level"]) == ("ok", "ok")
     assert parse(said["config"]["toml"], {}, {}).format == name
+
+
+def test_capture_when_its_firmware_speaks_another_version_then_both_versions_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hello = wire.HelloFrame("heartwire-uno 9", 2).to_bytes()
+    capture = tmp_path / "capture"
+    capture.write_text(json.dumps({"t_s": 0.0, "hex": (b"\0" + hello).hex()}) + "\n")
+    assert main(["doctor", str(capture)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "got native frames of version 2 from heartwire-uno 9, expected version 1" in said
+
+
+def test_capture_when_the_firmware_says_its_name_then_it_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sender = get("native").encoder(EncoderOptions(250.0, ("II",)))
+    mv = VirtualPatient(250.0, 3, "sinus:60s").read(2500).mv
+    hello = wire.HelloFrame("heartwire-uno 1").to_bytes()
+    parts = [b"\0" + hello, *(sender.encode(mv[k : k + 5]) for k in range(0, 2500, 5))]
+    rows = [json.dumps({"t_s": 0.02 * k, "hex": part.hex()}) for k, part in enumerate(parts)]
+    (tmp_path / "capture").write_text("\n".join(rows) + "\n")
+    main(["doctor", str(tmp_path / "capture"), "--json"])
+    firmware = objects(capsys)["firmware"]
+    assert (firmware["level"], firmware["value"]) == ("ok", "heartwire-uno 1")

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from edge.cli import run
-from edge.config import Config, MqttConfig, add_arguments, add_reader_arguments, host_port, load, parse
+from edge.config import (
+    Config,
+    MqttConfig,
+    add_arguments,
+    add_reader_arguments,
+    host_port,
+    load,
+    outbox_place,
+    parse,
+)
 from edge.io.source import StdinSource
 from firmware_bridge.types import BadInput
 
@@ -184,3 +193,21 @@ def test_config_when_the_line_has_parity_then_the_source_does(monkeypatch: pytes
     for text in ("format = 'dri'", "format = 'dri'\nparity = 'N'\nbaud = 9600", "format = 'text'"):
         run._source_and_decoder(parse(f"source = 'x'\n{text}", {}, {}))
     assert opened == [("x", 19200, "E"), ("x", 9600, "N"), ("x", 9600, "N")]
+
+
+@pytest.mark.parametrize(
+    ("path", "environ", "place"),
+    [
+        ("", {"HOME": "/home/me"}, "/home/me/.local/state/heartwire/bed4.outbox"),
+        ("", {"HOME": "/h", "XDG_STATE_HOME": "/state"}, "/state/heartwire/bed4.outbox"),
+        ("", {"HOME": "/h", "STATE_DIRECTORY": "/var/lib/hw:/b"}, "/var/lib/hw/bed4.outbox"),
+        ("", {}, "/var/lib/.local/state/heartwire/bed4.outbox"),
+        ("/card/box", {"HOME": "/h"}, "/card/box"),
+        ("none", {"HOME": "/h"}, ""),
+    ],
+)
+def test_outbox_place_when_given_or_not_then_configured_else_of_the_service_else_of_the_user(
+    path: str, environ: dict[str, str], place: str
+) -> None:
+    config = parse(WARD, {}, {"mqtt.outbox_path": path} if path else {})
+    assert outbox_place(config, environ) == place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from datetime import datetime, timezone
@@ -73,7 +74,7 @@ def test_state_when_composed_then_flat_retained_and_complete() -> None:
     got = body(message)
     assert set(got) == {
         *("hr_bpm", "reason", "rhythm", "sqi", "lead_off", "rr_ms", "rmssd_ms", "pvc_per_min", "fs_est"),
-        *("n_lost", "age_ms", "warming", "t", "boot_id", "seq"),
+        *("n_lost", "age_ms", "warming", "alarms", "t", "boot_id", "seq"),
     }
     assert not any(isinstance(value, dict | list) for value in got.values())
     assert (got["hr_bpm"], got["fs_est"], got["age_ms"], got["n_lost"]) == (72.0, 249.99, 12, 3)
@@ -198,3 +199,53 @@ def test_iso_when_compared_with_datetime_then_the_same() -> None:
     for utc_s in (0.0, 951782400.0, 1709164799.9994, 1709164799.9996, 1784894400.123, 4102444800.5):
         expected = datetime.fromtimestamp(round(utc_s * 1000) / 1000, timezone.utc)
         assert iso(utc_s) == expected.strftime("%Y-%m-%dT%H:%M:%S.") + f"{expected.microsecond // 1000:03d}Z"
+
+
+def test_compose_when_it_must_outlive_the_monitor_then_it_has_the_key_that_it_says() -> None:
+    made = composer()
+    kept = [*made.compose(ALARM, stamp), made.note("gap", "why", 1.8e9)]
+    assert [message.key for message in kept] == [(made.boot_id, body(m)["seq"]) for m in kept]
+    others = [*made.compose(BEAT, stamp), *made.compose(STATUS, stamp), made.availability(True)]
+    assert {message.key for message in others} == {None}
+
+
+def test_compose_when_a_status_has_counts_then_they_stand_in_it() -> None:
+    (message,) = composer().compose(STATUS, stamp, 250.0, 1.0, {"n_waiting": 3, "n_dropped": 0})
+    assert (body(message)["n_waiting"], body(message)["n_dropped"]) == (3, 0)
+
+
+def test_state_when_alarms_stand_then_it_names_them_until_they_are_cleared() -> None:
+    made = composer()
+
+    def standing(name: str, state: str) -> str:
+        made.compose(dataclasses.replace(ALARM, name=name, state=state), stamp)
+        return str(body(made.compose(STATUS, stamp)[0])["alarms"])
+
+    changes = (
+        ("vt", "active"),
+        ("lead_off", "active"),
+        ("vt", "latched"),
+        ("vt", "cleared"),
+        ("vf", "cleared"),
+    )
+    assert [standing(*change) for change in changes] == [
+        "vt",
+        "vt,lead_off",
+        "lead_off,vt",
+        "lead_off",
+        "lead_off",
+    ]
+
+
+def test_state_when_scalars_are_wanted_then_numbers_follow_it_and_nothing_unknown() -> None:
+    made = Composer("bed4", "b00t", scalars=True)
+    made.compose(ALARM, stamp)
+    state, scalars = made.compose(
+        dataclasses.replace(STATUS, hr_bpm=None, reason="no_beats"), stamp, 250.0, 3.0
+    )
+    assert (scalars.topic, scalars.retain, scalars.qos) == ("heartwire/bed4/scalars", False, 0)
+    numbers = body(scalars)
+    assert "hr_bpm" not in numbers
+    assert all(type(value) in (int, float) for value in numbers.values())
+    assert numbers == {**{key: body(state)[key] for key in numbers if key in body(state)}, **numbers}
+    assert (numbers["n_alarms"], numbers["n_high"], numbers["lead_off"]) == (1, 1, 0)

@@ -33,7 +33,7 @@ class Loop:
         self.notes: list[tuple[str, str]] = []
         self.poller = Poller()
         self.composer = Composer("bed4", "b00t")
-        config = MqttConfig(host="127.0.0.1", port=port, **more)
+        config = MqttConfig(host="127.0.0.1", port=port, **{"replay_after_s": 0.0, **more})
         self.publisher = Publisher(config, self.composer, self.poller, self._note, self.clock)
 
     def _note(self, kind: str, detail: str) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +23,6 @@ from firmware_bridge.types import Gap
 
 ROOT = Path(__file__).parents[2]
 Spawn = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def spawn() -> Iterator[Spawn]:
-    made: list[subprocess.Popen[str]] = []
-
-    def start(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "edge.cli", *words]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        made.append(subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), **pipes))  # type: ignore[call-overload]
-        return made[-1]
-
-    yield start
-    for process in made:
-        process.kill()
-        process.communicate()
 
 
 def bodies(subscriber: Any, leaf: str) -> list[dict[str, Any]]:

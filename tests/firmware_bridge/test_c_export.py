@@ -51,7 +51,25 @@ LAYERS = (
 )
 BEAT = Int8Net(LAYERS, 0.02, 3, 0.05, 7)
 SOS = ((0.5, 0.25, 0.125, 1.0, -0.75, 0.0625),)
-SETTINGS = Settings(125.0, SOS, 8.0, 0.1, 13, 24, 1, 10, 7, ("N", "S", "V"), ("gru-7, sha256 00ff",))
+TAPS = (0.25, 0.5, 0.25, 0.0)
+SETTINGS = Settings(
+    fs=125.0,
+    step=2,
+    taps=TAPS,
+    sos=SOS,
+    clip_mv=8.0,
+    qrs_logit=0.1,
+    qrs_delay=13,
+    class_delay=24,
+    filter_delay=1,
+    longest_wait=312,
+    peak_lag=0.5,
+    learn_above=0.7,
+    window=10,
+    before=7,
+    classes=("N", "S", "V"),
+    origin=("gru-7, sha256 00ff",),
+)
 
 
 def constants(text: str) -> dict[str, str]:
@@ -69,6 +87,7 @@ def test_files_when_written_then_every_weight_comes_back_bit_for_bit() -> None:
     assert len(GRU.tables()) == 10
     for name, value in GRU.tables():
         assert np.array(table(text, name), np.float32).tobytes() == value.tobytes(), name
+    assert tuple(table(text, "hw_taps")) == TAPS
     for k, layer in enumerate(LAYERS):
         assert table(text, f"layer{k}_weight") == layer.weight.reshape(-1).tolist()
         assert table(text, f"layer{k}_bias") == layer.bias.tolist()
@@ -91,7 +110,8 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
     assert got["HW_WAIT"] == "11u"
     assert got["HW_SCRATCH"] == "15"
     assert "gru-7, sha256 00ff" in text
-    assert "extern const float hw_gru_weight_hh[15][5];" in text
+    assert got["HW_GRU_INT8"] == "0"
+    assert got["HW_WIDEST"] == "6"
 
 
 @pytest.mark.parametrize(("before", "size"), [(7, 64), (31, 64), (32, 128), (109, 256)])
@@ -136,6 +156,6 @@ def test_macs_when_counted_then_they_are_rows_times_columns() -> None:
 
 
 def test_sources_when_listed_then_they_are_all_that_is_there() -> None:
-    assert sorted(c_export.SOURCES) == sorted(path.name for path in c_export.FOLDER.iterdir())
+    assert sorted((*c_export.SOURCES, "hw_frame.c")) == sorted(p.name for p in c_export.FOLDER.iterdir())
     for name in c_export.SOURCES:
         assert (c_export.FOLDER / name).read_text().count("\n") < 200

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,10 +42,18 @@ def resealed(content: bytearray, offset: int, value: int, n_bytes: int) -> bytes
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("VERSION", wire.VERSION),
         ("KIND_SAMPLES", wire.KIND_SAMPLES),
+        ("KIND_BEAT", wire.KIND_BEAT),
+        ("KIND_HELLO", wire.KIND_HELLO),
+        ("BEAT_SIZE", wire.BEAT.size),
+        ("N_AAMI", len(wire.AAMI)),
+        ("HELLO_OFFSET_FIRMWARE", wire.HELLO_OFFSET_FIRMWARE),
+        ("MAX_FIRMWARE", wire.MAX_FIRMWARE),
         ("FLAG_BOOT", wire.FLAG_BOOT),
         ("FLAG_CLIPPED", wire.FLAG_CLIPPED),
         ("FLAG_PACE", wire.FLAG_PACE),
+        ("FLAG_FINAL", wire.FLAG_FINAL),
         ("HEADER_SIZE", wire.HEADER.size),
         ("OFFSET_FLAGS", wire.OFFSET_PLACE),
         ("OFFSET_FS_MHZ", wire.OFFSET_FORMAT),
@@ -175,34 +181,60 @@ def test_leads_when_two_are_unknown_have_different_names() -> None:
     assert wire.Layout(360_000, 1, (0, 200, 7), 1).leads == ("ECG", "ECG2", "V1")
 
 
-C_MAIN = """
-#include <stdio.h>
-#include "protocol.h"
-int main(void)
-{
-    hw_stream s = {250000, 381, 3, {HW_LEAD_II, HW_LEAD_V1, HW_LEAD_ECG}};
-    uint8_t out[HW_MAX_CONTENT + 2];
-    int16_t samples[200];
-    for (int k = 0; k < 200; k++) samples[k] = (int16_t)((k * 2731) % 65536 - 32768);
-    for (uint8_t n = 1; n < 60; n++) {
-        size_t size = hw_frame(out, &s, HW_FLAG_PACE, (uint16_t)(n * 999), n * 70000000u, n % 8, samples, n);
-        for (size_t k = 0; k < size; k++) printf("%02x", out[k]);
-        printf("\\n");
-    }
-    return 0;
-}
-"""
+BEAT = wire.BeatFrame(0x1234, 0x89ABCDEF, "V", (1, 2, 60000, 4, 5), -321, 7, wire.FLAG_BOOT)
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
-def test_c_encoder_of_the_header_sends_the_same_bytes(tmp_path: Path) -> None:
-    (tmp_path / "main.c").write_text(C_MAIN)
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{HEADER.parent}"]
-    subprocess.run(["cc", *flags, "main.c", "-o", "main"], cwd=tmp_path, check=True)
-    lines = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout.split("\n")
-    samples = np.array([(k * 2731) % 65536 - 32768 for k in range(200)], np.int16)
-    for n in range(1, 60):
-        layout = wire.Layout(250_000, 381, (2, 7, 0), n, n % 8)
-        sent = wire.Frame(layout, n * 999, n * 70_000_000, samples[: 3 * n].reshape(n, 3), wire.FLAG_PACE)
-        expected = sent.to_bytes() if n <= wire.max_samples(3) else b""
-        assert lines[n - 1] == expected.hex(), n
+def content_of_aside(sent: wire.BeatFrame | wire.HelloFrame) -> bytearray:
+    content = cobs_decode(sent.to_bytes()[:-1])
+    assert content is not None
+    return content
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "size"),
+    [("LEAD", 7, 1), ("AAMI", ord("V"), 1), ("AMP_UV", 0x10000 - 321, 2), ("PROBS", 1, 2)],
+)
+def test_beat_field_lies_where_the_header_draws_it(name: str, value: int, size: int) -> None:
+    at = DEFINES[f"BEAT_OFFSET_{name}"]
+    assert int.from_bytes(content_of_aside(BEAT)[at : at + size], "little") == value
+
+
+@given(
+    st.builds(
+        wire.BeatFrame,
+        st.integers(0, 65535),
+        st.integers(0, 2**32 - 1),
+        st.sampled_from(wire.AAMI),
+        st.tuples(*[st.integers(0, 65535)] * 5),
+        st.integers(-32768, 32767),
+        st.integers(0, 255),
+        st.integers(0, 255),
+    )
+)
+def test_beat_round_trip(sent: wire.BeatFrame) -> None:
+    assert wire.read_aside(content_of_aside(sent)) == sent
+    assert wire.read_layout(content_of_aside(sent)) is wire.Fault.UNKNOWN
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 15])
+@pytest.mark.parametrize("name", ["x", "heartwire-uno 1", "y" * 64])
+def test_hello_of_any_version_round_trip(version: int, name: str) -> None:
+    sent = wire.HelloFrame(name, version)
+    assert wire.read_aside(content_of_aside(sent)) == sent
+
+
+@pytest.mark.parametrize("name", ["", "y" * 65, "a\nb", "\x7f"])
+def test_hello_of_an_unreadable_name_is_absurd(name: str) -> None:
+    assert wire.read_aside(content_of_aside(wire.HelloFrame(name))) is wire.Fault.ABSURD
+
+
+def test_read_aside_of_a_beat_of_no_class_or_size_is_absurd() -> None:
+    content = content_of_aside(BEAT)
+    assert wire.read_aside(resealed(content, DEFINES["BEAT_OFFSET_AAMI"], ord("X"), 1)) is wire.Fault.ABSURD
+    longer = bytearray(content[:-2] + b"\0")
+    assert wire.read_aside(bytes(longer) + crc16(longer).to_bytes(2, "big")) is wire.Fault.ABSURD
+
+
+@pytest.mark.parametrize("kind", [0x10, 0x13, 0x21, 0x22])
+def test_read_aside_of_a_kind_nobody_knows_is_unknown(kind: int) -> None:
+    assert wire.read_aside(resealed(content_of_aside(BEAT), 0, kind, 1)) is wire.Fault.UNKNOWN

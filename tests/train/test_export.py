@@ -12,7 +12,7 @@ import pytest
 from edge.artefact import load_networks, shipped
 from edge.gru import GruModel
 from edge.types import AAMI
-from firmware_bridge import c_export
+from firmware_bridge import c_export, sketch
 from train import __main__ as train_main
 from train import chip_size, export
 
@@ -129,3 +129,29 @@ def test_gru_model_when_exported_then_the_state_of_the_file_is_that_of_the_kerne
     model = GruModel((shipped() / "gru" / "model.tflite").read_bytes(), 11, "gru")
     n_stem1, kernel = chip.gru.stem1_weight.shape
     assert model.n_state == (kernel - 1) * (1 + n_stem1) + chip.gru.weight_hh.shape[1]
+
+
+def test_main_when_asked_for_a_sketch_then_it_is_complete_and_no_model_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "sketches"
+    assert train_main.main(["export", "--arduino", str(out), "--models", str(tmp_path / "none")]) == 0
+    assert {path.name: path.read_text() for path in (out / sketch.NAME).iterdir()} == {
+        Path(name).name: text for name, text in sketch.files().items()
+    }
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_main_when_not_told_where_then_one_line_says_what_to_say(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        train_main.main(["export"])
+    assert "got neither --c DIR nor --arduino DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fs", ["360", "0", "nan", "4000"])
+def test_main_when_the_rate_is_no_multiple_of_the_models_then_one_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fs: str
+) -> None:
+    assert train_main.main(["export", "--c", str(tmp_path / "out"), "--fs", fs]) == 2
+    assert "expected a multiple of the models' rate, 125 to 2000 Hz" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -350,7 +350,7 @@ def test_absurd_and_unknown_frames_are_counted_and_change_nothing() -> None:
         return cobs_encode(body + crc16(body).to_bytes(2, "big")) + b"\0"
 
     receiver = decoder()
-    stream = sent[0] + forged(15, 200) + forged(14, 0) + forged(0, 0x12) + sent[1] + sent[2]
+    stream = sent[0] + forged(15, 200) + forged(14, 0) + forged(0, 0x13) + sent[1] + sent[2]
     assert starts_and_values(receiver.feed(stream)) == [(0, 0), (1, 1), (2, 2)]
     assert (receiver.stats.n_rejected, receiver.stats.n_unknown, receiver.stats.n_crc) == (2, 1, 0)
 
