@@ -34,7 +34,9 @@ class SerialSource(FdSource):
         try:
             if not stat.S_ISCHR(os.stat(self.name).st_mode):
                 raise SourceLost(errno.ENOTTY, "not a serial port")
-            port = serial.Serial(self.name, self._baud, parity=self._parity, timeout=0, exclusive=True)
+            # A pty has no line and no parity: where nothing but that would change, asking for it is an error.
+            parity = "N" if self._is_pty() else self._parity
+            port = serial.Serial(self.name, self._baud, parity=parity, timeout=0, exclusive=True)
         except serial.SerialException as error:
             code = error.errno or _errno_in(str(error))
             raise SourceLost(code, os.strerror(code)) from None

@@ -143,8 +143,11 @@ def test_make_source_when_a_path_then_a_serial_port() -> None:
     assert isinstance(make_source("/dev/ttyUSB0", 9600), SerialSource)
 
 
+@pytest.mark.parametrize(
+    ("parity", "bits"), [("E", termios.PARENB), ("O", termios.PARENB | termios.PARODD), ("N", 0)]
+)
 def test_port_when_it_has_a_parity_bit_then_it_is_set_and_wrong_bytes_are_dropped(
-    pty: Pty, monkeypatch: pytest.MonkeyPatch
+    pty: Pty, monkeypatch: pytest.MonkeyPatch, parity: str, bits: int
 ) -> None:
     asked: list[list[int]] = []
     real = termios.tcsetattr
@@ -154,13 +157,19 @@ def test_port_when_it_has_a_parity_bit_then_it_is_set_and_wrong_bytes_are_droppe
         real(fd, when, attributes)
 
     monkeypatch.setattr(termios, "tcsetattr", note)
-    for parity, bits in (("E", termios.PARENB), ("N", 0)):
-        asked.clear()
+    monkeypatch.setattr(SerialSource, "_is_pty", lambda self: False)
+    made = make_source(str(pty.link), 19200, parity)
+    assert isinstance(made, SerialSource)
+    made.open()
+    made.close()
+    # A pty keeps no parity: what counts is what a port is asked for.
+    assert asked[0][2] & (termios.PARENB | termios.PARODD) == bits
+    wanted = termios.INPCK | termios.IGNPAR if bits else 0
+    assert asked[-1][0] & (termios.INPCK | termios.IGNPAR) == wanted
+
+
+def test_pty_when_opened_again_by_another_parity_then_it_opens(pty: Pty) -> None:
+    for parity in ("N", "E", "E", "N", "O"):
         made = make_source(str(pty.link), 19200, parity)
-        assert isinstance(made, SerialSource)
         made.open()
         made.close()
-        # A pty has no parity: what counts is what a port is asked for.
-        assert asked[0][2] & (termios.PARENB | termios.PARODD) == bits
-        wanted = termios.INPCK | termios.IGNPAR if bits else 0
-        assert asked[-1][0] & (termios.INPCK | termios.IGNPAR) == wanted
