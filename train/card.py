@@ -31,9 +31,11 @@ tried and did not work, in `train/RESULTS.md`.
   out of which model. The fusion and the models of the folds have also learned from recordings of cinc2017 that are
   labelled normal (every beat N) or atrial fibrillation (no beat S): weak labels, at R-peaks found by the monitor.
 - Patients are split, never beats. DS1, the paced records, svdb and nstdb ("by folds") are played through the models of
-  the fold that has never seen the patient: they lie in `train/folds` and are of the recipe that the code holds now (48
-  rounds). DS2 and 201 are played through the shipped models (GRU and beat CNN of an earlier recipe, 120 rounds), which
-  have seen none of it. What part DS2 had in a decision, `train/RESULTS.md` says.
+  the fold that has never seen the patient: they lie in `train/folds`, GRU and beat CNN of the second recipe (48
+  rounds). DS2 and 201 are played through the shipped models (GRU and beat CNN of the first recipe, 120 rounds), which
+  have seen none of it. The recipe that the code holds now is a third one and not shipped yet. What part DS2 had in a
+  decision, `train/RESULTS.md` says.
+- The noise of the stress records (nstdb, em) was among the noises that these networks have heard: their noise rows flatter.
 - Rhythm windows are learned from DS1, svdb, vfdb, cudb and cinc2017; for the rows about rhythm, by networks of three
   folds of all of these.
 
