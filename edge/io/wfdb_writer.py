@@ -20,6 +20,8 @@ from edge.segments import INVALID, Piece, Segment
 from edge.wfdb_header import Origin, header_text
 
 ANNOTATOR = "hw"
+PADDING = bytes(256)
+"""Follows the end mark while a file grows: readers end at the first zero word, and one that loses less is whole."""
 _FILL = 65536
 
 
@@ -67,6 +69,7 @@ class RecordFiles:
             self._signal = _create(folder / f"{name}.dat")
             self._marks = _create(folder / f"{name}.{ANNOTATOR}")
             self._marks_end = _write_at(self._marks, encode([]), 0)
+            _write_at(self._marks, PADDING, END_BYTES)
             self._header(0, self._sums, open_=True)
         except OSError:
             self.abandon()
@@ -116,7 +119,9 @@ class RecordFiles:
             chosen.append(last)
         if chosen:
             at_byte = self._marks_end - END_BYTES
-            self._marks_end = at_byte + _write_at(self._marks, encode(chosen, self._last), at_byte)
+            data = encode(chosen, self._last)
+            _write_at(self._marks, data + PADDING, at_byte)
+            self._marks_end = at_byte + len(data)
             self._last = last
 
     def sync(self) -> None:
@@ -132,6 +137,7 @@ class RecordFiles:
     def close(self) -> None:
         """The record is whole: its header says all."""
         try:
+            os.ftruncate(self._marks, self._marks_end)
             os.fdatasync(self._signal)
             os.fdatasync(self._marks)
             self._header(self._n, self._sums, open_=False)
@@ -200,10 +206,10 @@ def _mend_marks(path: Path, n: int) -> None:
     """Marks that are whole and within the `n` samples; an end where it is missing."""
     data = path.read_bytes() if path.is_file() else b""
     with contextlib.suppress(AnnotationError):
-        found = parse(data, path.name)
-        if found.whole and len(data) % 2 == 0 and (not found.marks or found.marks[-1].sample < n):
-            return
-        write_whole(path, encode([mark for mark in found.marks if mark.sample < n]))
+        ended = data[: len(data) // 2 * 2] + bytes(END_BYTES)
+        mended = encode([mark for mark in parse(ended, path.name).marks if mark.sample < n])
+        if mended != data:
+            write_whole(path, mended)
         return
     write_whole(path, encode([]))
 

@@ -20,7 +20,7 @@ SYMBOLS |= dict.fromkeys("/fQ", "Q")
 """WFDB's beat symbols in AAMI's five classes, as EC57 (4.3.2) groups them; ours are those classes already."""
 
 LONGEST_RR_S = 3.0
-"""A longer interval is a pause in the signal or the heart, not a heart rate."""
+"""A longer interval is a pause, not a heart rate."""
 LONGEST_HOLE_S = 0.25
 """Between beats with more missing than this no interval is known."""
 
@@ -48,12 +48,15 @@ class Beats:
         Signal quality, 0 to 1; NaN where it was not recorded.
     rr_s : ndarray of float, shape (n,)
         Interval before each beat [s]; NaN for the first, over missing or unreadable signal, and above 3 s.
+    pause_s : ndarray of float, shape (n,)
+        The intervals above 3 s over signal that could be read; NaN elsewhere.
     """
 
     t_s: F64
     aami: NDArray[np.str_]
     quality: F64
     rr_s: F64
+    pause_s: F64
 
     @property
     def nn(self) -> NDArray[np.bool_]:
@@ -79,11 +82,13 @@ def beats_of(recording: Recording) -> Beats:
         rr[1:] = np.diff(at) / recording.fs
         missing = np.concatenate(([0], np.cumsum(~np.isfinite(recording.mv[:, 0]))))
         holes = (missing[at[1:]] - missing[at[:-1]]) / recording.fs
-        rr[1:][(holes > LONGEST_HOLE_S) | (rr[1:] > LONGEST_RR_S) | (rr[1:] <= 0)] = np.nan
+        rr[1:][(holes > LONGEST_HOLE_S) | (rr[1:] <= 0)] = np.nan
         for span in unreadable(recording):
             rr[1:][(at[1:] / recording.fs > span.start_s) & (at[:-1] / recording.fs < span.end_s)] = np.nan
+    pause = np.where(rr > LONGEST_RR_S, rr, np.nan)
+    rr[rr > LONGEST_RR_S] = np.nan
     aami = np.array([SYMBOLS[mark.symbol] for mark in marks], np.str_)
-    return Beats(at / recording.fs, aami, quality, rr)
+    return Beats(at / recording.fs, aami, quality, rr, pause)
 
 
 def rhythms(recording: Recording) -> list[Span]:

@@ -131,7 +131,13 @@ def _summary(recording: Recording, found: Measures, clock: Callable[[float], str
             rows.append((f"Heart rate, {what} of 8 beats", f"{rates[k]:.0f} bpm at {clock(beats.t_s[k])}"))
     if np.isfinite(beats.rr_s).any():
         k = int(np.nanargmax(beats.rr_s))
-        rows.append(("Longest RR interval (up to 3 s)", f"{beats.rr_s[k]:.2f} s at {clock(beats.t_s[k])}"))
+        rows.append(("Longest RR interval up to 3 s", f"{beats.rr_s[k]:.2f} s at {clock(beats.t_s[k])}"))
+    pauses = int(np.isfinite(beats.pause_s).sum())
+    rows.append(("Longer ones, over signal that could be read", f"{pauses}"))
+    if pauses:
+        k = int(np.nanargmax(beats.pause_s))
+        ended = f"{beats.pause_s[k]:.2f} s, ended {clock(beats.t_s[k])}"
+        rows[-1] = (rows[-1][0], f"{pauses}; the longest {ended}")
     read_s = max(0.0, recording.seconds - found.missing_s - found.unreadable_s)
     rows.append(("Signal read", f"{duration(read_s)} of {duration(recording.seconds)}"))
     patient = [alarm for alarm in found.alarms if alarm.patient]

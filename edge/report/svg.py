@@ -12,7 +12,7 @@ from edge.ecg_paper import runs, safe
 
 F64 = NDArray[np.float64]
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 940.0, 56.0, 32.0, 10.0, 26.0
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 940.0, 64.0, 32.0, 10.0, 26.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,8 +84,18 @@ def test_beats_of_when_signal_is_missing_or_unreadable_then_no_interval_over_it(
     beats = beats_of(recording)
     gone = np.flatnonzero(np.isnan(beats.rr_s)).tolist()
     assert gone == [0, 10, 11, 21]
+    assert np.isnan(beats.pause_s).all()
     assert unreadable(recording) == [Span("unreadable", 10.0, 10.8)]
     assert beats.quality[0] == 0.9
+
+
+def test_page_when_the_heart_paused_then_it_is_told_and_no_heart_rate_is_made_of_it() -> None:
+    recording = made([(k + 0.5, "N") for k in range(40) if not 20 <= k < 25], 40)
+    beats = beats_of(recording)
+    assert np.flatnonzero(np.isfinite(beats.pause_s)).tolist() == [20]
+    assert beats.pause_s[20] == 6.0
+    assert np.isnan(beats.rr_s[20])
+    assert "1; the longest 6.00 s, ended 14:13:45" in page(recording, measure(recording))
 
 
 def test_rhythms_when_told_then_stretches_to_the_end() -> None:

@@ -83,8 +83,12 @@ def test_mend_when_a_record_was_cut_then_all_that_is_there_is_told(tmp_path: Pat
     files.append(Piece(SEGMENT, 1000, given))
     files.mark([Mark(1100, "N"), Mark(1990, "V")])
     files.abandon()
+    whole = (tmp_path / "r.hw").stat().st_size
     os.truncate(tmp_path / "r.dat", 990 * 4 + 1)
-    os.truncate(tmp_path / "r.hw", (tmp_path / "r.hw").stat().st_size - 1)
+    for n_cut in (0, 2, 100, 256):
+        os.truncate(tmp_path / "r.hw", whole - n_cut)
+        assert wfdb.rdann(str(tmp_path / "r"), "hw").sample.tolist() == [100, 990]
+    os.truncate(tmp_path / "r.hw", whole - 259)
     assert mend(tmp_path, "r")
     record = wfdb.rdrecord(str(tmp_path / "r"), physical=False)
     assert (record.d_signal == given[:990]).all()
