@@ -35,7 +35,8 @@ tried and did not work, in `train/RESULTS.md`.
   rounds). DS2 and 201 are played through the shipped models (GRU and beat CNN of the first recipe, 120 rounds), which
   have seen none of it. The recipe that the code holds now is a third one and not shipped yet. What part DS2 had in a
   decision, `train/RESULTS.md` says.
-- The noise of the stress records (nstdb, em) was among the noises that these networks have heard: their noise rows flatter.
+- The noise of the stress records (nstdb, em) was among the noises that these networks have heard: their noise rows
+  flatter.
 - Rhythm windows are learned from DS1, svdb, vfdb, cudb and cinc2017; for the rows about rhythm, by networks of three
   folds of all of these.
 
