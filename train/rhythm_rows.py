@@ -32,7 +32,7 @@ Counts = NDArray[np.int64]
 
 def folder_of(fold: Fold, folds: Path) -> Path:
     """Where the rhythm CNN lies that has seen nobody of this fold."""
-    return folds / f"rhythm_{fold.folder}"
+    return folds / fold.folder
 
 
 def networks(folds: Path, n: int) -> Iterable[tuple[Fold, Int8Cnn]]:

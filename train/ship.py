@@ -18,10 +18,9 @@ from edge.artefact import shipped
 from firmware_bridge.types import BadInput
 from train.dataset import Fold
 from train.evaluate_all import FOLDS, fold_models
-from train.rhythm_rows import folder_of
 
 OF_BEATS, OF_RHYTHM = ("gru", "beat_cnn"), ("rhythm_cnn", "af")
-"""Networks fitted once a fold, and those fitted once for all."""
+"""Networks that the fusion listens to, and those about rhythm: `af` is fitted once for all, the others a fold too."""
 
 
 Words = tuple[str, ...]
@@ -47,9 +46,8 @@ def stages(runs: Path, out: Path, folds: Path) -> list[list[Words]]:
     places = [(fold, runs / fold.folder / "artefacts") for fold in each]
     places += [(fold, folds / fold.folder) for fold in each]
     networks = [_export(runs, Fold(), out, (*OF_BEATS, *OF_RHYTHM))]
-    networks += [_export(runs, fold, place, OF_BEATS) for fold, place in places]
-    networks += [_export(runs, Fold(), place, OF_RHYTHM) for _, place in places]
-    networks += [_export(runs, fold, folder_of(fold, folds), ("rhythm_cnn",)) for fold in each]
+    networks += [_export(runs, fold, place, (*OF_BEATS, "rhythm_cnn")) for fold, place in places]
+    networks += [_export(runs, Fold(), place, ("af",)) for _, place in places]
     fusion = [_export(runs, Fold(), out, ("fusion",))]
     fusion += [_export(runs, fold, folds / fold.folder, ("fusion",)) for fold in each]
     fit_fusion = ("fit", "fusion", "--runs", str(runs), "--folds", str(FOLDS))

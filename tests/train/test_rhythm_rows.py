@@ -79,7 +79,7 @@ def test_by_patient_when_folds_are_played_then_everyone_is_seen_once_and_none_is
 
 
 def test_networks_when_a_fold_is_missing_then_one_line_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="rhythm_fold-0-of-3: no such folder; make it with"):
+    with pytest.raises(BadInput, match="fold-0-of-3: no such folder; make it with"):
         list(networks(tmp_path, 3))
 
 
