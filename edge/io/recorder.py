@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Union
 
 from edge.io.disk_budget import NoRoom
 from edge.io.reel import Handed, Reel
-from edge.segments import Arrived
+from edge.segments import Arrived, began_s
 from edge.types import Alarm, Beat, Command, Event, LinkState, Rhythm, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
@@ -31,6 +31,7 @@ STALLED_S = 5.0
 MOST_S = 300.0
 """So much of the stream waits for a disk; then the oldest goes."""
 CLOSE_S = 10.0
+SETTLE_S = 0.5
 
 Item = Union[SampleBlock, Gap, LinkState, Command]  # noqa: UP007 (a runtime alias on 3.10)
 
@@ -120,7 +121,8 @@ class Recorder:
             try:
                 if not self._begun:
                     self._begin()
-                self._reel.take(self._drain())
+                if ending or self._settled(now_s):
+                    self._reel.take(self._drain(), self._began_s())
                 if now_s - synced_s >= SYNC_S or self._taken_s - synced_to_s >= SYNC_S or ending:
                     synced_s, synced_to_s = now_s, self._taken_s
                     self._reel.sync()
@@ -152,6 +154,17 @@ class Recorder:
         self._begun = True
         if n:
             self._log(f"recording: {n} records that were cut off have been mended")
+
+    def _settled(self, now_s: float) -> bool:
+        """Whether enough of a run has come to tell when it began: what waited in a port's buffer comes at once."""
+        first = next((item for item in self._queue.copy() if isinstance(item, Arrived)), None)
+        return not self._reel.fresh or first is None or now_s - first.mono_s >= SETTLE_S
+
+    def _began_s(self) -> float | None:
+        """When the first sample of a run was that begins with what waits."""
+        if not self._reel.fresh:
+            return None
+        return began_s(item for item in self._queue.copy() if isinstance(item, Arrived))
 
     def _drain(self) -> Iterator[Handed]:
         """What waits now, taken away as it is given: what a failing disk does not take stays."""

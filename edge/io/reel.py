@@ -59,6 +59,7 @@ class Reel:
         self._open: list[RecordFiles] = []
         """Being written, the newest last; the others wait for the answers about their last beats."""
         self._said_to = 0
+        self._began_s: float | None = None
         self._to_mend: list[str] = []
         """Records that the disk failed under: their headers tell less than is there."""
         self._lock = -1
@@ -81,8 +82,14 @@ class Reel:
         except (ValueError, IndexError, FileNotFoundError):
             return False
 
-    def take(self, items: Iterable[Handed]) -> None:
-        """Write what was handed over, in its order."""
+    @property
+    def fresh(self) -> bool:
+        """Whether the next samples begin a run."""
+        return self._segmenter.fresh
+
+    def take(self, items: Iterable[Handed], began_s: float | None = None) -> None:
+        """Write what was handed over, in its order; `began_s`: when the first sample was, if they begin a run."""
+        self._began_s = began_s
         held: list[Arrived] = []
         for item in items:
             if isinstance(item, Arrived):
@@ -136,7 +143,8 @@ class Reel:
         if held:
             self._said_to = held[-1].block.start  # what was handed over before these has been said
         for item in coalesced(held):
-            for piece in self._segmenter.push(item):
+            began_s, self._began_s = self._began_s, None
+            for piece in self._segmenter.push(item, began_s):
                 self._place(piece)
 
     def _place(self, piece: Piece) -> None:

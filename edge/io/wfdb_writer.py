@@ -1,8 +1,8 @@
 """[io] The one writer of WFDB records: a signal file that grows, its annotations, and a header that never promises
 more than the disk has.
 
-The header names the samples that were on the disk when it was written before, and never the last second: a file that
-loses its tail in a power cut still has all that its header promises.
+The header names samples that are safely on the disk, and never the last second of them: a file that loses its tail
+still has all that its header promises.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class RecordFiles:
         self._second = max(1, round(segment.fs))
         self._seconds: deque[tuple[int, list[int]]] = deque([(0, self._sums)])
         """Lengths that a header may promise, a second apart, and the sums of what is before them."""
-        self._synced = 0
         self._last: Mark | None = None
         self._signal = self._marks = -1
         try:
@@ -125,14 +124,12 @@ class RecordFiles:
             self._last = last
 
     def sync(self) -> None:
-        """Have all on the disk, then write a header that names what was there the last time, less a second."""
+        """Have all on the disk, then write a header that names it, less a second."""
         os.fdatasync(self._signal)
         os.fdatasync(self._marks)
-        sure = min(self._synced, self._n - self._second)
-        while len(self._seconds) > 1 and self._seconds[1][0] <= sure:
+        while len(self._seconds) > 1 and self._seconds[1][0] <= self._n - self._second:
             self._seconds.popleft()
         self._header(*self._seconds[0], open_=True)
-        self._synced = self._n
 
     def close(self) -> None:
         """The record is whole: its header says all."""

@@ -47,7 +47,9 @@ class Stuck:
     def begin(self) -> int:
         return 0
 
-    def take(self, items: Any) -> None:
+    fresh = False
+
+    def take(self, items: Any, began_s: float | None = None) -> None:
         if self.error is not None:
             raise self.error
         self.free.wait(60.0)
