@@ -169,6 +169,8 @@ class IntelliVueFormat(FrameFormat):
 
     def measure(self, buffer: bytes, at: int) -> int:
         """To the end byte, before which no other frame begins, where the check is right."""
+        if buffer.startswith(m.START, at + 1):
+            return NO_FRAME
         end = buffer.find(m.END, at + 1, at + m.MAX_ESCAPED)
         if end < 0 and len(buffer) - at < m.MAX_ESCAPED:
             return MORE if buffer.find(m.START, at + 1) < 0 else NO_FRAME
