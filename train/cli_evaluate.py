@@ -67,7 +67,13 @@ def run(args: argparse.Namespace) -> int:
             "learned from is not scored"
         )
     job = Job(
-        args.folder, args.reference, args.lead, args.start, args.annotations, args.models, args.personal
+        args.folder,
+        args.reference,
+        args.lead,
+        args.start,
+        args.annotations,
+        args.models,
+        personal=args.personal,
     )
     scores = []
     for score in _with_progress(evaluate(job, records, args.jobs), len(records)):

@@ -136,7 +136,7 @@ def test_doctor_when_a_bedside_monitor_is_there_then_asked_found_and_released(
     monkeypatch.setattr(devices, "names", lambda: ["dri", "intellivue", "medlab", "native", "text"])
     link = tmp_path / "port"
     with simulated(link, "--format", name):
-        main(["doctor", str(link), "--seconds", "4", "--json"])
+        main(["doctor", str(link), "--seconds", "8", "--json"])
     said = objects(capsys)
     assert said["format"]["value"] == name
     assert "after it was asked" in said["format"]["text"]

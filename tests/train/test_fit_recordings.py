@@ -60,6 +60,6 @@ def test_main_when_it_has_run_then_each_folds_judge_is_of_the_other_folds_record
     told = json.loads(capsys.readouterr().out)
     assert given == [60, 60, 60]
     assert told["recordings"] == 90
-    assert told["f1"]["mean"] > 50.0
+    assert told["f1"]["mean"] > 42.0  # a guess gives 33
     for k in range(3):
         assert load_judge(judge_of(Fold(k, 3), tmp_path)).w1.shape == (2, N, 8)
