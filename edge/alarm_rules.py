@@ -1,8 +1,6 @@
-"""What makes a lethal alarm: the rules on time without QRS, on fibrillation, and on the last beats.
+"""The rules on time without QRS, on fibrillation, and on the rate and class of the last beats.
 
-Limits are those of the 2015 PhysioNet/CinC challenge: asystole no QRS for 4 s, extreme bradycardia below 40
-bpm over 5 beats, extreme tachycardia above 140 bpm over 17, ventricular tachycardia 5 ventricular beats above
-100 bpm, ventricular flutter or fibrillation for 4 s.
+Their limits are in :mod:`edge.alarm_limits`; patterns of ventricular beats are in :mod:`edge.ectopy`.
 """
 
 from __future__ import annotations
@@ -10,73 +8,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from edge.alarm_limits import AlarmLimits
 from edge.types import Beat
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmLimits:
-    """Limits of the rules.
-
-    Attributes
-    ----------
-    asystole_s : float
-        No QRS on a line that is quiet.
-    asystole_doubt_s : float
-        No QRS on a line neither quiet nor noise. Both clocks start again when noise ends. IEC 60601-2-27
-        gives 10 s until the alarm.
-    noisy_s, noisy_blind_s : float
-        Such a line that looked like noise within the last `noisy_s` is no asystole: after so long without QRS it
-        is told as unreadable, within those 10 s too.
-    settle_s : float
-        While an electrode settles the clocks wait, but no longer than until so much after the last QRS: then
-        the alarm still comes within 10 s of it.
-    start_s, start_wander_mv : float
-        Where no heart was ever seen, the line must have been quiet, and wander less than this over the last
-        4 s, for so long; otherwise the electrodes may lie on a table.
-    seen_beats, seen_within_s, seen_sqi : int, float, float
-        A heart has been seen after so many readable beats of at least this quality within this time.
-    brady_bpm, brady_beats, tachy_bpm, tachy_beats, vt_bpm, vt_beats : float, int
-        Rate and beats; the rate is over the intervals between these beats.
-    margin_bpm : float
-        Once raised, a rate alarm's cause ends so much beyond its limit.
-    stale_s : float
-        A rule on beats ends when no beat came for this long.
-    vf_prob, vf_s : float
-        Probability that counts as fibrillation, and time in sum.
-    vf_end_s : float
-        Evidence left at which fibrillation is over; it drains twice as fast as it grows.
-    unreadable_s : float
-        Unreadable for so long is an alarm.
-    start_blind_s : float
-        No heart seen for so long since the start, nor a clear flat line, is unreadable.
-    restart_s : float
-        A longer gap starts every clock again.
-    """
-
-    asystole_s: float = 4.0
-    asystole_doubt_s: float = 7.0
-    noisy_s: float = 4.0
-    noisy_blind_s: float = 9.5
-    settle_s: float = 5.5
-    start_s: float = 6.0
-    start_wander_mv: float = 0.05
-    seen_beats: int = 5
-    seen_within_s: float = 10.0
-    seen_sqi: float = 0.5
-    brady_bpm: float = 40.0
-    brady_beats: int = 5
-    tachy_bpm: float = 140.0
-    tachy_beats: int = 17
-    vt_bpm: float = 100.0
-    vt_beats: int = 5
-    margin_bpm: float = 5.0
-    stale_s: float = 4.0
-    vf_prob: float = 0.5
-    vf_s: float = 4.0
-    vf_end_s: float = 1.0
-    unreadable_s: float = 5.0
-    start_blind_s: float = 10.0
-    restart_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +29,8 @@ class Observation:
         As in :class:`edge.quality.QualityState`.
     vf_prob : float or None
         Newest probability of fibrillation or flutter; None where there is none (no window yet).
+    rhythm : str
+        Label of the rhythm, as in :class:`edge.types.Rhythm`.
     """
 
     at: int
@@ -109,6 +44,7 @@ class Observation:
     wander_mv: float = 0.0
     noisy: bool = False
     settling: bool = False
+    rhythm: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +121,48 @@ class _Seen:
     sqi: float
 
 
+class RateRule:
+    """A rate beyond a limit; once found, it goes on until the rate is `margin_bpm` back inside."""
+
+    def __init__(self, limit_bpm: float, margin_bpm: float, below: bool) -> None:
+        self._limit_bpm, self._margin_bpm, self._below = limit_bpm, margin_bpm, below
+        self._on = False
+
+    def reset(self) -> None:
+        """Not found."""
+        self._on = False
+
+    def judge(self, rate_bpm: float | None, n_beats: int) -> Finding:
+        """The rate over the last `n_beats`; None where it is not known."""
+        if rate_bpm is None:
+            self._on = False
+            return NOTHING
+        margin = self._margin_bpm if self._on else 0.0
+        if self._below:
+            self._on = rate_bpm < self._limit_bpm + margin
+        else:
+            self._on = rate_bpm > self._limit_bpm - margin
+        return Finding(self._on, 0.0, f"{rate_bpm:.0f} bpm over {n_beats} beats")
+
+
 class LastBeats:
-    """The last beats, each as its newest answer says, and the three rules on them."""
+    """The last beats, each as its newest answer says, and the rules on them."""
 
     def __init__(self, limits: AlarmLimits) -> None:
         self._limits = limits
         self._keep = max(limits.tachy_beats, limits.vt_beats, limits.brady_beats, limits.seen_beats)
+        margin = limits.margin_bpm
+        self._extreme_brady = RateRule(limits.extreme_brady_bpm, margin, below=True)
+        self._extreme_tachy = RateRule(limits.extreme_tachy_bpm, margin, below=False)
+        self._brady = RateRule(limits.brady_bpm, margin, below=True)
+        self._tachy = RateRule(limits.tachy_bpm, margin, below=False)
         self.reset()
 
     def reset(self) -> None:
         """No beat seen."""
         self._beats: list[_Seen] = []
-        self._fast = self._slow = False
+        for rule in (self._extreme_brady, self._extreme_tachy, self._brady, self._tachy):
+            rule.reset()
         self._cut: set[int] = set()
         self._cut_next = False
         self._doubt: int | None = None
@@ -219,7 +185,8 @@ class LastBeats:
             self._cut = {b.id for b in beats if b.id in self._cut} | {beat.id}
             self._cut_next = False
         rr_s = None if beat.id in self._cut else beat.rr_s
-        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, beat.aami, beat.readable, beat.sqi)
+        aami = "V" if beat.ventricular else beat.aami
+        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi)
         self._beats = sorted([*beats, seen], key=lambda b: b.sample)[-self._keep :]
 
     @property
@@ -251,25 +218,39 @@ class LastBeats:
         since_s = (self._beats[-1].sample - self._beats[-n].sample) / fs
         return Finding(True, since_s, f"{n} ventricular beats in a row at {rate:.0f} bpm")
 
+    def extreme_brady(self, fs: float) -> Finding:
+        """Slower than the lethal limit over so many beats."""
+        return self._extreme_brady.judge(self._slow_rate(fs), self._limits.brady_beats)
+
     def brady(self, fs: float) -> Finding:
         """Slower than the limit over so many beats."""
-        limit = self._limits.brady_bpm + (self._limits.margin_bpm if self._slow else 0.0)
-        first = self._beats[-self._limits.brady_beats :][:1]
-        sure = self._doubt is None or all(b.sample >= self._doubt for b in first)
-        rate = self._rate(self._limits.brady_beats, fs) if sure else None
-        self._slow = rate is not None and rate < limit
-        return Finding(
-            self._slow, 0.0, f"{rate:.0f} bpm over {self._limits.brady_beats} beats" if rate else ""
-        )
+        return self._brady.judge(self._slow_rate(fs), self._limits.brady_beats)
+
+    def extreme_tachy(self, fs: float) -> Finding:
+        """Faster than the lethal limit over so many beats."""
+        n = self._limits.tachy_beats
+        return self._extreme_tachy.judge(self._rate(n, fs), n)
 
     def tachy(self, fs: float) -> Finding:
         """Faster than the limit over so many beats."""
-        limit = self._limits.tachy_bpm - (self._limits.margin_bpm if self._fast else 0.0)
-        rate = self._rate(self._limits.tachy_beats, fs)
-        self._fast = rate is not None and rate > limit
-        return Finding(
-            self._fast, 0.0, f"{rate:.0f} bpm over {self._limits.tachy_beats} beats" if rate else ""
-        )
+        n = self._limits.tachy_beats
+        return self._tachy.judge(self._rate(n, fs), n)
+
+    def pause(self, fs: float) -> Finding:
+        """The last interval was long, and nothing may have hidden a beat in it."""
+        last = self._beats[-2:]
+        if len(last) < 2 or last[1].rr_s is None or not (last[0].readable and last[1].readable):
+            return NOTHING
+        seconds = (last[1].sample - last[0].sample) / fs
+        sure = self._doubt is None or self._doubt <= last[0].sample
+        long = seconds >= self._limits.pause_s and sure
+        return Finding(long, seconds, f"{seconds:.1f} s between two beats")
+
+    def _slow_rate(self, fs: float) -> float | None:
+        """The rate by which a heart may be too slow: None where a beat may have been missed."""
+        first = self._beats[-self._limits.brady_beats :][:1]
+        sure = self._doubt is None or all(b.sample >= self._doubt for b in first)
+        return self._rate(self._limits.brady_beats, fs) if sure else None
 
     def _rate(self, n: int, fs: float) -> float | None:
         last = self._beats[-n:]

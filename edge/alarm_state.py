@@ -1,8 +1,13 @@
-"""One alarm's life: active, latched, cleared; acknowledged; never more than one new alarm in ten seconds."""
+"""One alarm's life: active, latched, cleared; acknowledged; never more than one new alarm in ten seconds.
+
+What alarms there are, how urgent each is, and which makes another needless.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from edge.types import Alarm
 
@@ -23,6 +28,10 @@ class AlarmSpec:
         Stays active for at least so long: a technical alarm that flaps is one alarm.
     again_s : float
         At most one new alarm in this time. The first is never delayed. 0 where no tick may come to raise it.
+    on_s : float
+        The cause must be there for so long first; 0 for everything lethal.
+    above : tuple of str
+        Alarms that say more about the same event: while one of them is active, this one is not raised.
     """
 
     name: str
@@ -32,6 +41,16 @@ class AlarmSpec:
     off_s: float
     hold_s: float = 0.0
     again_s: float = 10.0
+    on_s: float = 0.0
+    above: tuple[str, ...] = ()
+
+
+def _medium(name: str, off_s: float, *above: str, on_s: float = 0.0) -> AlarmSpec:
+    return AlarmSpec(name, "medium", "patient", False, off_s, again_s=60.0, on_s=on_s, above=above)
+
+
+def _low(name: str, *above: str) -> AlarmSpec:
+    return AlarmSpec(name, "low", "patient", False, 60.0, again_s=300.0, above=above)
 
 
 SPECS = (
@@ -40,12 +59,34 @@ SPECS = (
     AlarmSpec("vt", "high", "patient", True, 3.0),
     AlarmSpec("extreme_brady", "high", "patient", True, 3.0),
     AlarmSpec("extreme_tachy", "high", "patient", True, 3.0),
+    _medium("pause", 30.0, "asystole", "extreme_brady"),
+    _medium("run", 30.0, "vf", "vt"),
+    _medium("brady", 30.0, "asystole", "extreme_brady", on_s=5.0),
+    _medium("tachy", 30.0, "vf", "vt", "extreme_tachy", on_s=10.0),
+    _medium("af", 60.0, "vf", "vt"),
+    _low("couplet", "vf", "vt", "run"),
+    _low("bigeminy", "vf", "vt", "run"),
+    _low("trigeminy", "vf", "vt", "run", "bigeminy"),
+    _low("pvc_rate", "vf", "vt", "run", "bigeminy", "trigeminy"),
     AlarmSpec("no_signal", "technical", "technical", False, 1.0, 3.0, 0.0),
     AlarmSpec("lead_off", "technical", "technical", False, 1.0, 10.0),
     AlarmSpec("unreadable", "technical", "technical", False, 2.0, 10.0),
     AlarmSpec("rate_mismatch", "technical", "technical", False, 1.0, 10.0, 0.0),
 )
-"""Every alarm, the most urgent first."""
+"""Alarms about the patient and his signal, the most urgent first. None that is lethal stands below another."""
+
+MONITOR_SPECS = (
+    AlarmSpec("overload", "technical", "technical", False, 5.0, 10.0),
+    AlarmSpec("broker_lost", "technical", "technical", False, 1.0, 5.0, on_s=5.0),
+    AlarmSpec("recording_stopped", "technical", "technical", False, 1.0, 10.0),
+)
+"""Alarms about the monitor itself."""
+
+RANK = {spec.name: k for k, spec in enumerate(SPECS + MONITOR_SPECS)}
+"""How urgent an alarm is: 0 is the most urgent."""
+
+PRIORITIES = ("high", "medium", "low", "technical")
+"""The most urgent first."""
 
 
 class AlarmState:
@@ -54,19 +95,32 @@ class AlarmState:
     Idle -> active when the cause appears. Active -> cleared when it has been gone for `off_s`, or latched
     where nobody has acknowledged a latching alarm. Latched -> cleared by `ack`. A cause that comes back makes
     a new alarm, acknowledged or not; if less than `again_s` after the last, once that has passed, and for
-    a latching alarm even if the cause has gone meanwhile.
+    a latching alarm even if the cause has gone meanwhile. A medium or low one is not even shown before.
+
+    Parameters
+    ----------
+    spec : AlarmSpec
+        Which alarm.
+    limit : str
+        Its rule with its limits, in words.
+    numbers : iterator of int, optional
+        Gives every occurrence its number.
     """
 
-    def __init__(self, spec: AlarmSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: AlarmSpec, limit: str = "", numbers: Iterator[int] | None = None) -> None:
+        self.spec, self.limit = spec, limit
+        self._numbers = count(1) if numbers is None else numbers
         self.reset()
 
     def reset(self) -> None:
         """Back to idle, nothing remembered."""
         self.state = "cleared"
         self.acked = False
+        self.by = ""
         self.since = 0
         self.value = ""
+        self.occurrence = 0
+        self._cause_s: float | None = None
         self.raised_s = float("-inf")
         self._gone_s: float | None = None
         self._owed: tuple[int, str] | None = None
@@ -81,6 +135,7 @@ class AlarmState:
 
         `since` is the sample at which the cause began, `value` what was seen.
         """
+        cause = self._lasts(cause, now_s)
         due = now_s >= self.raised_s + self.spec.again_s
         if cause and self._is_new(now_s):
             self._owed, self._gone_s = self._owed or (since, value), None
@@ -90,11 +145,21 @@ class AlarmState:
             return self._raise(cause, now_s, at)
         if self.state == "active":
             return self._while_active(cause, now_s, at)
-        if cause and self.state == "cleared":
+        shields = self.spec.kind == "patient" and not self.spec.latching
+        if cause and self.state == "cleared" and not shields:
             # Seen and acknowledged a moment ago: shown now, and a new alarm when it is due.
             self.state = "active"
             return [self._alarm(at)]
         return []
+
+    def _lasts(self, cause: bool, now_s: float) -> bool:
+        """Whether the cause is there and has been for `on_s`, or is one that was told already."""
+        if not cause:
+            self._cause_s = None
+            return False
+        if self._cause_s is None:
+            self._cause_s = now_s
+        return self.state == "active" or now_s - self._cause_s >= self.spec.on_s
 
     def _is_new(self, now_s: float) -> bool:
         if self.state != "active":
@@ -105,7 +170,8 @@ class AlarmState:
         if self._owed is not None:
             self.since, self.value = self._owed
         self._owed = None
-        self.state, self.acked, self.raised_s = "active", False, now_s
+        self.state, self.acked, self.by, self.raised_s = "active", False, "", now_s
+        self.occurrence = next(self._numbers)
         self._gone_s = None if cause else now_s
         return [self._alarm(at)]
 
@@ -120,11 +186,11 @@ class AlarmState:
         self.state = "latched" if self.spec.latching and not self.acked else "cleared"
         return [self._alarm(at)]
 
-    def ack(self, at: int) -> list[Alarm]:
-        """A person has seen it; gives what changed."""
+    def ack(self, at: int, by: str = "") -> list[Alarm]:
+        """A person (`by`) has seen it; gives what changed."""
         if not self.sounding:
             return []
-        self.acked = True
+        self.acked, self.by = True, by
         if self.state == "latched":
             self.state = "cleared"
         return [self._alarm(at)]
@@ -145,4 +211,7 @@ class AlarmState:
             acked=self.acked,
             value=self.value,
             at=at,
+            occurrence=self.occurrence,
+            limit=self.limit,
+            by=self.by,
         )

@@ -1,26 +1,22 @@
 """The alarm engine: observations and beats in, changes of alarms out. Time is an argument.
 
 A detached lead, a gap and a silent link are technical matters, never asystole: each restarts the clock. Every
-alarm lives by itself, so that none can mask another; `active` lists them, the most urgent first.
+lethal and every technical alarm lives by itself, so that none can mask another; a medium or low one is not raised
+while one that says more about the same event is active (`AlarmSpec.above`). `active` lists them, the most urgent
+first.
 """
 
 from __future__ import annotations
 
-from edge.alarm_rules import (
-    NOTHING,
-    AlarmLimits,
-    Fibrillation,
-    Finding,
-    LastBeats,
-    Observation,
-    QuietClock,
-)
-from edge.alarm_state import SPECS, AlarmState
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+from edge.alarm_limits import AlarmLimits, in_words
+from edge.alarm_rules import NOTHING, Fibrillation, Finding, LastBeats, Observation, QuietClock
+from edge.alarm_state import SPECS, AlarmSpec, AlarmState
+from edge.ectopy import Ectopy
 from edge.types import Alarm, Beat, LinkState
-
-__all__ = ["AlarmEngine", "AlarmLimits", "Observation"]
-
-ON_BEATS = ("vt", "extreme_brady", "extreme_tachy")
 
 
 class AlarmEngine:
@@ -30,16 +26,22 @@ class AlarmEngine:
     ----------
     limits : AlarmLimits, optional
         Limits of the rules.
+    numbers : iterator of int, optional
+        Gives every occurrence its number: shared by all who raise alarms about one bed.
     """
 
-    def __init__(self, limits: AlarmLimits | None = None) -> None:
+    def __init__(self, limits: AlarmLimits | None = None, numbers: Iterator[int] | None = None) -> None:
         self._limits = limits or AlarmLimits()
+        words, numbers = in_words(self._limits), count(1) if numbers is None else numbers
         self._at, self._fs, self._now_s = 0, 1.0, 0.0
         self._from_at, self._from_s = 0, 0.0
-        self._states = {spec.name: AlarmState(spec) for spec in SPECS}
+        self._states = {
+            spec.name: AlarmState(_timed(spec, self._limits), words[spec.name], numbers) for spec in SPECS
+        }
         self._clock = QuietClock()
         self._vf = Fibrillation(self._limits)
         self._beats = LastBeats(self._limits)
+        self._ectopy = Ectopy(self._limits)
         self._forget()
 
     def _forget(self) -> None:
@@ -54,6 +56,7 @@ class AlarmEngine:
         self._clock.reset(now_s)
         self._vf.reset()
         self._beats.reset()
+        self._ectopy.reset()
 
     @property
     def active(self) -> tuple[Alarm, ...]:
@@ -64,6 +67,7 @@ class AlarmEngine:
         """A beat's early or final answer; `fs` is the device rate [Hz]."""
         self._see(beat.at, fs)
         self._beats.push(beat)
+        self._ectopy.push(beat)
         self._heart_seen = self._heart_seen or self._beats.heart_seen(fs)
         return self._judge_beats()
 
@@ -76,6 +80,7 @@ class AlarmEngine:
             self._restart(now_s)
         if obs.unreadable:
             self._beats.interrupt()
+            self._ectopy.interrupt()
             self._noise_end_s = now_s
         readable = not obs.unreadable and not obs.lead_off
         vf = self._vf.push(obs.vf_prob, readable, dt_s)
@@ -83,6 +88,7 @@ class AlarmEngine:
         self._count_still(obs, dt_s)
         asystole = self._asystole(obs, now_s, vf.cause)
         out = self._set("asystole", asystole) + self._set("vf", vf) + self._judge_beats()
+        out += self._set("af", Finding(obs.rhythm == "af" and readable, 0.0, "atrial fibrillation"))
         out += self._set("no_signal", Finding(self._silent))
         out += self._set("lead_off", Finding(obs.lead_off, 0.0, "electrode off"))
         out += self._set("unreadable", self._unreadable(obs, dt_s, asystole.cause or vf.cause, now_s))
@@ -109,10 +115,10 @@ class AlarmEngine:
             self._restart(now_s)
         return []
 
-    def ack(self, name: str, at: int) -> list[Alarm]:
-        """A person has seen the alarm `name`, or all where it is empty; an unknown name does nothing."""
+    def ack(self, name: str, at: int, by: str = "") -> list[Alarm]:
+        """A person (`by`) has seen the alarm `name`, or all where it is empty; an unknown name does nothing."""
         chosen = self._states.values() if not name else filter(None, [self._states.get(name)])
-        return [alarm for state in chosen for alarm in state.ack(at)]
+        return [alarm for state in chosen for alarm in state.ack(at, by)]
 
     def reset(self, at: int | None = None) -> list[Alarm]:
         """A new patient: every alarm ends, nothing is remembered. Gives those that ended."""
@@ -121,10 +127,10 @@ class AlarmEngine:
         before = [s for s in self._states.values() if s.state != "cleared"]
         out = []
         for state in self._states.values():
-            since, value = state.since, state.value
+            since, value, occurrence = state.since, state.value, state.occurrence
             state.reset()
             if state in before:
-                state.since, state.value = since, value
+                state.since, state.value, state.occurrence = since, value, occurrence
                 out.append(state.alarm(at))
         self._forget()
         return out
@@ -138,16 +144,29 @@ class AlarmEngine:
         return self._now_s
 
     def _set(self, name: str, finding: Finding) -> list[Alarm]:
+        state = self._states[name]
+        told = any(self._states[above].state == "active" for above in state.spec.above)
+        cause = finding.cause and not told and name not in self._limits.off
         since = max(0, self._at - round(finding.since_s * self._fs))
-        return self._states[name].update(finding.cause, self._now_s, self._at, since, finding.value)
+        return state.update(cause, self._now_s, self._at, since, finding.value)
 
     def _judge_beats(self) -> list[Alarm]:
-        fs, newest = self._fs, self._beats.newest
-        fresh = newest is not None and (self._at - newest) / fs < self._limits.stale_s
-        rates = fresh and not self._mismatch
-        out = self._set("vt", self._beats.vt(fs) if fresh else NOTHING)
-        out += self._set("extreme_brady", self._beats.brady(fs) if rates else NOTHING)
-        return out + self._set("extreme_tachy", self._beats.tachy(fs) if rates else NOTHING)
+        """The rules on beats. Those on time need a rate that can be believed; all need that beats go on."""
+        fs, at, beats, ectopy = self._fs, self._at, self._beats, self._ectopy
+        newest = beats.newest
+        fresh = newest is not None and (at - newest) / fs < self._limits.stale_s
+        timed = fresh and not self._mismatch
+        out = self._set("vt", beats.vt(fs) if fresh else NOTHING)
+        out += self._set("extreme_brady", beats.extreme_brady(fs) if timed else NOTHING)
+        out += self._set("extreme_tachy", beats.extreme_tachy(fs) if timed else NOTHING)
+        out += self._set("pause", beats.pause(fs) if timed else NOTHING)
+        out += self._set("run", ectopy.run(fs) if fresh else NOTHING)
+        out += self._set("brady", beats.brady(fs) if timed else NOTHING)
+        out += self._set("tachy", beats.tachy(fs) if timed else NOTHING)
+        out += self._set("couplet", ectopy.couplet() if fresh else NOTHING)
+        out += self._set("bigeminy", ectopy.bigeminy() if fresh else NOTHING)
+        out += self._set("trigeminy", ectopy.trigeminy() if fresh else NOTHING)
+        return out + self._set("pvc_rate", ectopy.pvc_rate(at, fs) if fresh else NOTHING)
 
     def _asystole(self, obs: Observation, now_s: float, fibrillating: bool) -> Finding:
         limits = self._limits
@@ -200,3 +219,8 @@ class AlarmEngine:
             return Finding(no_qrs_s >= limits.start_blind_s, 0.0, "no heartbeat found since the start")
         blind = self._noisy and no_qrs_s >= limits.noisy_blind_s
         return Finding(blind, no_qrs_s, f"no heartbeat found in noise for {no_qrs_s:.0f} s")
+
+
+def _timed(spec: AlarmSpec, limits: AlarmLimits) -> AlarmSpec:
+    """The alarm with the time that its cause must last, where that is a limit too."""
+    return replace(spec, on_s=limits.af_s) if spec.name == "af" else spec

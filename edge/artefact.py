@@ -129,6 +129,11 @@ def load_networks(root: Path) -> Models:
     )
 
 
+def load_rhythm_cnn(root: Path) -> Int8Cnn:
+    """The rhythm CNN alone, of a folder that holds no other network. Raises BadInput as :func:`load_models` does."""
+    return _cnn(root, _read(root / "rhythm_cnn", "rhythm_cnn"), 1, RHYTHMS)
+
+
 def _check_fit(root: Path, gru: Manifest, beat: Manifest, rhythm: Manifest) -> None:
     """Windows must lie in what the ring keeps and be complete when a beat is answered."""
     if gru.classes != AAMI:

@@ -12,6 +12,7 @@ from edge.artefact import Models
 from edge.fusion import BeatEvidence, features
 from edge.intervals import Intervals
 from edge.likeness import likeness
+from edge.personal import Personal
 from edge.rpeaks import refine
 from edge.template import Template, beat_image
 from edge.types import AAMI, Beat, RPeak
@@ -59,10 +60,19 @@ class BeatStage:
         The filtered lead, filled by the pipeline.
     to_device : callable
         Filtered sample position to device sample index.
+    personal : Personal, optional
+        Corrects what goes out; what is learned here goes by the uncorrected answers. Nothing by default.
     """
 
-    def __init__(self, models: Models, ring: Ring, to_device: Callable[[float], int]) -> None:
+    def __init__(
+        self,
+        models: Models,
+        ring: Ring,
+        to_device: Callable[[float], int],
+        personal: Personal | None = None,
+    ) -> None:
         self._models, self._ring, self._to_device = models, ring, to_device
+        self._personal = personal or Personal("off")
         gru, cnn = models.manifests["gru"], models.manifests["beat_cnn"]
         self._fs = gru.fs
         self._lag = gru.delay["qrs"]
@@ -93,7 +103,7 @@ class BeatStage:
         self._next_id += 1
         self._open = _Open(beat, window, k0)
         self.intervals.keep(rr_s)
-        return [*out, beat]
+        return [*out, self._personal.early(beat, row)]
 
     def poll(self, k: int, now: Circumstances) -> list[Beat]:
         """Give the final answer of a beat that nothing followed."""
@@ -117,6 +127,7 @@ class BeatStage:
         self.template.reset()
         self.intervals.forget()
         self._memory.reset()
+        self._personal.forget()
 
     def _evidence(self, window: F32, rr_s: float | None, logits: F32, sqi: float) -> BeatEvidence:
         template, intervals = self.template, self.intervals
@@ -148,7 +159,7 @@ class BeatStage:
         self.intervals.keep_class(first.rr_s, normal=beat.aami == "N" and beat.readable)
         if beat.aami == "N" and max(beat.probs) > LEARN_ABOVE and beat.readable:
             self.template.learn(held.window)
-        return [beat]
+        return [self._personal.final(beat)]
 
 
 def _beat(

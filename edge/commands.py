@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
+from edge.audio_pause import MAX_PAUSE_S
 from edge.messages import ID, safe_id
+from edge.shown import shown
 from edge.types import Command
 
-VERBS = ("ack", "reset")
+VERBS = ("ack", "label", "pause", "reset")
+EXPECTED = {
+    "ack": 'expected nothing, a name, or {"name": "vt", "id": 1, "by": "Ana"}',
+    "label": 'expected {"beat": 17, "aami": "V"}; "by" and "id" may join them',
+    "pause": f'expected nothing, seconds from 0 to {MAX_PAUSE_S:.0f}, or {{"seconds": 120, "id": 1, "by": "Ana"}}',
+}
+
+
+class Judge(Protocol):
+    """Who knows whether a command can be obeyed just now."""
+
+    def refuses(self, command: Command) -> str | None:
+        """Why not, in one line; None where it can."""
 
 
 _Text = Annotated[str, msgspec.Meta(max_length=64)]
 _Number = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=MAX_PAUSE_S)]
 
 
 class _Body(msgspec.Struct):
     name: _Text = ""
     id: _Text | _Number | None = None
+    by: _Text = ""
+    seconds: _Seconds | None = None
+    beat: _Number | None = None
+    aami: _Text = ""
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -32,7 +51,8 @@ def read_command(topic: str, payload: bytes) -> tuple[Command | None, dict[str, 
     topic : str
         Its last level is the verb.
     payload : bytes
-        Empty, the bare name of an alarm, or ``{"name": "vt", "id": 17}``; `id` comes back in the answer.
+        Empty, the bare name of an alarm (for a pause: seconds), or ``{"name": "vt", "id": 17, "by": "Ana"}``; `id`
+        comes back in the answer. For a label ``{"beat": 17, "aami": "V", "by": "Ana"}``.
 
     Returns
     -------
@@ -47,11 +67,32 @@ def read_command(topic: str, payload: bytes) -> tuple[Command | None, dict[str, 
     if text.startswith(b"{"):
         body = _object(text)
     elif text:
-        word = text.decode("ascii", "replace")
-        body = _Body(name=word) if ID.match(word) else None
-    if body is None or (body.name and not ID.match(body.name)):
-        return None, _answer(verb, False, error='expected nothing, a name, or {"name": "vt", "id": 1}')
-    return Command(verb, body.name), _answer(verb, True, name=body.name, id=body.id)
+        body = _word(verb, text.decode("ascii", "replace"))
+    if body is None or (body.name and not ID.match(body.name)) or (verb == "label" and body.beat is None):
+        return None, _answer(verb, False, error=EXPECTED.get(verb, EXPECTED["ack"]))
+    if verb == "label":
+        command = Command(verb, body.aami, shown(body.by), beat=body.beat)
+        return command, _answer(verb, True, beat=body.beat, aami=shown(body.aami), id=body.id)
+    command = Command(verb, body.name, shown(body.by), body.seconds)
+    return command, _answer(verb, True, name=body.name, id=body.id)
+
+
+def _word(verb: str, word: str) -> _Body | None:
+    """A payload that is no object: seconds for a pause, else the name of an alarm."""
+    if verb != "pause":
+        return _Body(name=word) if ID.match(word) else None
+    try:
+        return _Body(seconds=msgspec.convert(word, _Seconds, strict=False))
+    except msgspec.ValidationError:
+        return None
+
+
+def judged(
+    command: Command | None, answer: dict[str, Any], judge: Judge
+) -> tuple[Command | None, dict[str, Any]]:
+    """What :func:`read_command` gave, once `judge` has said whether a label can be taken."""
+    why = judge.refuses(command) if command is not None and command.verb == "label" else None
+    return (command, answer) if why is None else (None, {**answer, "ok": False, "error": why})
 
 
 def _object(text: bytes) -> _Body | None:

@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import msgspec
 
+from edge.alarm_limits import MAY_BE_OFF, PRESETS, SETTABLE, AlarmLimits, limits_of
+from edge.audio_pause import MAX_PAUSE_S
 from edge.messages import base_topic, topic_id
+from edge.types import PERSONAL_MODES
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
@@ -68,6 +71,30 @@ class MqttConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmsConfig:
+    """Limits of this bed's alarms (what is not given is the preset's), and where they are written down."""
+
+    preset: str = _key("adult", f"whose limits: {', '.join(PRESETS)}")
+    extreme_brady_bpm: float | None = _key(None, "lethal: a rate below this over 5 beats")
+    brady_bpm: float | None = _key(None, "a rate below this over 5 beats")
+    tachy_bpm: float | None = _key(None, "a rate above this over 17 beats")
+    extreme_tachy_bpm: float | None = _key(None, "lethal: a rate above this over 17 beats")
+    pause_s: float | None = _key(None, "so many seconds between two beats are a pause")
+    af_s: float | None = _key(None, "atrial fibrillation for so many seconds")
+    pvc_per_min: float | None = _key(None, "more ventricular beats than this in a minute")
+    off: tuple[str, ...] = _key((), f"alarms never raised, comma separated; some of {', '.join(MAY_BE_OFF)}")
+    audio_pause_s: float = _key(120.0, "how long a pause of the alarms' sound lasts that names no time")
+    log: str = _key("", "file for the alarm log, a JSON object a line; default is none")
+    log_kb: int = _key(4096, "size at which the alarm log is begun anew; one older file is kept")
+
+    @property
+    def limits(self) -> AlarmLimits:
+        """The limits of the rules. Raises `BadInput` for what does not fit together."""
+        given = {name: getattr(self, name) for name in SETTABLE}
+        return limits_of(self.preset, {n: v for n, v in given.items() if v is not None}, self.off)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What one monitor is to do."""
 
@@ -92,10 +119,19 @@ class Config:
     roam: bool = _key(
         False, "let the kernel move the monitor from core to core; else it stays where it began"
     )
+    personal: str = _key(
+        "off",
+        "adapt to the patient: 'self' by the monitor's own sure answers, 'labels' by those of a person",
+    )
     models: str = _key("", "folder of the models; default is the shipped ones")
     record: str = _key("", "folder to record into, a folder in it for each bed; empty records nothing")
     record_gb: float = _key(4.0, "most that one bed's recording may take in GB; the oldest goes first")
     mqtt: MqttConfig = field(default_factory=MqttConfig)
+    alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
+
+
+SECTIONS: Mapping[str, type] = {"mqtt": MqttConfig, "alarms": AlarmsConfig}
+"""Tables of the file, each with its keys."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,8 +209,11 @@ def parse(text: str, environ: Mapping[str, str], flags: Mapping[str, str], where
         path = tuple(name.split("."))
         values[path] = _convert(path, value, "--" + "-".join(path).replace("_", "-"), strict=False)
     top = {path[0]: value for path, value in values.items() if len(path) == 1}
-    mqtt = {path[1]: value for path, value in values.items() if len(path) == 2}
-    return _checked(Config(**top, mqtt=MqttConfig(**mqtt)))
+    tables = {
+        name: section(**{path[1]: value for path, value in values.items() if path[0] == name})
+        for name, section in SECTIONS.items()
+    }
+    return _checked(Config(**top, **tables))
 
 
 # -- keys and values -------------------------------------------------------------------------------------
@@ -182,11 +221,11 @@ def parse(text: str, environ: Mapping[str, str], flags: Mapping[str, str], where
 
 def _keys() -> list[tuple[tuple[str, ...], Any]]:
     top = [((f.name,), f) for f in fields(Config) if f.default is not MISSING]
-    return top + [(("mqtt", f.name), f) for f in fields(MqttConfig)]
+    return top + [((name, f.name), f) for name, section in SECTIONS.items() for f in fields(section)]
 
 
 def _hint(path: tuple[str, ...]) -> Any:
-    return get_type_hints(MqttConfig if len(path) == 2 else Config)[path[-1]]
+    return get_type_hints(SECTIONS[path[0]] if len(path) == 2 else Config)[path[-1]]
 
 
 def _convert(path: tuple[str, ...], value: Any, where: str, strict: bool) -> Any:
@@ -206,7 +245,8 @@ def _known(path: tuple[str, ...], where: str) -> None:
     name = ".".join(path)
     if name not in known:
         near = difflib.get_close_matches(name, known, 1, 0.5)
-        hint = f"did you mean '{near[0]}'?" if near else "known are: " + ", ".join(sorted(known))
+        in_order = sorted(known, key=lambda name: ("." in name, name))
+        hint = f"did you mean '{near[0]}'?" if near else "known are: " + ", ".join(in_order)
         raise BadInput(f"{where}: unknown key {name!r}; {hint}")
 
 
@@ -219,11 +259,14 @@ def _from_toml(text: str, where: str) -> dict[tuple[str, ...], Any]:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{where}: not valid TOML: {error}") from None
-    mqtt = tree.pop("mqtt", {})
-    if not isinstance(mqtt, dict):
-        mqtt = dict(_broker(str(mqtt), f"{where}: mqtt", prefix=""))
+    tables = {name: tree.pop(name, {}) for name in SECTIONS}
+    if not isinstance(tables["mqtt"], dict):
+        tables["mqtt"] = dict(_broker(str(tables["mqtt"]), f"{where}: mqtt", prefix=""))
     flat: dict[tuple[str, ...], Any] = {(name,): value for name, value in tree.items()}
-    flat.update({("mqtt", name): value for name, value in mqtt.items()})
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise BadInput(f"{where}: {name}: got {table!r}, expected a table: [{name}] and its keys below")
+        flat.update({(name, key): value for key, value in table.items()})
     for path in flat:
         _known(path, where)
         if path[-1] in SECRETS:
@@ -240,8 +283,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
         for name, value in _broker(environ[ENV + "MQTT"], ENV + "MQTT", prefix="").items():
             found.setdefault(("mqtt", name), _convert(("mqtt", name), value, ENV + "MQTT", False))
     for name in environ:
-        if name.startswith(ENV + "MQTT_") and name not in names:
-            _known(("mqtt", name[len(ENV) + 5 :].lower()), name)
+        for section in SECTIONS:
+            prefix = f"{ENV}{section.upper()}_"
+            if name.startswith(prefix) and name not in names:
+                _known((section, name[len(prefix) :].lower()), name)
     return found
 
 
@@ -279,6 +324,8 @@ _RANGES: tuple[tuple[str, Callable[[Config], float | None], float, float], ...] 
     ("mqtt.outbox", lambda c: c.mqtt.outbox, 1, 10_000_000),
     ("mqtt.replay_after_s", lambda c: c.mqtt.replay_after_s, 0.0, 600.0),
     ("mqtt.outbox_mb", lambda c: c.mqtt.outbox_mb, 0.1, 10_000.0),
+    ("alarms.audio_pause_s", lambda c: c.alarms.audio_pause_s, 1.0, MAX_PAUSE_S),
+    ("alarms.log_kb", lambda c: c.alarms.log_kb, 16, 1_000_000),
 )
 
 
@@ -292,6 +339,9 @@ def _checked(config: Config) -> Config:
         value = get(config)
         if value is not None and not low <= value <= high:
             raise BadInput(f"{name}: got {value}, expected {low} to {high}")
+    assert config.alarms.limits
+    if config.personal not in PERSONAL_MODES:
+        raise BadInput(f"personal: got {config.personal!r}, expected one of {', '.join(PERSONAL_MODES)}")
     if not (math.isfinite(config.scale) and config.scale > 0.0):
         raise BadInput(
             f"scale: got {config.scale}, expected a finite factor above 0 (`invert` turns the polarity)"

@@ -15,11 +15,13 @@ from edge.shown import shown
 MM_PER_S = 25.0
 MM_PER_MV = 10.0
 ROW_S = 10.0
-ROW_MM = 40.0
+ROW_MM = 45.0
+LABELS_MM = 5.0
+"""The upper part of a row, in which beats are named."""
 MARGIN_MM = 5.0
 LEFT_MM = 15.0
 TITLE_MM = 8.0
-FULL_MM = ROW_MM / 2 - 1.0
+FULL_MM = (ROW_MM - LABELS_MM) / 2
 
 _STYLE = (
     ".fine{stroke:#f3c9c2;stroke-width:.1}.wide{stroke:#e39b90;stroke-width:.2}.ecg{stroke:#111;stroke-width:.3;"
@@ -98,7 +100,7 @@ def _row(
     first, last = round(row * ROW_S * fs), round((row + 1) * ROW_S * fs) + 1
     part = mv[first:last]
     top = TITLE_MM + row * ROW_MM
-    middle = top + ROW_MM / 2
+    middle = top + LABELS_MM + FULL_MM
     yield f'<path class="ecg" d="M4 {middle:g}h2v{-MM_PER_MV:g}h5v{MM_PER_MV:g}h2"/>'
     yield f'<text class="txt" x="1" y="{top + ROW_MM - 2:g}">{row * ROW_S:g} s</text>'
     x = LEFT_MM + np.arange(part.size) / fs * MM_PER_S

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.annotations import Mark
 from edge.ecg_paper import Label, strip
+from edge.recorded_marks import HORIZON_S
 from edge.segments import GAIN, I16, INVALID, Piece, Segment, baselines, quantised
 from edge.types import AAMI, Alarm
 from edge.wfdb_header import moment
@@ -75,12 +76,19 @@ class EventStrips:
             self._last[alarm.name] = alarm.at
             self._due.append(alarm)
 
-    def ready(self, all_of_it: bool = False) -> Iterator[Strip]:
-        """The strips whose last sample has come; with `all_of_it` the others too, as far as they got."""
+    def ready(self, said_to: int | None = None) -> Iterator[Strip]:
+        """The strips whose last sample has come, and all that was said up to `said_to`; without that the others too, as
+        far as they got.
+        """
         if not self._pieces:
             return
         last = self._pieces[-1]
-        due = [a for a in self._due if all_of_it or last.end >= a.at + (AFTER_S + 4.0) * last.segment.fs]
+        to = (
+            None
+            if said_to is None
+            else min(said_to, last.end) - round((AFTER_S + HORIZON_S) * last.segment.fs)
+        )
+        due = [alarm for alarm in self._due if to is None or alarm.at <= to]
         for alarm in due:
             self._due.remove(alarm)
             yield self._strip(alarm)

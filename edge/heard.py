@@ -13,6 +13,7 @@ from typing import Any, Union
 
 import msgspec
 
+from edge.alarm_state import PRIORITIES
 from edge.messages import ONLINE
 from edge.shown import shown
 from edge.types import AAMI
@@ -23,7 +24,6 @@ MAX_BYTES = 16384
 MAX_SAMPLES = 4096
 MAX_US = 253402300799 * 10**6
 """The end of the year 9999 in microseconds."""
-PRIORITIES = ("high", "medium", "low", "technical")
 STATES = ("active", "latched", "cleared")
 
 
@@ -74,6 +74,17 @@ class AlarmHeard:
     since_ms: float | None
     acked: bool
     value: str
+    limit: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioHeard:
+    """What should be heard: a priority or "" for nothing; until when [ms since 1970] the sound is paused, by whom."""
+
+    sounding: str
+    until_ms: float | None
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,17 @@ class NoteHeard:
 
 
 Fact = Union[  # noqa: UP007 (a runtime alias on 3.10)
-    Vitals, BeatHeard, RhythmHeard, AlarmHeard, AlarmUnkept, MetaHeard, WaveHeard, Signal, Answer, NoteHeard
+    Vitals,
+    BeatHeard,
+    RhythmHeard,
+    AlarmHeard,
+    AlarmUnkept,
+    AudioHeard,
+    MetaHeard,
+    WaveHeard,
+    Signal,
+    Answer,
+    NoteHeard,
 ]
 
 
@@ -242,7 +263,14 @@ def _alarm(levels: Sequence[str], body: dict[str, Any]) -> AlarmHeard | None:
     if state not in STATES or priority not in PRIORITIES:
         return None
     since_ms, acked = utc_ms(body.get("since")), body.get("acked") is True
-    return AlarmHeard(shown(levels[1]), state, priority, since_ms, acked, _text(body, "value", 120))
+    value, limit, by = _text(body, "value", 120), _text(body, "limit", 120), _text(body, "by")
+    return AlarmHeard(shown(levels[1]), state, priority, since_ms, acked, value, limit, by)
+
+
+def _audio(levels: Sequence[str], body: dict[str, Any]) -> AudioHeard:
+    sounding = body.get("sounding")
+    until_ms = utc_ms(body.get("until")) if body.get("paused") is True else None
+    return AudioHeard(sounding if sounding in PRIORITIES else "", until_ms, _text(body, "by"))
 
 
 def _meta(levels: Sequence[str], body: dict[str, Any]) -> MetaHeard | None:
@@ -280,6 +308,7 @@ _MAKERS: dict[tuple[str, int], _Maker] = {
     ("rhythm", 1): _rhythm,
     ("event", 1): _note,
     ("alarm", 2): _alarm,
+    ("audio", 1): _audio,
     ("response", 2): _answer,
     ("waveform", 3): _meta,
 }

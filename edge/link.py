@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from edge.throttle import Throttle
 from edge.types import LinkState
 from firmware_bridge.timeline import RateMeter
-from firmware_bridge.types import LinkStats
 
 SILENCE_S = 1.5
 """Without a new sample for this long there is no signal (2 s are allowed in all)."""
@@ -16,8 +14,6 @@ RATE_RETURN = 0.015
 RATE_CONFIRM_S = 2.0
 """How long the measured rate must stay on the other side: a stall on the way is no change of rate."""
 RATE_WINDOW_S = 8.0
-RUBBISH_BYTES = 500
-"""More bytes than this without a sample are worth a line."""
 
 
 class LinkWatch:
@@ -111,27 +107,3 @@ class LinkWatch:
         self._differs_since_s = None
         detail = f"measured {measured:.1f} Hz, declared {self._fs:g} Hz"
         return [LinkState("rate_mismatch" if self._mismatch else "rate_ok", detail)]
-
-
-class LinkReport:
-    """Lines about bytes that are no frames, and about damaged frames, each at most once a minute."""
-
-    def __init__(self) -> None:
-        self._rarely = Throttle(1, 60.0)
-        self._n_bytes_heard = self._n_told = 0
-
-    def poll(self, stats: LinkStats, silent: bool, t_s: float) -> list[tuple[str, str]]:
-        """What `stats` say that has not been told yet, as (kind, line). `silent`: no samples arrive."""
-        said: list[tuple[str, str]] = []
-        n = stats.n_bytes - self._n_bytes_heard
-        if not silent:
-            self._n_bytes_heard = stats.n_bytes
-        elif n > RUBBISH_BYTES and self._rarely.push("rubbish", t_s) is not None:
-            said.append(("rubbish", f"{n} bytes and no sample in them: wrong --format or --baud?"))
-        bad = stats.n_crc + stats.n_resync + stats.n_unknown + stats.n_rejected + stats.n_duplicate
-        if bad > self._n_told and self._rarely.push("link_errors", t_s) is not None:
-            self._n_told = bad
-            detail = f"crc {stats.n_crc}, resync {stats.n_resync}, unknown {stats.n_unknown}"
-            rest = f"rejected {stats.n_rejected}, duplicate {stats.n_duplicate}, lost {stats.n_lost}"
-            said.append(("link_errors", f"so far: {detail}, {rest}"))
-        return said

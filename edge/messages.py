@@ -92,6 +92,11 @@ def _date(days: int) -> str:
     return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
+def occurrence_id(boot_id: str, number: int) -> str:
+    """Names one occurrence of an alarm for ever: the start of the monitor and its number there."""
+    return f"{boot_id}-{number}"
+
+
 def mark_late(payload: bytes) -> bytes:
     """Add ``late: true`` to a JSON object that is sent long after it was made; others stay as they are."""
     if payload[:1] != b"{" or payload[-1:] != b"}" or len(payload) < 3 or payload.endswith(LATE):
@@ -191,6 +196,8 @@ class Composer:
             "warming": beat.warming,
             "readable": beat.readable,
         }
+        if beat.plain is not None:
+            fields["plain_aami"] = beat.plain_aami
         return self._json("beat", fields, stamp(beat.r_peak.sample))
 
     def _rhythm(self, rhythm: Rhythm, stamp: Stamp) -> Message:
@@ -225,6 +232,8 @@ class Composer:
             "alarms": ",".join(self._standing),
             **counts,
         }
+        if status.personal != "off":
+            fields.update(personal=status.personal, personal_beats=status.personal_beats)
         messages = [self._json("state", fields, stamp(status.at), retain=True, qos=1)]
         if self._scalars:
             topic = f"{self._prefix}scalars"
@@ -242,6 +251,9 @@ class Composer:
             "latched": alarm.latched,
             "acked": alarm.acked,
             "value": alarm.value,
+            "limit": alarm.limit,
+            "by": alarm.by,
+            "occurrence": occurrence_id(self.boot_id, alarm.occurrence),
         }
         self._standing.pop(name, None)
         if alarm.state != "cleared":
@@ -310,6 +322,12 @@ class Composer:
     def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
         """The answer to a command."""
         return self._json(f"response/{safe_id(verb)}", fields, utc_s, qos=1)
+
+    def audio(self, sounding: str | None, until_s: float | None, by: str, utc_s: float) -> Message:
+        """What should be heard: the priority, or None; until when (UTC) the sound is paused, by whom."""
+        until = None if until_s is None else iso(until_s)
+        fields = {"sounding": sounding, "paused": until is not None, "until": until, "by": by}
+        return self._json("audio", fields, utc_s, retain=True, qos=1)
 
     def availability(self, online: bool) -> Message:
         """Whether this device's signal arrives, as a plain word."""

@@ -7,22 +7,28 @@ pipeline is counted, published and answered by a reset, a broker that is away is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
 
+from edge.alarm_desk import ANALYSIS, AlarmDesk
+from edge.alarm_keeper import AlarmKeeper
 from edge.aside import Aside
-from edge.commands import read_command
+from edge.commands import judged, read_command
 from edge.config import MqttConfig
-from edge.io.poller import READ, Poller
+from edge.io.alarm_log import AlarmLog
+from edge.io.core import waited_s
+from edge.io.plug import Plug
+from edge.io.poller import Poller
 from edge.io.publisher import Publisher
-from edge.io.source import BackOff, Source, SourceEnded, SourceLost
-from edge.link import LinkReport, LinkWatch
+from edge.io.source import Source, SourceEnded, SourceLost
+from edge.link import LinkWatch
+from edge.link_report import LinkReport
 from edge.messages import Composer, Message
 from edge.rest import Rest
+from edge.stages import Stages
 from edge.stamps import Stamps
 from edge.throttle import Throttle
 from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, WaveChunk
-from edge.vigil import Vigil, alarm_of_the_dead, status_of_the_dead
+from edge.vigil import Vigil, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
@@ -30,20 +36,6 @@ TICK_S = 0.25
 START_S = 15.0
 """A refusal by the broker ends the monitor only this soon after its start; later it keeps trying."""
 STATE_S = 0.95
-
-
-class Stages(Protocol):
-    """What the monitor needs of a pipeline."""
-
-    def parts(self, item: SampleBlock | Gap | LinkState | Command) -> Iterable[list[Event]]:
-        """Take one item, give the events it caused, in parts as they become known."""
-
-    def reset(self) -> list[Event]:
-        """Begin anew."""
-
-    @property
-    def n_missing(self) -> int | None:
-        """Samples that the waveform chunk being collected still lacks; None while there is none."""
 
 
 class Monitor:
@@ -65,6 +57,10 @@ class Monitor:
         Takes every message as it is published.
     rest_s : float
         How long samples may wait for each other in the port's buffer; see `edge.rest`.
+    desk, alarm_log : AlarmDesk, AlarmLog, optional
+        Where all alarms meet, counted with the pipeline's, and are written down; the log is closed with the monitor.
+    unpin : callable, optional
+        Called when the core that the process keeps to turns out to be somebody else's.
 
     Attributes
     ----------
@@ -84,26 +80,27 @@ class Monitor:
         log: Callable[[str], None],
         tap: Callable[[Message], None] | None = None,
         rest_s: float = 0.0,
+        desk: AlarmDesk | None = None,
+        alarm_log: AlarmLog | None = None,
+        unpin: Callable[[], bool] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
         self._poller = Poller()
-        self.publisher = Publisher(mqtt, composer, self._poller, self._note) if mqtt.host else None
+        self.publisher = Publisher(mqtt, composer, self._poller, self._on_broker) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
         self._throttle, self._report = Throttle(10, 10.0), LinkReport()
         self._aside = Aside(decoder)
-        self._back_off, self._open_at_s = BackOff(), 0.0
-        self._lost_at_s: float | None = None
-        self._open = self._fresh = False
-        self._heard = False
-        self._stop = False
+        self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
+        self._keeper = AlarmKeeper(desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin)
+        self._plug = Plug(source, self._poller, self._on_bytes, self._note)
+        self._heard = self._stop = False
         self._rest, self._rest_s = Rest(rest_s), 0.0
         self._refusable_until_s = 0.0
         self._status: Status | None = None
         self._status_due = False
         self._status_at_s = 0.0
-        self._alarms: dict[str, Alarm] = {}
         self._vigil = Vigil(time.monotonic())
         self._last_error = "no error"
         self.n_errors = 0
@@ -122,19 +119,23 @@ class Monitor:
         self._refusable_until_s = now_s + START_S
         end_s = None if seconds is None else now_s + seconds
         try:
-            self._open_first()
+            self._plug.open()
             self._publish(self._composer.availability(False))
-            tick_s = now_s
+            self._keeper.begin(self._source.name, time.time())
             turn, monotonic = self._poller.turn, time.monotonic
+            now_s = tick_s = monotonic()
             while not self._stop:
                 turn(max(0.0, tick_s - now_s))
                 if self._rest_s:
                     time.sleep(self._rest_s)
+                    self._rested_s += self._rest_s
                     self._rest_s = 0.0
                 now_s = monotonic()
                 if now_s >= tick_s:
-                    tick_s = now_s + TICK_S
+                    late_s, tick_s = now_s - tick_s, now_s + TICK_S
+                    self._keeper.load.push(now_s, self._poller.idle_s + self._rested_s, waited_s(), late_s)
                     self._tick(now_s)
+                    now_s = monotonic()
                     if end_s is not None and now_s >= end_s:
                         break
         finally:
@@ -145,31 +146,21 @@ class Monitor:
         self._stop = True
 
     def _close(self) -> None:
-        if self._open:
-            self._poller.unregister(self._source.fileno())
-        self._source.close()
+        self._plug.close()
         if self.publisher is not None:
             self.publisher.close()
+        if self._alarm_log is not None:
+            self._alarm_log.close()
         self._poller.close()
 
     # -- the source ----------------------------------------------------------------------------------
-
-    def _open_first(self) -> None:
-        try:
-            self._source.open()
-        except SourceLost as error:
-            raise BadInput(self._source.explain(error)) from None
-        self._watch_source()
-
-    def _watch_source(self) -> None:
-        self._poller.register(self._source.fileno(), READ, self._on_bytes)
-        self._open, self._fresh = True, False
 
     def _on_bytes(self, _mask: int) -> None:
         try:
             data = self._source.read()
         except SourceLost as error:
-            self._lose_source(error)
+            self._decoder.reset()
+            self._plug.lose(error, time.monotonic())
             return
         except SourceEnded:
             self._stop = True
@@ -177,8 +168,8 @@ class Monitor:
         if not data:
             return
         now_s = time.monotonic()
-        if not self._fresh:
-            self._hear_source(now_s)
+        if not self._plug.fresh:
+            self._plug.hear(now_s)
         try:
             items = self._decoder.feed(data, now_s)
         except Exception as error:
@@ -217,33 +208,6 @@ class Monitor:
         for state in self._watch.push(now_s, block.mv.shape[0], block.start, block.fs):
             self._on_link(state)
 
-    def _lose_source(self, error: SourceLost) -> None:
-        self._poller.unregister(self._source.fileno())
-        self._open = False
-        self._source.close()
-        self._decoder.reset()
-        now_s = time.monotonic()
-        self._open_at_s = now_s + self._back_off.fail()
-        if self._lost_at_s is None:
-            self._lost_at_s = now_s
-            self._note("source_lost", f"{self._source.name}: {error.strerror or error}")
-
-    def _reopen(self, now_s: float) -> None:
-        try:
-            self._source.open()
-        except (SourceLost, BadInput):
-            self._open_at_s = now_s + self._back_off.fail()
-            return
-        self._watch_source()
-
-    def _hear_source(self, now_s: float) -> None:
-        """First bytes since it was opened: only now is it really there."""
-        self._fresh = True
-        self._back_off.succeed()
-        if self._lost_at_s is not None:
-            away_s, self._lost_at_s = now_s - self._lost_at_s, None
-            self._note("source_back", f"{self._source.name}: bytes again after {away_s:.1f} s")
-
     # -- the pipeline --------------------------------------------------------------------------------
 
     def _push(self, item: SampleBlock | Gap | LinkState | Command) -> None:
@@ -264,25 +228,15 @@ class Monitor:
     def _restart_pipeline(self) -> None:
         """A reset; a new pipeline if even that fails, whose alarms nobody would clear any more."""
         try:
-            self._emit(self._pipeline.reset(), None)
+            self._emit(self._keeper.desk.hold(self._pipeline.reset()), None)
         except Exception:
             self.n_errors += 1
             self._pipeline = self._make_pipeline()
-            cleared = [
-                Alarm(
-                    a.name, "cleared", a.priority, a.kind, a.since, False, a.acked, "monitor restarted", a.at
-                )
-                for a in self._alarms.values()
-                if a.state != "cleared"
-            ]
-            self._emit([*cleared], time.monotonic())
+            self._emit(self._keeper.desk.orphans(), time.monotonic())
 
     def _emit(self, events: list[Event], asked_s: float | None) -> None:
         """Publish events. `asked_s`: they answer no sample but something that happened at this time."""
-        stamp = self._stamps.of_sample
-        if asked_s is not None:
-            utc_s, last = self._stamps.utc_s(asked_s), self._stamps.last
-            stamp = lambda index: utc_s if index >= last else self._stamps.of_sample(index)  # noqa: E731
+        stamp = self._stamps.of_sample if asked_s is None else self._stamps.as_of(asked_s)
         for event in events:
             if isinstance(event, WaveChunk) or self._attend(event, asked_s, stamp):
                 for message in self._composer.compose(event, stamp):
@@ -293,18 +247,18 @@ class Monitor:
         if isinstance(event, Status):
             self._status, self._status_due = event, True
             if asked_s is None and self._vigil.answered(time.monotonic()):
-                self._tell_analysis(False, "it answers again")
+                self._keeper.desk.set(ANALYSIS, False, "")
             if asked_s is not None:
                 self._status_at_s = 0.0
             self._publish_status(time.monotonic(), stamp)
             return False
         if isinstance(event, Note):
-            return self._worth_telling(event.kind)
+            return event.kind == "label" or self._worth_telling(event.kind)
         if isinstance(event, Beat):
             self._aside.compare(event)
         elif isinstance(event, Alarm):
-            self._alarms[event.name] = event
             self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+            self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
         return True
 
     def _worth_telling(self, kind: str) -> bool:
@@ -346,25 +300,26 @@ class Monitor:
 
     def _tick(self, now_s: float) -> None:
         """Everything that time alone brings about."""
-        if self._open:
-            self._source.tick(now_s)
-        elif now_s >= self._open_at_s:
-            self._reopen(now_s)
+        self._plug.tick(now_s)
         for state in self._watch.poll(now_s):
             self._on_link(state)
         step_s = self._stamps.set(now_s, time.time())
         if step_s is not None:
             self._note("clock_step", f"the wall clock was set by {step_s:+.1f} s")
-        for kind, detail in self._report.poll(self._decoder.stats, self._watch.silent, now_s):
+        for kind, detail in self._report.push(self._decoder.stats, self._watch.silent, now_s):
             self._note(kind, detail)
         for kind, detail in self._aside.poll(now_s):
             self._note(kind, detail)
         if self._vigil.poll(now_s, self._watch.silent):
-            self._tell_analysis(True, f"it has stopped: {self.n_errors} errors, the last {self._last_error}")
+            why = f"analysis stopped: {self.n_errors} errors, {self._last_error}"
+            self._keeper.desk.set(ANALYSIS, True, why)
+        utc_s = self._stamps.utc_s(now_s)
+        broker = None if self.publisher is None else "" if self.publisher.ready else self._broker
+        self._emit([*self._keeper.tick(now_s, self._stamps.last, broker)], now_s)
+        self._keeper.tell(now_s, utc_s)
         if self._vigil.dead:
             self._status = status_of_the_dead(self._stamps.last)
         self._status_due |= self._watch.silent or self._vigil.dead
-        utc_s = self._stamps.utc_s(now_s)
         self._publish_status(now_s, (lambda index: utc_s) if self._watch.silent else self._stamps.of_sample)
         if self.publisher is not None:
             self.publisher.tick(now_s)
@@ -375,9 +330,23 @@ class Monitor:
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
 
-    def _tell_analysis(self, dead: bool, detail: str) -> None:
-        """The last stage went silent, or speaks again: a heart rate that nobody renews must not stand."""
-        self._emit([alarm_of_the_dead(dead, self._stamps.last, f"analysis: {detail}")], time.monotonic())
+    def recording(self, trouble: str | None) -> None:
+        """A recorder tells how it fares: None while it writes, else why it cannot. Any thread may call it."""
+        self._keeper.desk.set("recording_stopped", trouble is not None, trouble or "it writes again")
+
+    def _on_broker(self, kind: str, detail: str) -> None:
+        self._broker = detail
+        self._note(kind, detail)
+
+    def _do(self, command: Command) -> dict[str, object]:
+        """Obey a command; gives what its answer says besides."""
+        asked = {"acked": self._keeper.desk.unseen(command.name)} if command.verb == "ack" else {}
+        if command.verb != "pause":
+            self._push(command)
+        now_s = time.monotonic()
+        alarms, more = self._keeper.obey(command, now_s, self._stamps.utc_s(now_s), self._stamps.last)
+        self._emit([*alarms], now_s)
+        return {**asked, **more}
 
     def _obey(self) -> None:
         """Act on commands, answer each; what the broker had only kept is not acted on."""
@@ -388,9 +357,9 @@ class Monitor:
                 self._note("command_ignored", "a retained command: publish it without retain")
                 continue
             try:
-                command, answer = read_command(received.topic, received.payload)
+                command, answer = judged(*read_command(received.topic, received.payload), self._pipeline)
                 if command is not None:
-                    self._push(command)
+                    answer.update(self._do(command))
                 utc_s = self._stamps.utc_s(time.monotonic())
                 self._publish(self._composer.response(answer["verb"], answer, utc_s))
             except Exception as error:

@@ -9,11 +9,14 @@ import math
 from collections.abc import Iterator
 from typing import Union
 
-from edge.alarms import AlarmEngine, Observation
+from edge.alarm_limits import AlarmLimits
+from edge.alarm_rules import Observation
+from edge.alarms import AlarmEngine
 from edge.artefact import Models
 from edge.beats import BeatStage, Circumstances
 from edge.filters import Cascade
 from edge.guard import Guard
+from edge.personal import Personal
 from edge.quality import Quality, QualityState
 from edge.resample import Resampler
 from edge.rhythm import RhythmStage
@@ -57,10 +60,24 @@ class Pipeline:
         Which lead is analysed, by name or column; the first by default.
     wave_ms : float
         Length of the waveform chunks given back for display; 0 for none.
+    limits : AlarmLimits, optional
+        Limits of the alarms.
+    numbers : iterator of int, optional
+        Gives every occurrence of an alarm its number.
+    personal : {'off', 'self', 'labels'}
+        How to adapt to the patient; see :mod:`edge.personal`.
     """
 
     def __init__(
-        self, models: Models, *, device_id: str = "device", lead: str | int = 0, wave_ms: float = 100.0
+        self,
+        models: Models,
+        *,
+        device_id: str = "device",
+        lead: str | int = 0,
+        wave_ms: float = 100.0,
+        limits: AlarmLimits | None = None,
+        numbers: Iterator[int] | None = None,
+        personal: str = "off",
     ) -> None:
         self._models, self._device_id, self._lead = models, device_id, lead
         self._fs_model = models.fs
@@ -71,10 +88,11 @@ class Pipeline:
         self._state = models.gru.new_state()
         self._detector = RPeakDetector(gru.thresholds["qrs_logit"], gru.delay["class"] - gru.delay["qrs"])
         self._ring = Ring()
-        self._beats = BeatStage(models, self._ring, self._to_device)
+        self._personal = Personal(personal)
+        self._beats = BeatStage(models, self._ring, self._to_device, self._personal)
         self._rhythm = RhythmStage(models.af)
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
-        self._alarms = AlarmEngine()
+        self._alarms = AlarmEngine(limits, numbers)
         self._chunker = WaveChunker(wave_ms)
         self._vitals = Vitals(self._beats.intervals)
         self._fs = 0.0
@@ -93,6 +111,10 @@ class Pipeline:
     def n_missing(self) -> int | None:
         """Samples that the waveform chunk being collected still lacks; None while there is none."""
         return self._chunker.n_missing
+
+    def refuses(self, command: Command) -> str | None:
+        """Why `command` cannot be obeyed here, or None where it can. A refused label must not be pushed."""
+        return self._personal.refuses(command) if command.verb == "label" else None
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
@@ -151,7 +173,7 @@ class Pipeline:
 
     def _configure(self, block: SampleBlock) -> list[Event]:
         """A first block, another rate or other leads: build what depends on them."""
-        column = _column(self._lead, block, self._device_id)
+        column = block.column(self._lead, self._device_id)
         resampler = Resampler(block.fs, self._fs_model)
         what = f"{block.fs:g} Hz, leads {' '.join(block.leads)}"
         start = block.start
@@ -203,10 +225,12 @@ class Pipeline:
 
     def _command(self, command: Command) -> list[Event]:
         if command.verb == "ack":
-            return [*self._alarms.ack(command.name, self._at)]
+            return [*self._alarms.ack(command.name, self._at, command.by)]
         if command.verb == "reset":
             return self.reset()
-        raise BadInput(f"command: got {command.verb!r}, expected ack or reset")
+        if command.verb == "label":
+            return [self._personal.label(command, self._at)]
+        raise BadInput(f"command: got {command.verb!r}, expected ack, label or reset")
 
     # -- one sample ------------------------------------------------------------------------------------------
 
@@ -273,6 +297,7 @@ class Pipeline:
         quality = self._quality
         assert quality is not None
         events += self._alarm_all(self._beats.poll(k, self._now()))
+        events += self._personal.tick(TICK / self._fs_model, self._at)
         if k % self._hop == 0:
             if k >= self._rhythm_window:
                 events += self._look_at_rhythm(k)
@@ -291,6 +316,7 @@ class Pipeline:
                 wander_mv=state.wander_mv,
                 noisy=state.noisy,
                 settling=state.settling,
+                rhythm=self._rhythm.label,
             )
         )
 
@@ -312,7 +338,7 @@ class Pipeline:
             out.append(beat)
             self._vitals.on_beat(beat)
             if beat.final:
-                self._rhythm.on_beat(beat)
+                self._rhythm.on_beat(beat.uncorrected())
             else:
                 self._quality.note_peak(beat.r_peak.amp_mv)  # type: ignore[union-attr]
             out += self._alarms.on_beat(beat, self._fs)
@@ -358,18 +384,5 @@ class Pipeline:
 
     def _status(self) -> Status:
         state = None if self._quality is None else self._quality.state
-        return self._vitals.status(self._at, self._fs, state, self._rhythm.label, self._warming())
-
-
-def _column(lead: str | int, block: SampleBlock, device_id: str) -> int:
-    if isinstance(lead, int):
-        if not 0 <= lead < block.mv.shape[1]:
-            raise BadInput(
-                f"{device_id}: lead {lead} asked for, the device has {block.mv.shape[1]}; set lead to less"
-            )
-        return lead
-    if lead not in block.leads:
-        raise BadInput(
-            f"{device_id}: lead {lead!r} asked for, the device has {', '.join(block.leads)}; set lead to one of them"
-        )
-    return block.leads.index(lead)
+        status = self._vitals.status(self._at, self._fs, state, self._rhythm.label, self._warming())
+        return self._personal.status(status)

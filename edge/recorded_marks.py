@@ -20,7 +20,7 @@ _LABELS = {code[1:]: label for label, code in RHYTHM_CODES.items()} | {"VF": "vf
 UNREADABLE = frozenset({"unreadable", "lead_off", "no_signal"})
 """Technical alarms while which nothing is known of the heart."""
 
-HORIZON_S = 3.0
+HORIZON_S = 2.0
 """A beat's final answer comes with the next beat: one that has none after so long keeps its early one."""
 
 _MAX_TEXT = 255

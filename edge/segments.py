@@ -98,6 +98,23 @@ def coalesced(given: Iterable[Arrived]) -> Iterator[Arrived]:
         yield _joined(held)
 
 
+def began_s(given: Iterable[Arrived]) -> float | None:
+    """When the first of these samples was, UTC, as far as they follow each other; None without any.
+
+    A delay on the way is never negative: of what waited in a buffer and came at once, the last tells the time best.
+    """
+    first: Arrived | None = None
+    before, least = None, float("inf")
+    for item in given:
+        if first is None:
+            first = item
+        elif before is None or not _follows(before, item):
+            break
+        before = item
+        least = min(least, item.utc_s - (item.block.end - first.block.start) / item.block.fs)
+    return None if first is None else least
+
+
 def _follows(a: Arrived, b: Arrived) -> bool:
     one, two = a.block, b.block
     same = two.start == one.end and two.fs == one.fs and two.leads == one.leads
@@ -163,8 +180,17 @@ class Segmenter:
         """What comes next goes into another segment of the same run."""
         self._cut = True
 
-    def push(self, item: Arrived) -> list[Piece]:
-        """Take samples, give them as pieces of segments; a loss shows as a jump of `Piece.start`."""
+    @property
+    def fresh(self) -> bool:
+        """Whether what comes next begins a run, as far as is known."""
+        return self._fresh
+
+    def push(self, item: Arrived, began_s: float | None = None) -> list[Piece]:
+        """Take samples, give them as pieces of segments; a loss shows as a jump of `Piece.start`.
+
+        `began_s` is the UTC time of the first sample where that is known better than from when these arrived: used
+        where they begin a run.
+        """
         block = item.block
         n = block.mv.shape[0]
         if n == 0:
@@ -177,6 +203,8 @@ class Segmenter:
             self._clock, self._cut, self._offset_s = None, True, offset_s
         if self._clock is None:
             self._clock, self._cut = SampleClock(block.fs), True
+            if began_s is not None:
+                self._clock.push(block.start, began_s)
         self._clock.push(block.end - 1, item.utc_s)
         if not self._fresh and block.start - self._expected > LONGEST_FILL_S * block.fs:
             self._cut = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from firmware_bridge.sample_clock import SampleClock
 from firmware_bridge.types import SampleBlock
 
@@ -47,6 +49,11 @@ class Stamps:
     def utc_s(self, mono_s: float) -> float:
         """UTC seconds of a monotonic time."""
         return mono_s + self._offset_s
+
+    def as_of(self, mono_s: float) -> Callable[[int], float]:
+        """`of_sample` for what happened at monotonic time `mono_s`: the newest sample is as old as that."""
+        utc_s, last = self.utc_s(mono_s), self.last
+        return lambda index: utc_s if index >= last else self.of_sample(index)
 
     def push(self, block: SampleBlock, mono_s: float) -> None:
         """A block arrived."""

@@ -7,7 +7,7 @@ delay of an answer in samples, whatever the chunking. UTC, boot id and sequence 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Union
 
 import msgspec
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 AAMI = ("N", "S", "V", "F", "Q")
+PERSONAL_MODES = ("off", "self", "labels")
 RHYTHMS = ("sinus", "af", "vt", "vf", "noise")
 
 
@@ -33,7 +34,8 @@ class Beat:
 
     `probs` are the probabilities of N S V F Q. `final` answers may revise early ones and carry the same `id`.
     `warming` says that the state is younger than it must be to be trusted. `sqi` is 0 (bad) to 1 (good).
-    `readable` is False where the quality gate suspends the label (an EC57 shutdown).
+    `readable` is False where the quality gate suspends the label (an EC57 shutdown). `plain` are the probabilities
+    before the patient's own correction (:mod:`edge.personal`); None where nothing was corrected.
     """
 
     id: int
@@ -46,6 +48,23 @@ class Beat:
     warming: bool
     readable: bool
     at: int
+    plain: tuple[float, float, float, float, float] | None = None
+
+    @property
+    def plain_aami(self) -> str:
+        """The class without the patient's own correction."""
+        return self.aami if self.plain is None else AAMI[self.plain.index(max(self.plain))]
+
+    @property
+    def ventricular(self) -> bool:
+        """V, corrected or not: what lethal alarms count, so that no correction can take a V from them."""
+        return "V" in (self.aami, self.plain_aami)
+
+    def uncorrected(self) -> Beat:
+        """The same answer without the patient's own correction."""
+        return (
+            self if self.plain is None else replace(self, aami=self.plain_aami, probs=self.plain, plain=None)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +82,8 @@ class Alarm:
     """An alarm changed: `state` is 'active', 'cleared' or, still latched after its cause went, 'latched'.
 
     `priority` is high, medium, low or technical; `kind` is patient or technical. `value` says what was seen
-    (a rate, a duration) in words fit for a log line.
+    (a rate, a duration) in words fit for a log line. `occurrence` numbers the times that any alarm began, `limit`
+    is the rule with its limits in words, `by` who acknowledged.
     """
 
     name: str
@@ -75,11 +95,18 @@ class Alarm:
     acked: bool
     value: str
     at: int
+    occurrence: int = 0
+    limit: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the patient and the signal, once a second of stream."""
+    """The state of the patient and the signal, once a second of stream.
+
+    `personal` is the mode of :mod:`edge.personal`, `personal_beats` how many beats it was fitted on, 0 while it only
+    gathers.
+    """
 
     hr_bpm: float | None
     reason: str | None
@@ -92,6 +119,8 @@ class Status:
     n_lost: int
     warming: bool
     at: int
+    personal: str = "off"
+    personal_beats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +161,14 @@ class LinkState:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person asked for: `verb` is 'ack' (an alarm by `name`, or all when empty) or 'reset'."""
+    """What a person (`by`) asked for.
+
+    `verb` is 'ack' (an alarm by `name`, or all when empty), 'label' (beat `beat` is of the AAMI class `name`), 'pause'
+    (no sound for `seconds`; None: as long as is usual here; 0: sound again) or 'reset'.
+    """
 
     verb: str
     name: str = ""
+    by: str = ""
+    seconds: float | None = None
+    beat: int | None = None

@@ -6,7 +6,7 @@ it were true. It answers once a second of stream; when it does not, someone must
 
 from __future__ import annotations
 
-from edge.types import Alarm, Status
+from edge.types import Status
 
 DEAD_S = 5.0
 """Without an answer for so long, with samples arriving, the analysis is dead (faults.md T16 allows 10 s)."""
@@ -46,9 +46,3 @@ class Vigil:
 def status_of_the_dead(at: int) -> Status:
     """What is known when nothing is analysed: nothing, and why."""
     return Status(None, REASON, "unknown", 0.0, False, None, None, None, 0, True, at)
-
-
-def alarm_of_the_dead(active: bool, at: int, detail: str) -> Alarm:
-    """The technical alarm that goes with it: nobody reads the signal."""
-    state = "active" if active else "cleared"
-    return Alarm("unreadable", state, "technical", "technical", at, False, False, detail, at)

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from edge import heard
-from edge.heard import AlarmHeard, AlarmUnkept, Fact, Heard, MetaHeard, RhythmHeard, Signal, Vitals, WaveHeard
+from edge.heard import (
+    AlarmHeard,
+    AlarmUnkept,
+    AudioHeard,
+    Fact,
+    Heard,
+    MetaHeard,
+    RhythmHeard,
+    Signal,
+    Vitals,
+    WaveHeard,
+)
 from edge.shown import shown
 
 STALE_S = 2.5
@@ -64,6 +75,8 @@ class Bed:
     vitals: Vitals | None = None
     rhythm: RhythmHeard | None = None
     signal: Signal | None = None
+    audio: AudioHeard | None = None
+    audio_boot: str = ""
     alarms: dict[str, AlarmHeard] = field(default_factory=dict)
     leads: dict[str, Lead] = field(default_factory=dict)
     heard_s: float | None = None
@@ -107,7 +120,7 @@ class Ward:
     @property
     def topics(self) -> tuple[tuple[str, int], ...]:
         """What to subscribe to, with the QoS: no wildcard wider than a bed's own topics."""
-        leaves = ("state", 1), ("availability", 1), ("rhythm", 1), ("event", 1), ("beat", 0)
+        leaves = ("state", 1), ("availability", 1), ("rhythm", 1), ("audio", 1), ("event", 1), ("beat", 0)
         below = ("alarm/+", 1), ("response/+", 1), ("waveform/+/meta", 1), ("waveform/+", 0)
         return tuple((f"{self.base}/+/{leaf}", qos) for leaf, qos in leaves + below)
 
@@ -173,6 +186,9 @@ class Ward:
             for name in [name for name, boot in bed.boot_of.items() if boot != said.boot_id]:
                 del bed.alarms[name], bed.boot_of[name]
                 yield Change(bed, AlarmUnkept(name))
+            if bed.audio is not None and bed.audio_boot != said.boot_id:
+                bed.audio = None
+                yield Change(bed, AudioHeard("", None, ""))
         if isinstance(said.fact, Vitals):
             bed.heard_s = now_s
             if bed.stale:
@@ -204,6 +220,10 @@ class Ward:
             bed.rhythm = fact
         elif isinstance(fact, Signal):
             bed.signal = fact
+        elif isinstance(fact, AudioHeard):
+            if bed.boot_id and said.boot_id != bed.boot_id:
+                return  # a pause that a former start of the monitor gave is none
+            bed.audio, bed.audio_boot = fact, said.boot_id
         yield Change(bed, fact)
 
     @staticmethod

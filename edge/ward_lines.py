@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.heard import AlarmHeard, Answer, BeatHeard, NoteHeard, RhythmHeard, Signal
+from edge.heard import AlarmHeard, Answer, AudioHeard, BeatHeard, NoteHeard, RhythmHeard, Signal
 from edge.messages import iso
 from edge.ward import Bed, Change, Freshness, What
 
@@ -34,8 +34,13 @@ def _text(bed: Bed, what: What) -> str | None:
         return _beat(bed, what) if what.final else None
     if isinstance(what, AlarmHeard):
         mark = "***" if what.state == "active" and what.priority == "high" and not what.acked else "   "
-        acked = ", acknowledged" if what.acked else ""
+        acked = f", acknowledged{' by ' + what.by if what.by else ''}" if what.acked else ""
         return f"{mark} ALARM {what.name} {what.state}{acked}, priority {what.priority}: {what.value}"
+    if isinstance(what, AudioHeard):
+        if what.until_ms is None:
+            return None
+        by = f" by {what.by}" if what.by else ""
+        return f"sound of alarms paused until {iso(what.until_ms / 1000.0)[11:19]} UTC{by}"
     if isinstance(what, RhythmHeard):
         return f"rhythm {what.label}"
     if isinstance(what, Signal):

@@ -9,6 +9,7 @@ import unicodedata
 from collections import deque
 from dataclasses import dataclass, field
 
+from edge.alarm_state import PRIORITIES
 from edge.braille import plot
 from edge.heard import AlarmHeard, BeatHeard, Vitals, WaveHeard
 from edge.messages import iso
@@ -18,7 +19,6 @@ from edge.ward import Bed, Change, Gone, Ward
 LOW_MV, HIGH_MV = -1.0, 1.5
 MAX_ROWS = 8
 """Rows of braille of one bed at most."""
-RANK = {"high": 0, "medium": 1, "low": 2, "technical": 3}
 BOLD, DIM, RED, YELLOW, CYAN, GREEN = "1", "2", "1;97;41", "30;43", "30;46", "1;32"
 ALARM_STYLE = {"high": RED, "medium": YELLOW, "low": YELLOW, "technical": CYAN}
 
@@ -112,7 +112,7 @@ class WardScreen:
     @staticmethod
     def _alarms(beds: list[Bed], most: int) -> list[list[Span]]:
         found = [(alarm, bed) for bed in beds for alarm in bed.alarms.values() if alarm.state != "cleared"]
-        found.sort(key=lambda pair: (pair[0].acked, RANK[pair[0].priority], pair[1].name))
+        found.sort(key=lambda pair: (pair[0].acked, PRIORITIES.index(pair[0].priority), pair[1].name))
         rows = [[_alarm(alarm, bed)] for alarm, bed in found[:most]]
         return [*rows, [Span(f" and {len(found) - most} more alarms", BOLD)]] if len(found) > most else rows
 
@@ -143,7 +143,8 @@ def _share(room: int, n_beds: int) -> tuple[int, int]:
 def _alarm(alarm: AlarmHeard, bed: Bed) -> Span:
     sign = {"high": "!!!", "medium": "!! ", "low": "!  ", "technical": "i  "}[alarm.priority]
     since = "" if alarm.since_ms is None else f" since {iso(alarm.since_ms / 1000.0)[11:19]} UTC"
-    state = ", acknowledged" if alarm.acked else ", latched" if alarm.state == "latched" else ""
+    seen = f", acknowledged{' by ' + alarm.by if alarm.by else ''}"
+    state = seen if alarm.acked else ", latched" if alarm.state == "latched" else ""
     stale = " (stale)" if bed.stale else ""
     text = f" {sign} {bed.name}  {alarm.name}{state}  {alarm.value}{since}{stale} "
     return Span(text, DIM if alarm.acked or bed.stale else ALARM_STYLE[alarm.priority])
@@ -162,7 +163,15 @@ def _numbers(bed: Bed, now_s: float, chosen: bool) -> list[Span]:
     if v is None:
         return [name]
     rest = f"  {v.rhythm}  SQI {_number(v.sqi, 100)}%  HRV {_number(v.rmssd_ms)} ms  PVC {_number(v.pvc_per_min)}/min"
-    return [name, Span(f"HR {_number(v.hr_bpm):>3}", GREEN), Span(rest), Span(_state(bed, v), BOLD)]
+    words = _state(bed, v) + _silence(bed)
+    return [name, Span(f"HR {_number(v.hr_bpm):>3}", GREEN), Span(rest), Span(words, BOLD)]
+
+
+def _silence(bed: Bed) -> str:
+    """Until when this bed's alarms make no sound."""
+    if bed.audio is None or bed.audio.until_ms is None:
+        return ""
+    return f"  SOUND PAUSED until {iso(bed.audio.until_ms / 1000.0)[11:19]} UTC"
 
 
 def _state(bed: Bed, v: Vitals) -> str:

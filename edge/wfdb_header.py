@@ -40,7 +40,7 @@ def read_origin(comments: Sequence[str]) -> Origin | None:
 def moment(utc_s: float) -> datetime:
     """UTC seconds as a date; what is no time of the years 1970 to 9999 is 1970."""
     good = 0.0 <= utc_s < _YEAR_10000_S
-    return _EPOCH + timedelta(milliseconds=round(utc_s * 1000.0)) if good else _EPOCH
+    return _EPOCH + timedelta(microseconds=round(utc_s * 1e6)) if good else _EPOCH
 
 
 def stamp(utc_s: float) -> str:
@@ -71,7 +71,7 @@ def header_text(
     comments : sequence of str
         Lines for people and programs.
     """
-    when = moment(segment.utc_s)
+    when = moment(round(segment.utc_s, 3))
     clock = when.strftime("%H:%M:%S.") + f"{when.microsecond // 1000:03d}"
     lines = [f"{name} {len(segment.leads)} {segment.fs:.10g} {n} {clock} {when:%d/%m/%Y}"]
     for k, lead in enumerate(segment.leads):

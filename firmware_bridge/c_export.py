@@ -39,6 +39,9 @@ SOURCES = (
 )
 """What lies in :data:`FOLDER`."""
 
+LONGEST_ROW = 512
+"""127 times 32767 times so many is the most that 32 bits hold (hw_rows_int8.c)."""
+
 SEARCH_BACK = 9
 """Samples before the expected R-peak that the search for it reads (hw_patient.c)."""
 
@@ -218,8 +221,18 @@ def row_quanta(weight: F32) -> tuple[NDArray[np.int8], F32]:
     """Weights (n_rows, n) as int8 (n_rows, n4), a row padded with zeros to a multiple of 4, and the scale of each row.
 
     Zero point 0, largest weight of a row 127, ``weight = scale * int8``.
+
+    Raises
+    ------
+    BadInput
+        When a row is longer than :data:`LONGEST_ROW`.
     """
     n_rows, n = weight.shape
+    if n > LONGEST_ROW:
+        raise BadInput(
+            f"gru: got rows of {n} weights, expected at most {LONGEST_ROW} with int8 weights "
+            "(a sum would leave 32 bits); export it with --gru float"
+        )
     scale = np.maximum(np.abs(weight).max(1), 1e-30).astype(np.float32) / np.float32(127.0)
     out = np.zeros((n_rows, -(-n // 4) * 4), np.int8)
     out[:, :n] = np.clip(np.rint(weight / scale[:, None]), -127, 127)

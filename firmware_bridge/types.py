@@ -52,6 +52,18 @@ class SampleBlock(msgspec.Struct, frozen=True, eq=False, gc=False):
         """Index of the first sample after this block."""
         return self.start + self.mv.shape[0]
 
+    def column(self, lead: str | int, who: str) -> int:
+        """Column of a lead, by its name or number. Raises `BadInput`, naming `who`, where there is none such."""
+        n_leads = self.mv.shape[1]
+        if isinstance(lead, int):
+            if not 0 <= lead < n_leads:
+                raise BadInput(f"{who}: lead {lead} asked for, the device has {n_leads}; set lead to less")
+            return lead
+        if lead not in self.leads:
+            known = ", ".join(self.leads)
+            raise BadInput(f"{who}: lead {lead!r} asked for, the device has {known}; set lead to one of them")
+        return self.leads.index(lead)
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.alarm_state import SPECS
+from edge.alarm_state import MONITOR_SPECS, SPECS
 from edge.cli import verbs
 from edge.config import parse
 from firmware_bridge import devices, profile
@@ -62,6 +62,7 @@ def test_config_when_shown_then_it_is_valid() -> None:
     config = parse(text, {}, {}, "README.md")
     assert config.device == "bed4"
     assert config.mqtt.tls
+    assert config.alarms.limits.extreme_brady_bpm == 30.0
 
 
 def test_profile_when_shown_then_it_is_valid() -> None:
@@ -76,9 +77,9 @@ def test_formats_when_shown_then_they_exist_and_none_is_missing() -> None:
 
 
 def test_alarms_when_they_can_be_raised_then_the_table_has_each_with_its_priority() -> None:
-    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\| (high|technical) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\| (high|medium|low|technical) \|$", README, re.MULTILINE)
     shown = {name: priority for names, priority in rows for name in re.findall(r"`(\w+)`", names)}
-    assert shown == {spec.name: spec.priority for spec in SPECS}
+    assert shown == {spec.name: spec.priority for spec in SPECS + MONITOR_SPECS}
 
 
 def test_dependencies_when_declared_then_each_has_its_reason() -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": ("train.fit", "train a model"),
     "quantise": ("train.quantise", "make the int8 artefacts"),
     "card": ("train.card", "write the model card"),
+    "strips": ("train.strips", "draw what the monitor is bad at, for the model card"),
     "ship": ("train.ship", "all of it: from the databases to the shipped artefacts"),
     "evaluate": ("train.cli_evaluate", "score the monitor on labelled records"),
     "export": ("train.export", "write the artefacts for other runtimes"),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from edge.types import PERSONAL_MODES
 from firmware_bridge.types import BadInput
 from train import splits
 
@@ -41,18 +42,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="records at a time"
     )
+    parser.add_argument(
+        "--personal",
+        choices=PERSONAL_MODES,
+        default="off",
+        help="adapt to each patient's first 5 minutes, with their labels or without; not to be called the "
+        "monitor's accuracy on strangers (default: off)",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON line a record, the summary last")
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate; rows and summary go to stdout, a progress bar to stderr. Raises BadInput."""
+    from edge.personal import FIRST_S
     from train.evaluate import Job, evaluate
     from train.evaluate_report import row, summary, table
 
     records = records_of(args.folder, args.records, args.split, args.reference)
     if args.start < 0:
         raise BadInput(f"--start: got {args.start:g}, expected seconds from 0 up")
-    job = Job(args.folder, args.reference, args.lead, args.start, args.annotations, args.models)
+    if args.personal != "off" and args.start < FIRST_S:
+        raise BadInput(
+            f"--start: got {args.start:g} with --personal {args.personal}, expected {FIRST_S:g} or more: what was "
+            "learned from is not scored"
+        )
+    job = Job(
+        args.folder, args.reference, args.lead, args.start, args.annotations, args.models, args.personal
+    )
     scores = []
     for score in _with_progress(evaluate(job, records, args.jobs), len(records)):
         scores.append(score)

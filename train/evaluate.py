@@ -24,7 +24,7 @@ from firmware_bridge.records import open_record
 from firmware_bridge.types import BadInput, SampleBlock
 from train.alarm_truth import LETHAL, justified, truth_of
 from train.databases import read_annotations
-from train.ec57 import Comparison, Mark, bxb, encode, marks
+from train.ec57 import Comparison, Mark, Matrix, bxb, encode, marks
 
 if TYPE_CHECKING:
     from edge.artefact import Models
@@ -68,7 +68,7 @@ class Score:
     """One record's result: `final` and `early` against the labels, `n_beats` answers, their `early_ms`.
 
     `alarms` are the lethal ones (name, seconds into the record, whether the labels bear it out); `seconds` the
-    record's length.
+    record's length. `stretches` are the final answers' matrices stretch by stretch, where the job asks for it.
     """
 
     record: str
@@ -79,6 +79,7 @@ class Score:
     early_ms: NDArray[np.float64]
     alarms: tuple[tuple[str, float, bool], ...] = ()
     seconds: float = 0.0
+    stretches: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,10 @@ class Job:
         Where to write annotation files.
     artefacts : Path or None
         Folder of the models; None takes the shipped ones.
+    stretch_s : float or None
+        Length of the stretches that are scored by themselves as well [s]; None for none.
+    personal : {'off', 'self', 'labels'}
+        Personal mode; 'labels' is given the annotations of the first five minutes, and no others.
     """
 
     folder: Path
@@ -107,6 +112,8 @@ class Job:
     start_s: float = 300.0
     annotations: Path | None = None
     artefacts: Path | None = None
+    stretch_s: float | None = None
+    personal: str = "off"
 
 
 def blocks(record: str, mv: NDArray[np.float32], fs: float, lead: str) -> Iterator[SampleBlock]:
@@ -185,8 +192,6 @@ def write_annotations(folder: Path, record: str, extension: str, given: list[Mar
 
 def evaluate_record(job: Job, models: Models, record: str) -> Score:
     """Play one record and score it. Raises BadInput for a record that cannot be read or is too short."""
-    from edge.pipeline import Pipeline
-
     signals = open_record(job.folder / record, job.lead)
     labels = marks(read_annotations(job.folder / record, job.reference))
     fs, n = signals.fs, signals.mv.shape[0]
@@ -198,11 +203,14 @@ def evaluate_record(job: Job, models: Models, record: str) -> Score:
     if len(signals.leads) != 1:
         raise BadInput(f"record {record}: got lead {job.lead!r}, expected one; give its name or index")
     lead = signals.leads[0]
-    answers = play(Pipeline(models, device_id=record, wave_ms=0), blocks(record, signals.mv, fs, lead))
+    answers = play(_monitor(job, models, record, labels, fs), blocks(record, signals.mv, fs, lead))
     compared = []
+    parts: tuple[Matrix, ...] = ()
     for extension, beats in ((FINAL, answers.final), (EARLY, answers.early)):
         given = as_marks(beats, answers.shutdowns, fs)
         compared.append(bxb(labels, given, fs, n, start_s=job.start_s))
+        if extension == FINAL and job.stretch_s:
+            parts = tuple(in_stretches(labels, given, fs, n, job.start_s, job.stretch_s))
         if job.annotations is not None:
             write_annotations(job.annotations, record, extension, given)
     return Score(
@@ -214,7 +222,26 @@ def evaluate_record(job: Job, models: Models, record: str) -> Score:
         answers.early_ms(fs),
         judged(answers.alarms, labels, fs, n),
         n / fs,
+        parts,
     )
+
+
+def in_stretches(
+    labels: list[Mark], given: list[Mark], fs: float, n: int, start_s: float, stretch_s: float
+) -> Iterator[Matrix]:
+    """What each stretch of `stretch_s` from `start_s` on gives by itself; a shorter rest is left out."""
+    for k in range(int((n / fs - start_s) / stretch_s)):
+        at = start_s + k * stretch_s
+        yield bxb(labels, given, fs, n, start_s=at, end_s=at + stretch_s).matrix
+
+
+def _monitor(job: Job, models: Models, record: str, labels: Sequence[Mark], fs: float) -> Pushable:
+    """A pipeline for one record, and where labels are taken, somebody who gives them."""
+    from edge.pipeline import Pipeline
+    from train.personal_labels import Labelling
+
+    pipeline = Pipeline(models, device_id=record, wave_ms=0, personal=job.personal)
+    return Labelling(pipeline, labels, fs) if job.personal == "labels" else pipeline
 
 
 def judged(

@@ -3,6 +3,8 @@
 Patients of DS2 (and 201, which is in no training) go through the shipped models, which have seen none of them.
 DS1, the paced records and svdb went into the shipped ones' training: they are played through the models of the
 fold that held them out. All rows are what the monitor says of one lead, from its own R-peaks.
+
+Personal mode is another claim: its rows stand apart, under "personal", and are in none of the others.
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ import numpy as np
 
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
-from train import databases, splits
+from train import databases, noise_stress, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.evaluate import Job, Score, evaluate
 from train.evaluate_report import intervals, statistics
+from train.noise_stress import SNR_DB, STRETCH_S, noisy
 
 FOLDS = 3
-SNR_DB = (24, 18, 12, 6, 0, -6)
+LETHAL_ROW, CINC_ROW = "VF/VT against the rest, 4 s windows, by folds", "cinc2017, by folds"
+PERSONAL = {
+    "self": "adapted to each patient's first 5 minutes without labels",
+    "labels": "adapted to each patient's first 5 minutes with their annotations",
+}
 
 
 def fold_models() -> Path:
@@ -56,14 +63,18 @@ def models_for(database: str, record: str) -> Path:
 
 
 def play_all(
-    which: Iterable[tuple[str, str]], n_processes: int | None = None
+    which: Iterable[tuple[str, str]], n_processes: int | None = None, personal: str = "off"
 ) -> dict[tuple[str, str], Score]:
     """Score records (database, name), each through :func:`models_for` it, on all cores; a bar on stderr."""
     from tqdm import tqdm
 
     keys = list(which)
     root = databases.data_root()
-    jobs = [(Job(root / d, artefacts=models_for(d, r)), r) for d, r in keys]
+    stretch_s = {"nstdb": STRETCH_S}
+    jobs = [
+        (Job(root / d, artefacts=models_for(d, r), stretch_s=stretch_s.get(d), personal=personal), r)
+        for d, r in keys
+    ]
     with ProcessPoolExecutor(n_processes or os.cpu_count(), get_context("spawn")) as pool:
         played = pool.map(_play, jobs)
         bar = tqdm(played, total=len(jobs), unit="record", file=sys.stderr, disable=None)
@@ -85,17 +96,30 @@ def table(scores: dict[tuple[str, str], Score]) -> dict[str, Any]:
         "ds2 without 232": rates([s for s in ds2 if s.record != "232"]),
         "svdb by folds": rates(svdb),
         "noise stress, 118 and 119": {
-            f"{snr} dB": rates([scores["nstdb", name] for name in noisy(snr)]) for snr in SNR_DB
+            f"{snr} dB": stressed([scores["nstdb", name] for name in noisy(snr)], snr) for snr in SNR_DB
         },
         "early answer": delays([*mitdb, *svdb]),
         "lethal alarms": lethal([*mitdb, *svdb]),
     }
 
 
-def noisy(snr_db: int) -> list[str]:
-    """The two records of nstdb with this ratio of signal to noise."""
-    name = f"{snr_db:02d}" if snr_db >= 0 else f"_{-snr_db}"
-    return [f"118e{name}", f"119e{name}"]
+def stressed(scores: Sequence[Score], snr_db: int) -> dict[str, Any]:
+    """As :func:`rates`, the final answers' intervals over stretches of two minutes, other programs beside it."""
+    row = rates(scores)
+    row["final"]["interval_95"] = noise_stress.stretched(scores)
+    return {**row, **noise_stress.halves(scores), "beside": noise_stress.beside(snr_db)}
+
+
+def personal_table(scores: dict[tuple[str, str], Score]) -> dict[str, Any]:
+    """The rows of one personal mode, of the patients that `scores` holds."""
+    ds2 = [scores["mitdb", r] for r in splits.DS2]
+    svdb = [scores["svdb", r] for r in splits.SVDB]
+    return {
+        "ds2": {**rates(ds2), "nsvf_accuracy": accuracy(ds2)},
+        "ds2 without 232": rates([s for s in ds2 if s.record != "232"]),
+        "svdb by folds": rates(svdb),
+        "lethal alarms": lethal([*ds2, *svdb]),
+    }
 
 
 def rates(scores: Sequence[Score]) -> dict[str, Any]:
@@ -143,10 +167,23 @@ def lethal(scores: Sequence[Score]) -> dict[str, Any]:
     }
 
 
+def of_rhythm() -> dict[str, Any]:
+    """The rows about rhythm, from the rhythm CNNs of the folds."""
+    return {
+        LETHAL_ROW: rhythm_rows.table(fold_models(), FOLDS),
+        CINC_ROW: recordings.table(fold_models(), FOLDS),
+    }
+
+
 def everything() -> list[tuple[str, str]]:
     """(database, record) of all that the table needs."""
     noise = [("nstdb", name) for snr in SNR_DB for name in noisy(snr)]
     return [("mitdb", r) for r in splits.MITDB] + [("svdb", r) for r in splits.SVDB] + noise
+
+
+def adapted() -> list[tuple[str, str]]:
+    """(database, record) of all that the rows of personal mode need."""
+    return [("mitdb", r) for r in splits.DS2] + [("svdb", r) for r in splits.SVDB]
 
 
 def lines(rows: dict[str, Any]) -> list[str]:
@@ -154,8 +191,7 @@ def lines(rows: dict[str, Any]) -> list[str]:
     out = [f"{'':28}   QRS Se     +P   VEB Se     +P     F1  SVEB Se     +P     F1"]
     for name, row in rows.items():
         if name == "noise stress, 118 and 119":
-            for snr, one in row.items():
-                out.append(_line(f"{snr}", one["final"]))
+            out += noise_stress.lines(row)
         elif "final" in row:
             out += [_line(name, row["final"]), _line("  early", row["early"])]
     ds2, alarms, early = rows["ds2"], rows["lethal alarms"], rows["early answer"]
@@ -165,6 +201,11 @@ def lines(rows: dict[str, Any]) -> list[str]:
         f"lethal alarms on mitdb and svdb, {alarms['hours']} h: {alarms['told']} told, {alarms['false']} of them "
         f"false ({alarms['false_per_24h']} in 24 h): {', '.join(alarms['which']) or 'none'}"
     )
+    out += [*rhythm_rows.lines(rows[LETHAL_ROW]), *recordings.lines(rows[CINC_ROW])]
+    for mode, personal in rows["personal"].items():
+        out.append(f"Personal mode, {mode}: {PERSONAL[mode]}. Another claim than the rows above.")
+        for name in ("ds2", "ds2 without 232", "svdb by folds"):
+            out += [_line(name, personal[name]["final"]), _line("  early", personal[name]["early"])]
     return out
 
 
@@ -181,6 +222,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--jobs", type=int, metavar="N", help="records at a time (default: all cores)")
     args = parser.parse_args(argv)
-    rows = table(play_all(everything(), args.jobs))
+    rows = {**table(play_all(everything(), args.jobs)), **of_rhythm()}
+    rows["personal"] = {mode: personal_table(play_all(adapted(), args.jobs, mode)) for mode in PERSONAL}
     print(json.dumps(rows) if args.json else "\n".join(lines(rows)))
     return 0

@@ -13,6 +13,7 @@ from firmware_bridge import c_export, sketch
 from firmware_bridge.c_export import GruWeights, Int8Net, Settings
 from firmware_bridge.types import BadInput
 from train.chip_check import check_beat, check_gru
+from train.chip_count import Instructions, count
 from train.chip_size import Sizes, measure
 from train.tflite_read import gru_weights, int8_net
 
@@ -112,7 +113,7 @@ def put(folder: Path, files: dict[str, str]) -> None:
         raise BadInput(f"{folder}: {error.strerror or error}; name a folder that can be written") from None
 
 
-def report(chip: Chip, sizes: list[Sizes]) -> str:
+def report(chip: Chip, sizes: list[Sizes], counted: Instructions | None = None) -> str:
     """What the models cost and how well they were met, in lines."""
     step, beat = chip.gru.macs, sum(layer.macs for layer in chip.beat.layers)
     lines = [
@@ -125,6 +126,12 @@ def report(chip: Chip, sizes: list[Sizes]) -> str:
         lines.append(
             f"{s.target}: flash {s.code + s.weights} bytes (weights {s.weights}, code {s.code}, without the math "
             f"library); RAM {s.state} a patient, {s.scratch} shared"
+        )
+    if counted is not None:
+        lines.append(
+            f"Cortex-M4F: {counted.gru_step} instructions a GRU step, {counted.filters} the filters, "
+            f"{counted.beat_cnn} the beat network; with the filters "
+            f"{(counted.gru_step + counted.filters) * chip.settings.fs / 1e6:.1f} million a second"
         )
     return "\n".join(lines if sizes else [*lines, "sizes: no C compiler here"])
 
@@ -158,5 +165,5 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     chip = read(args.models, args.fs, args.gru == "int8")
     write(chip, args.c)
-    print(report(chip, measure(args.c)))
+    print(report(chip, measure(args.c), count(args.c)))
     return 0

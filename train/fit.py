@@ -14,20 +14,23 @@ import numpy as np
 from firmware_bridge.types import BadInput
 from train.dataset import Fold
 
-KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion")
+KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion", "recordings")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m train fit gru|beat_cnn|rhythm_cnn|af|fusion``: train one network, resuming where it was left.
+    """``python -m train fit gru|beat_cnn|rhythm_cnn|af|fusion|recordings``: train one, resuming where it was left.
 
     The fusion comes last: it listens to what the real pipeline finds with the quantised networks of the folds.
-    ``python -m train ship`` does all of it in its order.
+    The judge of whole recordings is for the report alone; it listens to the rhythm CNNs of the folds, and is written
+    beside them. ``python -m train ship`` does all of it in its order.
     """
     parser = argparse.ArgumentParser(prog="python -m train fit", description=main.__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints (default: runs)")
     parser.add_argument("--folds", type=int, default=3, help="how many folds' networks the fusion listens to")
-    parser.add_argument("--networks", type=Path, help="one folder of networks for the fusion, not the folds'")
+    parser.add_argument(
+        "--networks", type=Path, help="networks: one folder for the fusion; the folds' for recordings"
+    )
     parser.add_argument(
         "--fold", type=fold, default=Fold(), metavar="K/N", help="hold part K of N of the patients out"
     )
@@ -47,6 +50,11 @@ def main(argv: list[str] | None = None) -> int:
             from train import fit_fusion
 
             fit_fusion.main(args.runs, args.folds, os.cpu_count() or 1, args.networks, seed=args.seed)
+        elif args.kind == "recordings":
+            from train import fit_recordings
+            from train.evaluate_all import fold_models
+
+            fit_recordings.main(args.networks or fold_models(), args.folds, seed=args.seed)
         else:
             from train import fit_cnn
 

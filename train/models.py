@@ -100,15 +100,17 @@ class RhythmCnn(nn.Module):
         widths, kernels = (1, 16, 24, 32, 48, 64, 64), (7, 5, 5, 5, 3, 3)
         pairs = list(zip(widths, widths[1:], kernels, strict=False))
         self.convs = nn.ModuleList([nn.Conv1d(a, b, k, 2, k // 2) for a, b, k in pairs])
-        self.norms = nn.ModuleList([nn.BatchNorm1d(b) for _, b, _ in pairs])
+        self.norms = nn.ModuleList([nn.BatchNorm2d(b) for _, b, _ in pairs])
         self.dense = nn.Linear(widths[-1], n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of windows (batch, window, 1)."""
-        z = x.transpose(1, 2)
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            z = torch.relu(norm(conv(z)))
-        z = nn.functional.dropout(z.mean(2), 0.2, self.training)
+        z = x.transpose(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
+        for conv, norm in zip(self.convs, self.norms, strict=True):  # as pictures of height 1: twice as fast
+            weight, half = conv.weight[:, :, None], conv.padding[0]
+            z = nn.functional.conv2d(z, weight, conv.bias, (1, conv.stride[0]), (0, half))
+            z = torch.relu(norm(z))
+        z = nn.functional.dropout(z.mean((2, 3)), 0.2, self.training)
         return self.dense(z)
 
 

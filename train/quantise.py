@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from train.beat_images import STORE
 from train.dataset import Fold, fold_named, load_noise, load_patient, load_patients
 from train.front import FS_MODEL, SOS
 from train.models import KERNEL, BeatCnn, GruConfig, GruNet, RhythmCnn, fold_norms
+from train.splits import Key
 
 FILTER_LAG = 1
 """Whole samples after its true time round which an R-peak is looked for on the filtered lead: the 40 Hz low-pass'
@@ -62,12 +63,23 @@ def write(kind: str, content: bytes, out: Path, **fields: Any) -> None:
 OF_BEATS = ["mitdb DS1 and paced", "svdb", "cinc2017 N and A (weak labels)", "nstdb noise"]
 
 
-def trained_on(databases: list[str], recipe: dict[str, Any], command: str, runs: Path) -> dict[str, Any]:
-    """The manifest's account of where a model comes from; `runs` is named for the fold that it holds out."""
-    fold = fold_named(runs.name)
+def trained_on(
+    databases: list[str],
+    recipe: dict[str, Any],
+    command: str,
+    runs: Path,
+    held_out: Callable[[Fold], Iterable[Key]] = Fold.held_out,
+) -> dict[str, Any]:
+    """The manifest's account of where a model comes from; `runs` is named for the fold that it holds out.
+
+    Of cinc2017, whose recordings are thousands, only the number held out is told.
+    """
+    out = ["/".join(key) for key in held_out(fold_named(runs.name))]
+    recordings = [name for name in out if name.startswith("cinc2017/")]
+    many = [f"{len(recordings)} recordings of cinc2017"] if recordings else []
     return {
         "databases": databases,
-        "held_out": sorted("/".join(key) for key in fold.held_out()),
+        "held_out": sorted(set(out) - set(recordings)) + many,
         "left_out": ["mitdb/201", "all of DS2"],
         "seed": recipe.get("seed"),
         "recipe": recipe,
@@ -144,8 +156,10 @@ def export_beat_cnn(runs: Path, out: Path) -> None:
 
 
 def export_rhythm_cnn(runs: Path, out: Path) -> None:
-    """The rhythm network in int8."""
-    (calibration, _), (check, _) = rhythm_windows.build()
+    """The rhythm network in int8; its manifest names those that its fold holds out."""
+    fold = fold_named(runs.name)
+    (calibration, _), (held, _) = rhythm_windows.build(fold)
+    check = held if fold.n > 1 else calibration
     _export_cnn(
         "rhythm_cnn",
         RhythmCnn(),
@@ -157,6 +171,7 @@ def export_rhythm_cnn(runs: Path, out: Path) -> None:
         classes=RHYTHMS,
         hop=rhythm_windows.HOP,
         databases=["mitdb DS1", "svdb", "vfdb", "cudb", "cinc2017", "nstdb noise"],
+        held_out=rhythm_windows.held_out,
     )
 
 
@@ -170,6 +185,7 @@ def _export_cnn(
     *,
     databases: list[str],
     classes: tuple[str, ...],
+    held_out: Callable[[Fold], Iterable[Key]] = Fold.held_out,
     **fields: Any,
 ) -> None:
     """A window network in int8; agreement with the float network on held-out windows `check`."""
@@ -186,7 +202,7 @@ def _export_cnn(
         classes=classes,
         window=images.shape[1],
         **fields,
-        trained_on=trained_on(databases, saved["recipe"], f"python -m train fit {kind}", runs),
+        trained_on=trained_on(databases, saved["recipe"], f"python -m train fit {kind}", runs, held_out),
         parity=agreement(content, net, shown, images.shape[1], len(classes)),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,40 +11,144 @@ from numpy.typing import NDArray
 
 from edge.rhythm_window import rhythm_image
 from train import databases, splits
-from train.augment import add_noise
+from train.augment import add_noise, mix_leads
 from train.beat_images import STORE
-from train.dataset import HELD_OUT, LEFT_OUT, Patient, load_noise, load_patient
+from train.dataset import (
+    LEFT_OUT,
+    RHYTHM_LABELS,
+    Fold,
+    Patient,
+    cache_dir,
+    front_mark,
+    load_noise,
+    load_patient,
+)
 
-WINDOW = 640
-"""5.12 s at 125 Hz."""
+WINDOW = 500
+"""4 s at 125 Hz, the length of stretch that the published figures for VF and VT are of."""
 
 HOP = 125
 CLASSES = 5
+VT, VF, NOISE = (RHYTHM_LABELS.index(name) for name in ("vt", "vf", "noise"))
 
 Set = tuple[NDArray[np.int8], NDArray[np.int64]]
 
+DRAWS = {"vfdb": 60.0, "cudb": 60.0, "mitdb": 35.0, "svdb": 20.0, "cinc2017": 2.5}
+"""Windows drawn of one rhythm of one patient, for the square root of the seconds that it lasts: whoever fibrillates
+for a quarter of an hour teaches no more than four who do so for a minute."""
 
-def windows_of(
-    patient: Patient, rng: np.random.Generator, noises: list[NDArray[np.float32]], hop: int, plain: bool
-) -> Set:
-    """Windows of one patient that lie in one rhythm from end to end, the class being the label's index less one."""
-    images, classes = [], []
-    for start in range(int(rng.integers(0, hop)), len(patient.x) - WINDOW, hop):
-        labels = patient.rhythm[start : start + WINDOW]
-        label = int(labels[-1])
-        if label == 0 or (labels == label).mean() < 0.85:
+LETHAL_DRAWS = 100.0
+"""The same for VT and VF, of which few patients have any."""
+
+HELD_HOP = {"vfdb": HOP, "cudb": HOP}
+"""How far apart the windows of patients held out lie; ten times as far in the other databases."""
+
+STRETCH = 1.2
+"""Windows are played up to so much faster or slower."""
+
+WIDENED, SLOWEST_WIDENED_RR_S = 0.4, 0.5
+"""Share of the windows of labelled beats, slower than 120 bpm, whose beats are made as wide as ventricular ones: a wide
+QRS at an ordinary rate is neither VT nor flutter, and few patients (vfdb/418) have one."""
+
+WIDEST = (9, 29)
+"""Samples of the smoothing window that widens."""
+
+ASYSTOLE_MV = 0.1
+"""Fibrillation smaller than this from top to bottom is asystole (Kerber et al., Circulation 95:1677, 1997)."""
+
+
+def records() -> list[splits.Key]:
+    """(database, record) of all whose rhythm may be learned: none of DS2, nor 201, who is one of them."""
+    everyone = [("mitdb", r) for r in splits.DS1 if r not in LEFT_OUT]
+    everyone += [("svdb", r) for r in splits.SVDB]
+    return everyone + strangers()
+
+
+def strangers() -> list[splits.Key]:
+    """Those of :func:`records` that no other network is trained on with labels: vfdb, cudb and cinc2017."""
+    return [(d, r) for d in ("vfdb", "cudb", "cinc2017") for r in databases.names(d)]
+
+
+def held_out(fold: Fold) -> frozenset[splits.Key]:
+    """(database, record) of those that a fold holds out: its share of mitdb and svdb, as for the other networks,
+    and of vfdb, cudb and cinc2017."""
+    if fold.n == 1:
+        return frozenset()
+    return (fold.held_out() & set(records())) | frozenset(splits.folds(strangers(), fold.n)[fold.k])
+
+
+def load(database: str, record: str) -> Patient:
+    """One record with its rhythm labels; svdb has none, and is in neither VT nor fibrillation for long."""
+    patient = load_patient(database, record, database)
+    return replace(patient, rhythm=np.ones_like(patient.rhythm)) if database == "svdb" else patient
+
+
+def windows_of(patient: Patient, start: int = 0, hop: int = HOP) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """(the monitor's image (WINDOW, 1), label) of the first lead every `hop` samples, where one rhythm fills it.
+
+    VT and VF in one window are the newer of the two. Fibrillation too small to be called so is left out.
+    """
+    for at in range(start, len(patient.x) - WINDOW + 1, hop):
+        label = _rhythm_in(patient.rhythm[at : at + WINDOW])
+        x = patient.x[at : at + WINDOW, 0]
+        if label and not (label == VF and np.ptp(x) < ASYSTOLE_MV):
+            yield rhythm_image(x), label
+
+
+def _rhythm_in(labels: NDArray[np.int8]) -> int:
+    """The one rhythm of a stretch, 0 where it is none or more than one."""
+    newest = int(labels[-1])
+    alike = (labels == VT) | (labels == VF) if newest in (VT, VF) else labels == newest
+    return newest if alike.all() else 0
+
+
+def plain(patient: Patient, hop: int = HOP) -> Set:
+    """Images (n, WINDOW, 1) in steps of 1/STORE and classes (label less one) of :func:`windows_of`."""
+    found = list(windows_of(patient, hop=hop))
+    return _stack([image for image, _ in found], [label - 1 for _, label in found])
+
+
+def drawn(patient: Patient, rng: np.random.Generator, noises: list[NDArray[np.float32]]) -> Set:
+    """Windows at random places of one patient, each another mixture of the leads, warped, noisy, perhaps inverted."""
+    database = patient.name.split("/")[0]
+    images: list[NDArray[np.float32]] = []
+    classes: list[int] = []
+    longest = int(WINDOW * STRETCH) + 2
+    for label in range(1, CLASSES + 1):
+        at = np.flatnonzero(patient.rhythm[: len(patient.x) - longest] == label)
+        if not len(at):
             continue
-        lead = 0 if plain else int(rng.integers(patient.x.shape[1]))
-        x = patient.x[start : start + WINDOW, lead]
-        if not plain:
-            x = add_noise(rng, x, noises, 0.3) if label != 5 else x
-            x = x * np.float32(-1.0 if rng.random() < 0.1 else 1.0)
-            x = x * np.float32(np.exp(rng.uniform(-0.5, 0.5)))
-        if label == 4 and np.abs(x).max() < 0.1:
-            continue
-        images.append(np.rint(rhythm_image(x)[:, 0] * STORE).astype(np.int8))
-        classes.append(label - 1)
+        per_root_s = LETHAL_DRAWS if label in (VT, VF) and database != "cinc2017" else DRAWS[database]
+        n = round(per_root_s * np.sqrt(len(at) / 125.0))
+        for start in rng.choice(at, n):
+            factor = float(np.exp(rng.uniform(-np.log(STRETCH), np.log(STRETCH))))
+            length = int(np.ceil(WINDOW / factor)) + 1
+            if _rhythm_in(patient.rhythm[start : start + length]) == 0:
+                continue
+            x = mix_leads(rng, patient.x[start : start + length])
+            if label == VF and np.ptp(x) < ASYSTOLE_MV:
+                continue
+            x = np.interp(np.arange(WINDOW) / factor, np.arange(length), x).astype(np.float32)
+            if label == 1 and rng.random() < WIDENED:
+                inside = patient.r[(patient.r >= start) & (patient.r < start + length)]
+                x = widened(rng, x, inside * factor / 125.0)
+            x = add_noise(rng, x, noises, 0.4) if label != NOISE else x
+            gain = np.exp(rng.uniform(-0.5, 0.5)) * (-1.0 if rng.random() < 0.25 else 1.0)
+            images.append(rhythm_image(x * np.float32(gain)))
+            classes.append(int(patient.rhythm[start + length - 1]) - 1)
     return _stack(images, classes)
+
+
+def widened(
+    rng: np.random.Generator, x: NDArray[np.float32], beats_s: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """A window with beats at `beats_s` seconds, smoothed at its size; as it is where they are few or fast."""
+    if len(beats_s) < 3 or np.diff(beats_s).min() < SLOWEST_WIDENED_RR_S:
+        return x
+    kernel = np.hanning(int(rng.integers(*WIDEST)))
+    wide = np.convolve(x, kernel / kernel.sum(), "same")
+    out: NDArray[np.float32] = (wide * (np.ptp(x) / (np.ptp(wide) + 1e-6))).astype(np.float32)
+    return out
 
 
 def noise_windows(rng: np.random.Generator, noises: list[NDArray[np.float32]], n: int) -> Set:
@@ -55,42 +161,52 @@ def noise_windows(rng: np.random.Generator, noises: list[NDArray[np.float32]], n
         else:
             noise = noises[rng.integers(len(noises))]
             take = int(rng.integers(0, len(noise) - WINDOW))
-            x, label = noise[take : take + WINDOW] * np.float32(np.exp(rng.uniform(-1.0, 1.5))), 4
-        images.append(np.rint(rhythm_image(x)[:, 0] * STORE).astype(np.int8))
+            x, label = noise[take : take + WINDOW] * np.float32(np.exp(rng.uniform(-1.0, 1.5))), NOISE - 1
+        images.append(rhythm_image(x))
         classes.append(label)
     return _stack(images, classes)
 
 
-def _stack(images: list[NDArray[np.int8]], classes: list[int]) -> Set:
+def _stack(images: list[NDArray[np.float32]], classes: list[int]) -> Set:
     if not images:
         return np.zeros((0, WINDOW, 1), np.int8), np.zeros(0, np.int64)
-    return np.stack(images)[..., None], np.asarray(classes, np.int64)
+    return np.rint(np.stack(images) * STORE).astype(np.int8), np.asarray(classes, np.int64)
 
 
-def build(seed: int = 1) -> tuple[Set, Set]:
-    """(training windows, windows of held-out patients). A tenth of cinc2017 is held out, by the last digit."""
-    rng = np.random.default_rng(seed)
+def build(fold: Fold, seed: int = 1) -> tuple[Set, Set]:
+    """(windows to train on, plain windows of the patients that the fold holds out)."""
+    out = held_out(fold)
+    images, classes, owner = all_drawn(seed)
+    mine = np.array([key not in out for key in records()] + [True])[owner]
+    noise = noise_windows(np.random.default_rng(seed + 1), load_noise(), 600)
+    held = [plain(load(*key), HELD_HOP.get(key[0], 10 * HOP)) for key in sorted(out)]
+    return (images[mine], classes[mine]), _join([noise, *held])
+
+
+def all_drawn(seed: int) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
+    """Images, classes and owners (index in :func:`records`, -1 for noise alone) of the windows drawn of everyone.
+
+    They are drawn on the first call and kept in the cache.
+    """
+    names = ["/".join(key) for key in records()]
     noises = load_noise()
-    sets: dict[bool, list[Set]] = {False: [], True: []}
-    lists = [("mitdb", [r for r in splits.DS1 if r not in LEFT_OUT]), ("svdb", list(splits.SVDB))]
-    lists += [
-        ("vfdb", list(splits.VFDB)),
-        ("cudb", list(splits.CUDB)),
-        ("cinc2017", list(databases.names("cinc2017"))),
-    ]
-    for database, names in lists:
-        for name in names:
-            held = name in HELD_OUT.get(database, ()) or (database == "cinc2017" and name.endswith("7"))
-            patient = load_patient(database, name, database)
-            if database == "svdb":
-                patient = _all_other(patient)
-            hop = {"vfdb": 62, "cudb": 62, "svdb": 1250, "mitdb": 375}.get(database, 375)
-            sets[held].append(windows_of(patient, rng, noises, HOP if held else hop, held))
-    sets[False].append(noise_windows(rng, noises, 12000))
-    sets[True].append(noise_windows(rng, noises, 600))
-    return tuple(tuple(np.concatenate(part) for part in zip(*sets[h], strict=True)) for h in (False, True))  # type: ignore[return-value]
+    knobs = (WINDOW, DRAWS, LETHAL_DRAWS, STRETCH, WIDENED, WIDEST)
+    mark = f"{front_mark()} {sum(map(len, noises))} {knobs} {names}"
+    path = cache_dir() / f"rhythm_windows_{seed}.npz"
+    if path.exists():
+        with np.load(path) as z:
+            if str(z["mark"]) == mark:
+                return z["images"], z["classes"], z["owner"]
+    sets = [noise_windows(np.random.default_rng(seed), noises, 12000)]
+    sets += [drawn(load(*key), np.random.default_rng((seed, k)), noises) for k, key in enumerate(records())]
+    images, classes = _join(sets)
+    owner = np.repeat(np.arange(-1, len(names)), [len(one[1]) for one in sets])
+    part = path.with_suffix(f".{os.getpid()}.part.npz")
+    np.savez(part, images=images, classes=classes, owner=owner, mark=mark)
+    part.replace(path)
+    return images, classes, owner
 
 
-def _all_other(p: Patient) -> Patient:
-    """svdb has no rhythm labels; its patients are in neither fibrillation for long."""
-    return replace(p, rhythm=np.ones_like(p.rhythm))
+def _join(sets: list[Set]) -> Set:
+    images, classes = zip(*sets, strict=True)
+    return np.concatenate(images), np.concatenate(classes)

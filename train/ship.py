@@ -20,7 +20,7 @@ from train.dataset import Fold
 from train.evaluate_all import FOLDS, fold_models
 
 OF_BEATS, OF_RHYTHM = ("gru", "beat_cnn"), ("rhythm_cnn", "af")
-"""Networks fitted once a fold, and those fitted once for all."""
+"""Networks that the fusion listens to, and those about rhythm: `af` is fitted once for all, the others a fold too."""
 
 
 Words = tuple[str, ...]
@@ -42,15 +42,17 @@ def stages(runs: Path, out: Path, folds: Path) -> list[list[Words]]:
         for fold in [*each, Fold()]
     ]
     fit += [("fit", kind, "--runs", str(runs)) for kind in OF_RHYTHM]
+    fit += [("fit", "rhythm_cnn", "--runs", str(runs), "--fold", f"{fold.k}/{fold.n}") for fold in each]
     places = [(fold, runs / fold.folder / "artefacts") for fold in each]
     places += [(fold, folds / fold.folder) for fold in each]
     networks = [_export(runs, Fold(), out, (*OF_BEATS, *OF_RHYTHM))]
-    networks += [_export(runs, fold, place, OF_BEATS) for fold, place in places]
-    networks += [_export(runs, Fold(), place, OF_RHYTHM) for _, place in places]
+    networks += [_export(runs, fold, place, (*OF_BEATS, "rhythm_cnn")) for fold, place in places]
+    networks += [_export(runs, Fold(), place, ("af",)) for _, place in places]
     fusion = [_export(runs, Fold(), out, ("fusion",))]
     fusion += [_export(runs, fold, folds / fold.folder, ("fusion",)) for fold in each]
     fit_fusion = ("fit", "fusion", "--runs", str(runs), "--folds", str(FOLDS))
-    return [[("cache",)], fit, networks, [fit_fusion], fusion]
+    judges = ("fit", "recordings", "--folds", str(FOLDS), "--networks", str(folds))
+    return [[("cache",)], fit, networks, [fit_fusion], [*fusion, judges]]
 
 
 def _export(runs: Path, fold: Fold, out: Path, kinds: Words) -> Words:

@@ -129,7 +129,7 @@ class PlayedBed:
 
 
 class Beds:
-    """Plays beds to a broker in true time, in a thread of its own, and obeys ``command/ack``.
+    """Plays beds to a broker in true time, in a thread of its own, and obeys ``command/ack`` and ``command/pause``.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class Beds:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self.client.on_message = self._on_command
         self.client.connect("127.0.0.1", port)
-        self.client.subscribe("heartwire/+/command/ack", 1)
+        self.client.subscribe("heartwire/+/command/+", 1)
         self.client.loop_start()
         self._thread = threading.Thread(target=self._run, name="heartwire-beds", daemon=True)
         self._thread.start()
@@ -194,6 +194,9 @@ class Beds:
         if command is None or bed is None:
             return
         priority = self._alarms.get((device, command.name))
-        if priority is not None:
+        if command.verb == "pause":
+            until_s = time.time() + command.seconds if command.seconds else None
+            self._publish([bed.composer.audio(None, until_s, command.by, time.time())])
+        elif priority is not None:
             self._publish(bed.alarm(command.name, "active", priority, acked=True))
-        self._publish([bed.composer.response("ack", answer, time.time())])
+        self._publish([bed.composer.response(command.verb, answer, time.time())])

@@ -12,18 +12,21 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
 from edge.config import Config, outbox_place
-from edge.io.core import stay_on_this_core
+from edge.io.core import allowed_cores, roam, stay_on_this_core
 
 if TYPE_CHECKING:
     from edge.io.recorder import Recorder
     from edge.io.source import Source
     from edge.messages import Message
-    from edge.monitor import Monitor, Stages
+    from edge.monitor import Monitor
+    from edge.stages import Stages
     from firmware_bridge.device import Decoder
 
 HELP = "monitor one bed: samples in, beats, rhythms and alarms out over MQTT"
@@ -82,7 +85,9 @@ def make_monitor(
 ) -> Monitor:
     """Everything that `config` names, wired but not opened. Raises `BadInput` for what cannot be used."""
     source, decoder = _source_and_decoder(config)
+    from edge.alarm_desk import AlarmDesk
     from edge.artefact import load_models
+    from edge.io.alarm_log import AlarmLog
     from edge.messages import Composer
     from edge.monitor import Monitor
     from edge.pipeline import Pipeline
@@ -90,17 +95,39 @@ def make_monitor(
     models = load_models(Path(config.models) if config.models else None)
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
+    limits, numbers = config.alarms.limits, count(1)
+
     def make_pipeline() -> Stages:
-        pipeline = Pipeline(models, device_id=config.device, lead=lead, wave_ms=config.wave_ms)
+        pipeline = Pipeline(
+            models,
+            device_id=config.device,
+            lead=lead,
+            wave_ms=config.wave_ms,
+            limits=limits,
+            numbers=numbers,
+            personal=config.personal,
+        )
         if recorder is None:
             return pipeline
         from edge.io.recorder import Recorded
 
-        return Recorded(pipeline, recorder)
+        return Recorded(pipeline, recorder, lambda trouble: monitor.recording(trouble))
 
     composer = Composer(config.device, boot_id or secrets.token_hex(4), config.mqtt.base, config.mqtt.scalars)
-    mqtt = replace(config.mqtt, outbox_path=outbox_place(config, os.environ))
-    monitor = Monitor(source, decoder, make_pipeline, composer, mqtt, log, tap, config.rest_ms / 1000.0)
+    file = Path(config.alarms.log).expanduser() if config.alarms.log else None
+    monitor = Monitor(
+        source,
+        decoder,
+        make_pipeline,
+        composer,
+        replace(config.mqtt, outbox_path=outbox_place(config, os.environ)),
+        log,
+        tap,
+        rest_s=config.rest_ms / 1000.0,
+        desk=AlarmDesk(limits, numbers, config.alarms.audio_pause_s),
+        alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
+        unpin=partial(roam, allowed_cores()),
+    )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor

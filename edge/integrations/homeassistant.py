@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 import edge
-from edge.alarm_state import SPECS, AlarmSpec
+from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmSpec
 from edge.messages import Composer, Message
 from edge.types import AAMI, RHYTHMS
 
 EXPIRE_S = 15
 """A live monitor gives a state a second."""
+ALARMS = SPECS + MONITOR_SPECS
+"""The bed's and the monitor's own."""
 RHYTHM_OPTIONS = (*RHYTHMS, "other", "unknown")
 
 
@@ -52,7 +54,7 @@ def object_id(base: str, device: str) -> str:
     return f"{base.replace('/', '_')}_{device}"
 
 
-def device_payload(base: str, device: str, specs: tuple[AlarmSpec, ...] = SPECS) -> dict[str, Any]:
+def device_payload(base: str, device: str, specs: tuple[AlarmSpec, ...] = ALARMS) -> dict[str, Any]:
     """The payload that announces the bed `device` below the topic `base`, with the alarms `specs`."""
     uid, root = object_id(base, device), f"{base}/{device}"
     runs = {"avty": [{"t": f"{base}/bridge/state"}]}
@@ -96,7 +98,6 @@ def _values(root: str) -> dict[str, dict[str, Any]]:
         "pvc": _number("PVC per minute", "pvc_per_min", "1/min", "mdi:heart-flash"),
         "beat": {**_one_of("Last beat", beat, AAMI, "mdi:heart"), "stat_t": f"{root}/beat", "qos": 0},
         "reason": _sensor("Why no heart rate", "{{ value_json.reason or 'none' }}", ent_cat="diagnostic"),
-        "age": _number("Age of the signal", "age_ms", "ms", "mdi:timer-outline", ent_cat="diagnostic"),
     }
 
 
@@ -143,9 +144,9 @@ def _sensor(name: str, template: str, **more: Any) -> dict[str, Any]:
     return {"p": "sensor", "name": name, "val_tpl": template, "exp_aft": EXPIRE_S, **more}
 
 
-def _number(name: str, key: str, unit: str, icon: str, **more: Any) -> dict[str, Any]:
+def _number(name: str, key: str, unit: str, icon: str) -> dict[str, Any]:
     template = f"{{{{ value_json.{key} }}}}"
-    return _sensor(name, template, unit_of_meas=unit, stat_cla="measurement", ic=icon, **more)
+    return _sensor(name, template, unit_of_meas=unit, stat_cla="measurement", ic=icon)
 
 
 def _one_of(name: str, template: str, options: tuple[str, ...], icon: str) -> dict[str, Any]:

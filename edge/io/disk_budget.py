@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def make_room(
     if excess(folder, budget_bytes, reserve) <= 0:
         return gone
     names = [name for name in names_in(folder) if name not in spare]
-    for name, after in zip(names, [*names[1:], None], strict=True):
+    for name, after in zip_longest(names, names[1:]):
         _save_minutes(folder, name, after)
         for path in (folder / f"{name}.dat", folder / f"{name}.{ANNOTATOR}", folder / f"{name}.hea"):
             path.unlink(missing_ok=True)

@@ -18,6 +18,9 @@ from edge.wfdb_header import moment
 from firmware_bridge.types import BadInput
 
 LONGEST_RECORD_S = 60
+TICKS_PER_S = 64
+"""The start is told to 1/64 s: the sums of such a fraction and whole seconds have few digits, and EDF readers refuse
+the times of data records that have many."""
 
 
 def write_edf(recording: Recording, path: Path) -> None:
@@ -52,7 +55,7 @@ def write_edf(recording: Recording, path: Path) -> None:
         )
         for k, lead in enumerate(recording.leads)
     ]
-    start = None if recording.utc_s is None else moment(recording.utc_s)
+    start = None if recording.utc_s is None else moment(round(recording.utc_s * TICKS_PER_S) / TICKS_PER_S)
     about = (_ascii(recording.device or recording.name, 40),)
     edf = edfio.Edf(
         signals,

@@ -192,15 +192,20 @@ class _Writer:
             before = self._number
             idle, going_on = self._take()
             forget = idle or not going_on or len(self._gone) >= FORGET_MANY
-            if self._fresh or (self._gone and forget):
+            if self._due or (self._gone and forget):
                 self._attempt()
             if self._number > before:
                 self._say(_Written(self._number))
         self._file.close()
 
+    @property
+    def _due(self) -> bool:
+        """Whether something is to be written, or what a former start has left could not be read yet."""
+        return bool(self._fresh) or not self._loaded
+
     def _take(self) -> tuple[bool, bool]:
         """Wait for a job and note all that are there: whether none came in time, and whether to go on."""
-        patience_s = FORGET_S if self._gone else RETRY_S if self._fresh else None
+        patience_s = FORGET_S if self._gone else RETRY_S if self._due else None
         idle = True
         try:
             job = self._jobs.get(timeout=patience_s)

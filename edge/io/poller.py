@@ -10,6 +10,7 @@ import contextlib
 import math
 import select
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 READ, WRITE = select.POLLIN, select.POLLOUT
@@ -26,11 +27,14 @@ class Poller:
     wait : callable
         Takes seconds (0 or more), gives (descriptor, mask) of those that are ready. An error or a hang-up is
         told even where nobody asked: a bit of the mask that is neither `READ` nor `WRITE`.
+    idle_s : float
+        Seconds that `turn` has waited so far.
     calls : dict of int to callable
         Whom to call, by descriptor. One that is ready may be missing here: who was called before it took it out.
     """
 
     def __init__(self) -> None:
+        self.idle_s = 0.0
         self.calls: dict[int, Call] = {}
         self._poll: Any
         self.wait: Callable[[float], list[tuple[int, int]]]
@@ -43,10 +47,14 @@ class Poller:
 
     def turn(self, timeout_s: float) -> None:
         """Wait once, and call whom it concerns."""
-        for fd, mask in self.wait(timeout_s):
+        began_s = monotonic()
+        ready = self.wait(timeout_s)
+        woke_s = monotonic()
+        for fd, mask in ready:
             call = self.calls.get(fd)
             if call is not None:
                 call(mask)
+        self.idle_s += woke_s - began_s  # now that nobody waits
 
     def register(self, fd: int, events: int, call: Call) -> None:
         """Wait for `events` on `fd` from now on."""

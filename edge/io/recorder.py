@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Union
 
 from edge.io.disk_budget import NoRoom
 from edge.io.reel import Handed, Reel
-from edge.segments import Arrived
+from edge.segments import Arrived, began_s
 from edge.types import Alarm, Beat, Command, Event, LinkState, Rhythm, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 if TYPE_CHECKING:
-    from edge.monitor import Stages
+    from edge.stages import Stages
 
 LOOK_S = 1.0
 SYNC_S = 1.5
-"""The header follows what is on the disk by one of these: cut off, at most 5 s are lost."""
+"""The header follows what is on the disk by one of these, by the clock or of stream: cut off, at most 5 s are lost."""
 TIDY_S = 60.0
 RETRY_S = 5.0
 STALLED_S = 5.0
 MOST_S = 300.0
 """So much of the stream waits for a disk; then the oldest goes."""
 CLOSE_S = 10.0
+SETTLE_S = 0.5
 
 Item = Union[SampleBlock, Gap, LinkState, Command]  # noqa: UP007 (a runtime alias on 3.10)
 
@@ -77,7 +78,7 @@ class Recorder:
             self._wake.set()
             self._bound()
 
-    def event(self, event: Beat | Rhythm | Alarm) -> None:
+    def event(self, event: Beat | Rhythm | Alarm | Status) -> None:
         """Something was found in them."""
         self._queue.append(event)
 
@@ -113,15 +114,17 @@ class Recorder:
     def _run(self) -> None:
         _step_back()
         synced_s = tidied_s = float("-inf")
+        synced_to_s = 0.0
         while True:
             ending = self._ended.is_set()
             self._busy_since_s = now_s = time.monotonic()
             try:
                 if not self._begun:
                     self._begin()
-                self._reel.take(self._drain())
-                if now_s - synced_s >= SYNC_S or ending:
-                    synced_s = now_s
+                if ending or self._settled(now_s):
+                    self._reel.take(self._drain(), self._began_s())
+                if now_s - synced_s >= SYNC_S or self._taken_s - synced_to_s >= SYNC_S or ending:
+                    synced_s, synced_to_s = now_s, self._taken_s
                     self._reel.sync()
                 if now_s - tidied_s >= TIDY_S:
                     tidied_s = now_s
@@ -151,6 +154,17 @@ class Recorder:
         self._begun = True
         if n:
             self._log(f"recording: {n} records that were cut off have been mended")
+
+    def _settled(self, now_s: float) -> bool:
+        """Whether enough of a run has come to tell when it began: what waited in a port's buffer comes at once."""
+        first = next((item for item in self._queue.copy() if isinstance(item, Arrived)), None)
+        return not self._reel.fresh or first is None or now_s - first.mono_s >= SETTLE_S
+
+    def _began_s(self) -> float | None:
+        """When the first sample of a run was that begins with what waits."""
+        if not self._reel.fresh:
+            return None
+        return began_s(item for item in self._queue.copy() if isinstance(item, Arrived))
 
     def _drain(self) -> Iterator[Handed]:
         """What waits now, taken away as it is given: what a failing disk does not take stays."""
@@ -190,17 +204,22 @@ class Recorded:
         The pipeline; it behaves as without a recorder.
     recorder : Recorder
         What takes note.
+    tell : callable
+        Called with why the recording has stopped, and with None when it goes on.
     """
 
-    def __init__(self, stages: Stages, recorder: Recorder) -> None:
-        self._stages, self._recorder = stages, recorder
+    def __init__(self, stages: Stages, recorder: Recorder, tell: Callable[[str | None], None]) -> None:
+        self._stages, self._recorder, self._tell = stages, recorder, tell
         self._told: str | None = None
-        self._since = 0
 
     @property
     def n_missing(self) -> int | None:
         """As the pipeline has it."""
         return self._stages.n_missing
+
+    def refuses(self, command: Command) -> str | None:
+        """As the pipeline does."""
+        return self._stages.refuses(command)
 
     def reset(self) -> list[Event]:
         """As the pipeline does."""
@@ -209,37 +228,28 @@ class Recorded:
         return events
 
     def parts(self, item: Item) -> Iterator[list[Event]]:
-        """As the pipeline does; a recording that stops or goes on comes as a technical alarm."""
+        """As the pipeline does."""
         if isinstance(item, SampleBlock):
             self._recorder.block(item)
         elif isinstance(item, Gap) and item.reason != "lost":
             self._recorder.restart()
         for events in self._stages.parts(item):
-            if events:
-                events += self._note(events)
+            self._note(events)
             yield events
 
-    def _note(self, events: list[Event]) -> list[Event]:
+    def _note(self, events: list[Event]) -> None:
         """Hand events over; with a status, once a second, also look whether the recording goes on."""
-        said: list[Event] = []
         for event in events:
-            if isinstance(event, (Beat, Rhythm, Alarm)):
+            if isinstance(event, (Beat, Rhythm, Alarm, Status)):
                 self._recorder.event(event)
-            elif isinstance(event, Status):
-                said += self._look(event.at)
-        return said
+            if isinstance(event, Status):
+                self._look()
 
-    def _look(self, at: int) -> list[Event]:
+    def _look(self) -> None:
         problem = self._recorder.problem
-        if (problem is None) == (self._told is None):
-            return []
-        if problem is not None:
-            self._since = at
-        self._told = problem
-        state, value = ("active", problem) if problem is not None else ("cleared", "the recording goes on")
-        return [
-            Alarm("recording_stopped", state, "technical", "technical", self._since, False, False, value, at)
-        ]
+        if (problem is None) != (self._told is None):
+            self._told = problem
+            self._tell(problem)
 
 
 def check_folder(folder: str) -> None:

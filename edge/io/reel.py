@@ -14,11 +14,11 @@ from edge.io.wfdb_writer import RecordFiles, mend, write_whole
 from edge.messages import safe_id
 from edge.recorded_marks import HORIZON_S, MarkBuffer
 from edge.segments import SEGMENT_S, Arrived, Piece, Segment, Segmenter, coalesced
-from edge.types import Alarm, Beat, Rhythm
+from edge.types import Alarm, Beat, Rhythm, Status
 from edge.wfdb_header import Origin, stamp
 
-Handed = Union[Arrived, Beat, Rhythm, Alarm, None]  # noqa: UP007 (a runtime alias on 3.10)
-"""Samples, an event, or None: the device began again."""
+Handed = Union[Arrived, Beat, Rhythm, Alarm, Status, None]  # noqa: UP007 (a runtime alias on 3.10)
+"""Samples; what was said about them, after them; a status, when all up to it is said; None: the device began again."""
 
 
 class Reel:
@@ -58,6 +58,8 @@ class Reel:
         self._marks, self._strips = MarkBuffer(), EventStrips(device)
         self._open: list[RecordFiles] = []
         """Being written, the newest last; the others wait for the answers about their last beats."""
+        self._said_to = 0
+        self._began_s: float | None = None
         self._to_mend: list[str] = []
         """Records that the disk failed under: their headers tell less than is there."""
         self._lock = -1
@@ -80,8 +82,14 @@ class Reel:
         except (ValueError, IndexError, FileNotFoundError):
             return False
 
-    def take(self, items: Iterable[Handed]) -> None:
-        """Write what was handed over, in its order."""
+    @property
+    def fresh(self) -> bool:
+        """Whether the next samples begin a run."""
+        return self._segmenter.fresh
+
+    def take(self, items: Iterable[Handed], began_s: float | None = None) -> None:
+        """Write what was handed over, in its order; `began_s`: when the first sample was, if they begin a run."""
+        self._began_s = began_s
         held: list[Arrived] = []
         for item in items:
             if isinstance(item, Arrived):
@@ -91,15 +99,16 @@ class Reel:
             held = []
             if item is None:
                 self._segmenter.restart()
+            elif isinstance(item, Status):
+                self._said_to = item.at
             else:
                 self._marks.push(item)
                 if isinstance(item, Alarm):
                     self._strips.alarm(item)
         self._samples(held)
         if self._open:
-            newest = self._open[-1]
-            self._flush(newest.end - round(HORIZON_S * newest.segment.fs))
-        for strip in self._strips.ready():
+            self._flush(self._said_to - round(HORIZON_S * self._open[-1].segment.fs))
+        for strip in self._strips.ready(self._said_to):
             self._write_strip(strip)
 
     def sync(self) -> None:
@@ -131,8 +140,11 @@ class Reel:
         self._segmenter.cut()
 
     def _samples(self, held: list[Arrived]) -> None:
+        if held:
+            self._said_to = held[-1].block.start  # what was handed over before these has been said
         for item in coalesced(held):
-            for piece in self._segmenter.push(item):
+            began_s, self._began_s = self._began_s, None
+            for piece in self._segmenter.push(item, began_s):
                 self._place(piece)
 
     def _place(self, piece: Piece) -> None:
@@ -156,7 +168,7 @@ class Reel:
     def _end_run(self) -> None:
         self._flush(None)
         self._marks.restart()
-        for strip in self._strips.ready(all_of_it=True):
+        for strip in self._strips.ready():
             self._write_strip(strip)
         while self._open:
             self._open.pop(0).close()

@@ -1,14 +1,15 @@
 """[io] The one writer of WFDB records: a signal file that grows, its annotations, and a header that never promises
 more than the disk has.
 
-The header names the samples that were on the disk when it was written before: a file that loses its tail in a power
-cut still has all that its header promises.
+The header names samples that are safely on the disk, and never the last second of them: a file that loses its tail
+still has all that its header promises.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from edge.segments import INVALID, Piece, Segment
 from edge.wfdb_header import Origin, header_text
 
 ANNOTATOR = "hw"
+PADDING = bytes(256)
+"""Follows the end mark while a file grows: readers end at the first zero word, and one that loses less is whole."""
 _FILL = 65536
 
 
@@ -56,13 +59,16 @@ class RecordFiles:
         self._origin, self._comments = origin, tuple(comments)
         n_leads = len(segment.leads)
         self._n, self._first, self._sums = 0, [0] * n_leads, [0] * n_leads
-        self._promised = (0, [0] * n_leads)
+        self._second = max(1, round(segment.fs))
+        self._seconds: deque[tuple[int, list[int]]] = deque([(0, self._sums)])
+        """Lengths that a header may promise, a second apart, and the sums of what is before them."""
         self._last: Mark | None = None
         self._signal = self._marks = -1
         try:
             self._signal = _create(folder / f"{name}.dat")
             self._marks = _create(folder / f"{name}.{ANNOTATOR}")
             self._marks_end = _write_at(self._marks, encode([]), 0)
+            _write_at(self._marks, PADDING, END_BYTES)
             self._header(0, self._sums, open_=True)
         except OSError:
             self.abandon()
@@ -92,9 +98,12 @@ class RecordFiles:
             raise
         if self._n == 0 and adc.shape[0]:
             self._first = adc[0].tolist()
-        total = adc.sum(axis=0, dtype=np.int64).tolist()
-        self._sums = [a + b for a, b in zip(self._sums, total, strict=True)]
-        self._n += adc.shape[0]
+        for at in range(0, adc.shape[0], self._second):
+            total = adc[at : at + self._second].sum(axis=0, dtype=np.int64).tolist()
+            self._sums = [a + b for a, b in zip(self._sums, total, strict=True)]
+            self._n += min(self._second, adc.shape[0] - at)
+            if self._n - self._seconds[-1][0] >= self._second:
+                self._seconds.append((self._n, self._sums))
 
     def mark(self, marks: Iterable[Mark]) -> None:
         """Add annotations, in order of time, their samples counted as the device does."""
@@ -109,20 +118,23 @@ class RecordFiles:
             chosen.append(last)
         if chosen:
             at_byte = self._marks_end - END_BYTES
-            self._marks_end = at_byte + _write_at(self._marks, encode(chosen, self._last), at_byte)
+            data = encode(chosen, self._last)
+            _write_at(self._marks, data + PADDING, at_byte)
+            self._marks_end = at_byte + len(data)
             self._last = last
 
     def sync(self) -> None:
-        """Have all on the disk, then write a header that names what was there the last time."""
-        n, sums = self._n, self._sums
+        """Have all on the disk, then write a header that names it, less a second."""
         os.fdatasync(self._signal)
         os.fdatasync(self._marks)
-        self._header(*self._promised, open_=True)
-        self._promised = (n, sums)
+        while len(self._seconds) > 1 and self._seconds[1][0] <= self._n - self._second:
+            self._seconds.popleft()
+        self._header(*self._seconds[0], open_=True)
 
     def close(self) -> None:
         """The record is whole: its header says all."""
         try:
+            os.ftruncate(self._marks, self._marks_end)
             os.fdatasync(self._signal)
             os.fdatasync(self._marks)
             self._header(self._n, self._sums, open_=False)
@@ -191,10 +203,10 @@ def _mend_marks(path: Path, n: int) -> None:
     """Marks that are whole and within the `n` samples; an end where it is missing."""
     data = path.read_bytes() if path.is_file() else b""
     with contextlib.suppress(AnnotationError):
-        found = parse(data, path.name)
-        if found.whole and len(data) % 2 == 0 and (not found.marks or found.marks[-1].sample < n):
-            return
-        write_whole(path, encode([mark for mark in found.marks if mark.sample < n]))
+        ended = data[: len(data) // 2 * 2] + bytes(END_BYTES)
+        mended = encode([mark for mark in parse(ended, path.name).marks if mark.sample < n])
+        if mended != data:
+            write_whole(path, mended)
         return
     write_whole(path, encode([]))
 

@@ -46,7 +46,7 @@ static inline const float *rows(const float *a, int32_t n, const float *x, const
                          "subs %[left], %[left], #8\n"
                          "bne 1b\n"
                          "vstmia %[out], {s16-s19}\n"
-                         : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [left] "+r"(left)
+                         : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [d] "+&r"(d), [x] "+&r"(x), [left] "+&r"(left)
                          : [out] "r"(out), [bias] "r"(bias)
                          : "cc", "memory", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11",
                            "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19");

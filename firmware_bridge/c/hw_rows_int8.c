@@ -1,4 +1,4 @@
-/* A table of int8 weights times a vector, which is made int16; on a Cortex-M4 four rows at a time, by its own
+/* A table of int8 weights times a vector, which is made int16; on a Cortex-M4 three rows at a time, by its own
  * instructions.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -7,7 +7,7 @@
 
 #if HW_GRU_INT8
 
-#define AT_ONCE 4 /* rows */
+#define AT_ONCE 3 /* rows */
 #define WIDEST ((HW_WIDEST + 3) / 4 * 4)
 #define LARGEST 32767.0f
 
@@ -75,25 +75,23 @@ static int32_t dot(const hw_weight *w, int32_t n, const int16_t *x)
 /* n is a multiple of 4. */
 static void rows(const hw_weight *a, int32_t n, const int16_t *x, int32_t *sum)
 {
-    int32_t sa = 0, sb = 0, sc = 0, sd = 0, left = n;
+    int32_t sa = 0, sb = 0, sc = 0, left = n;
     uint32_t w, t;
     register uint32_t x0 __asm__("r2"), x1 __asm__("r3"); /* a pair that one instruction loads */
     __asm__ volatile("1:\n"
                      "ldrd %[x0], %[x1], [%[x]], #8\n"
                      "ldr %[w], [%[a], %[n]]\n" FOUR("%[sb]")
                      "ldr %[w], [%[a], %[n], lsl #1]\n" FOUR("%[sc]")
-                     "ldr %[w], [%[a], %[n3]]\n" FOUR("%[sd]")
                      "ldr %[w], [%[a]], #4\n" FOUR("%[sa]")
                      "subs %[left], %[left], #4\n"
                      "bne 1b\n"
-                     : [a] "+r"(a), [x] "+r"(x), [sa] "+r"(sa), [sb] "+r"(sb), [sc] "+r"(sc), [sd] "+r"(sd),
-                       [left] "+r"(left), [w] "=&r"(w), [t] "=&r"(t), [x0] "=&r"(x0), [x1] "=&r"(x1)
-                     : [n] "r"(n), [n3] "r"(3 * n)
+                     : [a] "+&r"(a), [x] "+&r"(x), [sa] "+&r"(sa), [sb] "+&r"(sb), [sc] "+&r"(sc),
+                       [left] "+&r"(left), [w] "=&r"(w), [t] "=&r"(t), [x0] "=&r"(x0), [x1] "=&r"(x1)
+                     : [n] "r"(n)
                      : "cc", "memory");
     sum[0] = sa;
     sum[1] = sb;
     sum[2] = sc;
-    sum[3] = sd;
 }
 
 #else

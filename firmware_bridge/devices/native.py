@@ -7,11 +7,11 @@ clock, and its sample bytes join those before it. Everything else takes the long
 from __future__ import annotations
 
 import math
+from array import array
 from binascii import crc_hqx
 from collections import deque
 from dataclasses import replace
 from struct import Struct
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,6 @@ SLACK_S = 0.1
 """How far a frame's time stamp may be off: firmware takes it when it comes round to it."""
 FEW_BYTES = 32
 FEW = tuple(Struct(f"<{n}h").unpack for n in range(FEW_BYTES // 2 + 1))
-"""So few int16 become samples faster without NumPy's arithmetic."""
 ROOM = 1024
 """Values for which memory is taken at once: an array made for every frame costs as much as all the rest of it."""
 MAX_BACK_US = 10_000_000
@@ -74,8 +73,8 @@ class NativeDecoder:
         self._fresh = True
         self._reopened = False
         self._raw: list[bytes] = []
+        self._cells = array("f")
         self._room: F32 = np.empty((0, 1), np.float32)
-        self._cells = _cells_of(self._room)
         self._n_used = 0
         self._told: deque[DeviceBeat | Firmware] = deque(maxlen=MOST_TOLD)
         self._firmware = ""
@@ -251,15 +250,18 @@ class NativeDecoder:
         raw = self._raw
         if not raw:
             return
-        mv = self._to_mv(raw[0] if len(raw) == 1 else b"".join(raw))
+        counts = raw[0] if len(raw) == 1 else b"".join(raw)
+        mv = self._few_to_mv(counts) if len(counts) <= FEW_BYTES else self._to_mv(counts)
         n = len(mv)
         stats = self.stats
         stats.n_frames += len(raw)
         stats.n_samples += n
         raw.clear()
         clipped = (1 << len(self._leads)) - 1 if self._marks else 0
-        pace = tuple(self._pace)
-        self._pace.clear()
+        pace: tuple[int, ...] = ()
+        if self._pace:
+            pace = tuple(self._pace)
+            self._pace.clear()
         out.append(
             SampleBlock(
                 self._options.device_id, self._next, self._fs, mv, self._leads, self._lead_off, clipped, pace
@@ -268,35 +270,30 @@ class NativeDecoder:
         self._next += n
 
     def _to_mv(self, raw: bytes) -> F32:
-        """int16 bytes to millivolts. A few take another way and come out as the same bits."""
-        n_leads = len(self._leads)
-        if len(raw) <= FEW_BYTES:
-            return self._few_to_mv(FEW[len(raw) // 2](raw), n_leads)
-        adu = np.frombuffer(raw, "<i2").reshape(-1, n_leads)
+        """int16 bytes to millivolts."""
+        adu = np.frombuffer(raw, "<i2").reshape(-1, len(self._leads))
         mv = np.multiply(adu, np.float32(self._factor), dtype=np.float32)
         if adu.min() == NO_VALUE:
             mv[adu == NO_VALUE] = np.nan
         return mv
 
-    def _few_to_mv(self, counts: tuple[int, ...], n_leads: int) -> F32:
-        """Into the next rows of an array that is there already. Its rows are given out once, so never change."""
+    def _few_to_mv(self, raw: bytes) -> F32:
+        """`_to_mv` of a few, to the same bits, without NumPy's arithmetic: each of its calls costs a sample's wait.
+
+        They become the next rows of an array that is there already, whose rows are given out once each.
+        """
         begin, cells, factor = self._n_used, self._cells, self._factor
+        counts, n_leads = FEW[len(raw) // 2](raw), len(self._leads)
         if begin + len(counts) > len(cells):
             begin = 0
-            self._room = np.empty((ROOM // n_leads, n_leads), np.float32)
-            self._cells = cells = _cells_of(self._room)
+            self._cells = cells = array("f", bytes(4 * n_leads * (ROOM // n_leads)))
+            self._room = np.frombuffer(cells, np.float32).reshape(-1, n_leads)
         at = begin
         for v in counts:
             cells[at] = math.nan if v == NO_VALUE else v * factor
             at += 1
         self._n_used = at
         return self._room[begin // n_leads : at // n_leads]
-
-
-def _cells_of(room: F32) -> memoryview[float]:
-    """The array's numbers one by one: quicker to write than NumPy's own items."""
-    flat: Any = room.reshape(-1)  # NumPy 1 does not say that an array is a buffer
-    return cast("memoryview[float]", memoryview(flat))
 
 
 class NativeEncoder:

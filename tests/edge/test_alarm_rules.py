@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from edge.alarm_rules import AlarmLimits, Fibrillation, LastBeats, QuietClock
+from edge.alarm_limits import AlarmLimits
+from edge.alarm_rules import Fibrillation, LastBeats, QuietClock
 from edge.types import Beat, RPeak
 
 FS = 250.0
@@ -39,6 +42,18 @@ def test_vt_when_run_of_v_then_by_length_and_rate(labels: str, bpm: float, expec
     assert _train(labels, bpm).vt(FS).cause is expected
 
 
+def test_vt_when_a_correction_takes_v_away_or_adds_it_then_the_run_counts_all_the_same() -> None:
+    sure_v = (0.05, 0.0, 0.95, 0.0, 0.0)
+    beats = LastBeats(LIMITS)
+    for i in range(6):
+        own = _beat(i, 0.4 * i, "V")
+        corrected = (
+            replace(own, aami="N", plain=sure_v) if i % 2 else replace(own, plain=(0.9, 0.0, 0.1, 0.0, 0.0))
+        )
+        beats.push(corrected)
+    assert beats.vt(FS).value == "6 ventricular beats in a row at 150 bpm"
+
+
 def test_vt_when_found_then_says_how_many_and_how_fast() -> None:
     finding = _train("NNVVVVVV", 150).vt(FS)
     assert finding.value == "6 ventricular beats in a row at 150 bpm"
@@ -73,17 +88,17 @@ def test_brady_when_noise_lies_between_beats_then_the_interval_does_not_count() 
     for i in range(4, 8):
         beats.push(_beat(i, 9.0 + 0.75 * (i - 4), rr_s=7.0 if i == 4 else 0.75))
         beats.push(_beat(i, 9.0 + 0.75 * (i - 4), rr_s=7.0 if i == 4 else 0.75))
-        assert not beats.brady(FS).cause
+        assert not beats.extreme_brady(FS).cause
 
 
 @pytest.mark.parametrize(("n", "bpm", "expected"), [(5, 39, True), (4, 39, False), (5, 41, False)])
 def test_brady_when_slow_over_five_beats_then_found(n: int, bpm: float, expected: bool) -> None:
-    assert _train("N" * n, bpm).brady(FS).cause is expected
+    assert _train("N" * n, bpm).extreme_brady(FS).cause is expected
 
 
 @pytest.mark.parametrize(("n", "bpm", "expected"), [(17, 142, True), (16, 142, False), (17, 139, False)])
 def test_tachy_when_fast_over_seventeen_beats_then_found(n: int, bpm: float, expected: bool) -> None:
-    assert _train("N" * n, bpm).tachy(FS).cause is expected
+    assert _train("N" * n, bpm).extreme_tachy(FS).cause is expected
 
 
 def test_tachy_when_rate_falls_a_little_below_then_goes_on_until_the_margin() -> None:
@@ -92,7 +107,7 @@ def test_tachy_when_rate_falls_a_little_below_then_goes_on_until_the_margin() ->
     for i in range(80):
         t += 60.0 / (145 if i < 20 else 138 if i < 50 else 130)
         beats.push(_beat(i, t))
-        causes.append(beats.tachy(FS).cause)
+        causes.append(beats.extreme_tachy(FS).cause)
     assert causes[19]
     assert causes[49]
     assert not causes[79]
@@ -151,8 +166,8 @@ def test_quiet_clock_when_held_then_only_time_since_and_no_longer_than_told() ->
 
 def test_brady_when_beats_may_have_been_missed_among_the_last_five_then_not_found() -> None:
     beats = _train("NNNNN", 35)
-    assert beats.brady(FS).cause
+    assert beats.extreme_brady(FS).cause
     beats.doubt(round(1.0 * FS))
-    assert not beats.brady(FS).cause
+    assert not beats.extreme_brady(FS).cause
     beats.push(_beat(5, 5 * 60.0 / 35))
-    assert beats.brady(FS).cause
+    assert beats.extreme_brady(FS).cause

@@ -100,7 +100,7 @@ def test_update_when_technical_is_owed_and_gone_then_nothing() -> None:
     assert [a.state for a in _step(state, False, 11.0)] == ["cleared"]
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+@pytest.mark.parametrize("spec", [s for s in SPECS if s.on_s == 0.0], ids=lambda s: s.name)
 def test_update_when_cause_toggles_at_1_hz_for_ten_minutes_then_few_alarms_first_at_once(
     spec: AlarmSpec,
 ) -> None:

@@ -165,7 +165,7 @@ def test_networks_when_manifest_lacks_what_the_pipeline_reads_then_refused(
         (
             "rhythm_cnn",
             lambda m: m.update(hop=0),
-            "rhythm_cnn: window 640, hop 0, expected 0 < hop <= window",
+            "rhythm_cnn: window 500, hop 0, expected 0 < hop <= window",
         ),
         ("rhythm_cnn", lambda m: m.update(window=4000), "rhythm_cnn: window 4000, hop 125, expected 0 < hop"),
     ],

@@ -64,6 +64,17 @@ def test_config_when_given_three_ways_then_flag_beats_environment_beats_file(tmp
     assert (config.mqtt.base, config.source) == ("w7/hw", "/dev/ttyUSB0")
 
 
+def test_alarms_when_given_then_limits_of_the_preset_with_those_instead() -> None:
+    text = "[alarms]\npreset = 'child'\ntachy_bpm = 160\noff = ['couplet', 'pvc_rate']\nlog = 'alarms.jsonl'"
+    alarms = parse(text, {"HEARTWIRE_ALARMS_PAUSE_S": "2.5"}, {"alarms.log_kb": "64"}).alarms
+    limits = alarms.limits
+    assert (limits.tachy_bpm, limits.extreme_tachy_bpm, limits.pause_s) == (160.0, 180.0, 2.5)
+    assert (limits.off, alarms.log, alarms.log_kb) == (("couplet", "pvc_rate"), "alarms.jsonl", 64)
+    assert load(arguments("--alarms-preset", "athlete"), {}).alarms.limits.extreme_brady_bpm == 30.0
+    with pytest.raises(BadInput, match=r"unknown key 'alarms[.]pause'"):
+        parse("", {"HEARTWIRE_ALARMS_PAUSE": "2"}, {})
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
@@ -86,10 +97,18 @@ def test_broker_when_in_one_word_then_host_and_port(text: str, host: str, port: 
         ("devise = 'x'", "unknown key 'devise'; did you mean 'device'?"),
         ("[mqtt]\nhots = 'x'", "unknown key 'mqtt.hots'; did you mean 'mqtt.host'?"),
         ("[mqtt]\npassword = 'canary'", "mqtt.password does not belong in this file"),
+        ("[alarms]\nbrady = 40", "unknown key 'alarms.brady'; did you mean 'alarms.brady_bpm'?"),
+        ("[alarms]\npreset = 'baby'", "alarms.preset: got 'baby', expected adult, child, athlete"),
+        ("[alarms]\noff = ['asystole']", "alarms.off: got 'asystole', expected some of pause"),
+        ("[alarms]\nbrady_bpm = 38", "alarms.extreme_brady_bpm: got 40, expected less than alarms.brady_bpm"),
+        ("[alarms]\naudio_pause_s = 3600", "alarms.audio_pause_s: got 3600.0, expected 1.0 to 600.0"),
+        ("alarms = 'adult'", "alarms: got 'adult', expected a table"),
         ("wave_ms = 'long'", "wave_ms: got 'long'; expected `float`"),
         ("fs = -1", "fs: got -1.0, expected 20.0 to 20000.0"),
         ("parity = 'X'", "parity: got 'X'; invalid enum value 'X'"),
         ("scale = 0", "scale: got 0.0, expected a finite factor"),
+        ("personal = 'yes'", "personal: got 'yes', expected one of off, self, labels"),
+        ("personal = true", "personal: got True; expected `str`"),
         ("scale = nan", "scale: got nan, expected a finite factor"),
         ("device = 'bed 4'", "device: got 'bed 4', expected"),
         ("[mqtt]\nport = 70000", "mqtt.port: got 70000, expected 1 to 65535"),
@@ -187,14 +206,6 @@ def test_host_port_when_an_address_of_version_six_then_without_brackets() -> Non
     assert host_port("[::1]", "--listen", "h:1") == ("::1", None)
 
 
-def test_config_when_the_line_has_parity_then_the_source_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[tuple[str, int, str]] = []
-    monkeypatch.setattr("edge.io.source.make_source", lambda *args: opened.append(args) or StdinSource())
-    for text in ("format = 'dri'", "format = 'dri'\nparity = 'N'\nbaud = 9600", "format = 'text'"):
-        run._source_and_decoder(parse(f"source = 'x'\n{text}", {}, {}))
-    assert opened == [("x", 19200, "E"), ("x", 9600, "N"), ("x", 9600, "N")]
-
-
 @pytest.mark.parametrize(
     ("path", "environ", "place"),
     [
@@ -211,3 +222,11 @@ def test_outbox_place_when_given_or_not_then_configured_else_of_the_service_else
 ) -> None:
     config = parse(WARD, {}, {"mqtt.outbox_path": path} if path else {})
     assert outbox_place(config, environ) == place
+
+
+def test_config_when_the_line_has_parity_then_the_source_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, int, str]] = []
+    monkeypatch.setattr("edge.io.source.make_source", lambda *args: opened.append(args) or StdinSource())
+    for text in ("format = 'dri'", "format = 'dri'\nparity = 'N'\nbaud = 9600", "format = 'text'"):
+        run._source_and_decoder(parse(f"source = 'x'\n{text}", {}, {}))
+    assert opened == [("x", 19200, "E"), ("x", 9600, "N"), ("x", 9600, "N")]

@@ -15,6 +15,7 @@ from edge.heard import (
     AlarmHeard,
     AlarmUnkept,
     Answer,
+    AudioHeard,
     BeatHeard,
     Heard,
     MetaHeard,
@@ -60,6 +61,20 @@ def test_read_when_a_beat_was_composed_then_its_class_time_and_answer() -> None:
 def test_read_when_an_alarm_was_composed_then_the_kept_one_and_its_event_is_no_note() -> None:
     alarm = Alarm("vt", "active", "high", "patient", 10, False, False, "172 bpm", 20)
     assert facts(alarm) == [AlarmHeard("vt", "active", "high", T_S * 1000.0, False, "172 bpm"), None]
+
+
+def test_read_when_what_should_be_heard_was_composed_then_priority_and_pause() -> None:
+    composer = Composer("bed4", "b007")
+    for message, expected in (
+        (composer.audio("high", None, "", T_S), AudioHeard("high", None, "")),
+        (composer.audio(None, T_S + 60.0, "Ana", T_S), AudioHeard("", 1000.0 * (T_S + 60.0), "Ana")),
+    ):
+        heard = said(message)
+        assert heard is not None
+        assert heard.fact == expected
+    assert read(["audio"], json_bytes(sounding="everything", paused=1, until="soon")) == Heard(
+        AudioHeard("", None, "")
+    )
 
 
 def test_read_when_rhythm_note_and_words_were_composed_then_they_are_read() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.alarm_state import SPECS
+from edge.alarm_state import MONITOR_SPECS, SPECS
 from edge.config import MqttConfig, parse
 from edge.integrations.homeassistant import EXPIRE_S, Discovery, device_payload, object_id
 from edge.io.poller import Poller
@@ -71,7 +71,7 @@ def test_components_when_made_then_platform_own_id_and_only_options_that_it_has(
         assert part["uniq_id"] == f"heartwire_bed4_{key}"
     assert len({part["name"] for part in parts.values()}) == len(parts)
     wanted = {"hr", "rhythm", "sqi", "lead_off", "rmssd", "pvc", "beat", "alarm", "ack"}
-    assert set(parts) >= wanted | {f"alarm_{spec.name}" for spec in SPECS}
+    assert set(parts) >= wanted | {f"alarm_{spec.name}" for spec in SPECS + MONITOR_SPECS}
 
 
 def test_components_when_they_are_values_then_they_expire(payload: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def test_event_when_alarms_are_raised_then_its_types_are_the_alarms_and_it_is_ne
     payload: dict[str, Any],
 ) -> None:
     event = payload["cmps"]["alarm"]
-    assert event["evt_typ"] == [spec.name for spec in SPECS]
+    assert event["evt_typ"] == [spec.name for spec in SPECS + MONITOR_SPECS]
     assert event["stat_t"] == "heartwire/bed4/event"
 
 

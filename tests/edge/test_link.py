@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from edge.link import RUBBISH_BYTES, LinkReport, LinkWatch
-from firmware_bridge.types import LinkStats
+from edge.link import LinkWatch
 
 POLL_S = 0.25
 
@@ -126,28 +125,3 @@ def test_rate_when_device_reboots_without_losses_counted_then_not_flagged() -> N
     after = [(t_s + 1.4, n, index) for t_s, n, index in steady(250, 40, t0=20.0, index=5000)]
     said = [state for t_s, n, index in after for state in (*watch.push(t_s, n, index, 250), *watch.poll(t_s))]
     assert said == []
-
-
-def test_report_when_bytes_give_no_sample_then_one_line_a_minute() -> None:
-    report, stats, said = LinkReport(), LinkStats(), []
-    for k in range(130):
-        stats.n_bytes += RUBBISH_BYTES
-        said += report.poll(stats, True, float(k))
-    assert [kind for kind, _ in said] == ["rubbish"] * 3
-    assert said[0][1] == f"{2 * RUBBISH_BYTES} bytes and no sample in them: wrong --format or --baud?"
-
-
-def test_report_when_samples_flow_then_bytes_alone_are_no_rubbish() -> None:
-    report, stats = LinkReport(), LinkStats(n_bytes=100_000)
-    assert report.poll(stats, False, 0.0) == report.poll(stats, True, 1.0) == []
-
-
-def test_report_when_frames_are_damaged_then_the_counts_are_told_when_they_grew() -> None:
-    report, stats = LinkReport(), LinkStats(n_crc=2, n_lost=7)
-    ((kind, line),) = report.poll(stats, False, 0.0)
-    assert kind == "link_errors"
-    assert line == "so far: crc 2, resync 0, unknown 0, rejected 0, duplicate 0, lost 7"
-    assert report.poll(stats, False, 100.0) == []
-    stats.n_unknown = 1
-    assert report.poll(stats, False, 59.0) == []
-    assert [kind for kind, _ in report.poll(stats, False, 101.0)] == ["link_errors"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,7 +23,7 @@ from edge.messages import (
 )
 from edge.types import Alarm, Beat, Note, Rhythm, RPeak, Status, WaveChunk
 from edge.waveform import decode_wave
-from firmware_bridge.types import BadInput
+from firmware_bridge.types import BadInput, DeviceBeat
 
 T0 = 1784894400.0  # 2026-07-24T12:00:00Z
 FS = 250.0
@@ -59,6 +60,35 @@ def test_beat_when_composed_then_carries_answer_and_time_of_its_r_peak() -> None
     assert got["t"] == "2026-07-24T12:00:02.000Z"
     assert (got["boot_id"], got["seq"]) == ("b00t", 0)
     assert "synced" not in got
+
+
+def test_device_beat_when_composed_then_it_is_on_a_topic_of_its_own_with_the_time_of_its_r_peak() -> None:
+    said = DeviceBeat(500, 250.0, "V", (0.01, 0.02, 0.95, 0.01, 0.01), -1.25, "II", True)
+    message = composer().device_beat(said, stamp)
+    assert (message.topic, message.retain, message.qos) == ("heartwire/bed4/device_beat", False, 0)
+    assert body(message) == {
+        "sample": 500,
+        "aami": "V",
+        "probs": {"N": 0.01, "S": 0.02, "V": 0.95, "F": 0.01, "Q": 0.01},
+        "amp_mv": -1.25,
+        "lead": "II",
+        "final": True,
+        "t": "2026-07-24T12:00:02.000Z",
+        "boot_id": "b00t",
+        "seq": 0,
+    }
+
+
+def test_beat_when_corrected_then_the_class_without_the_correction_stands_beside() -> None:
+    plain = (0.9, 0.02, 0.06, 0.01, 0.01)
+    got = body(composer().compose(replace(BEAT, plain=plain), stamp)[0])
+    assert (got["aami"], got["plain_aami"]) == ("V", "N")
+    assert "plain_aami" not in body(composer().compose(BEAT, stamp)[0])
+
+
+def test_state_when_personal_mode_is_on_then_says_which_and_from_how_many_beats() -> None:
+    got = body(composer().compose(replace(STATUS, personal="labels", personal_beats=12), stamp)[0])
+    assert (got["personal"], got["personal_beats"]) == ("labels", 12)
 
 
 def test_beat_when_rr_is_unknown_then_null() -> None:
@@ -102,6 +132,14 @@ def test_alarm_when_composed_then_retained_state_and_an_event_that_is_never_reta
     assert (got["latched"], got["acked"], got["since"]) == (True, False, "2026-07-24T12:00:01.000Z")
     assert body(event)["event_type"] == "vt"
     assert body(event)["seq"] == got["seq"] + 1
+
+
+def test_alarm_when_composed_then_its_occurrence_rule_and_who_saw_it_are_in_it() -> None:
+    alarm = Alarm("vt", "active", "high", "patient", 0, False, True, "170 bpm", 0, 17, "above 100 bpm", "Ana")
+    for message in composer().compose(alarm, stamp):
+        body = json.loads(message.payload)
+        assert body["occurrence"] == f"{body['boot_id']}-17"
+        assert (body["limit"], body["by"]) == ("above 100 bpm", "Ana")
 
 
 def test_alarm_when_technical_then_may_be_dropped_before_a_lethal_one() -> None:

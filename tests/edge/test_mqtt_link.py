@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from edge.config import MqttConfig
-from edge.io.mqtt_link import Dialler, make_client, publish_packet, tls_context
-from edge.io.poller import Poller
+from edge.io.mqtt_link import Dialler, MqttLink, make_client, publish_packet, tls_context
+from edge.io.poller import WRITE, Poller
 from edge.messages import Message
 from firmware_bridge.types import BadInput
 
@@ -27,6 +27,30 @@ def test_packet_when_built_then_these_bytes() -> None:
 def test_packet_when_the_topic_is_no_topic_then_refused(topic: str) -> None:
     with pytest.raises(ValueError, match="topic"):
         publish_packet(Message(topic, b"x", False, 0))
+
+
+def test_link_when_the_socket_takes_no_more_then_packets_stay_whole_and_in_order() -> None:
+    ours, theirs = socket.socketpair()
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+    link = MqttLink(make_client(MqttConfig(), "one"), ours, "ping", 0.0)
+    messages = [Message(f"t/{k}", bytes([k]) * 3001, False, 0) for k in range(200)]
+    assert not link.send_now(messages[0]), "nothing goes before the broker was greeted"
+    link.ready = True
+    sent, got = b"", b""
+    for message in messages:
+        while not link.send_now(message):
+            assert link.wants_write()
+            got += theirs.recv(1 << 20)
+            link.handle(WRITE)
+            link.flush()
+        sent += publish_packet(message)
+    while len(got) < len(sent):
+        got += theirs.recv(1 << 20)
+        link.flush()
+    assert got == sent
+    link.abandon()
+    theirs.close()
 
 
 def test_tls_when_not_asked_for_then_none() -> None:

@@ -208,6 +208,23 @@ def test_outbox_when_the_place_cannot_be_written_then_it_goes_on_in_memory_and_s
     assert "/proc/heartwire" in loop.notes[0][1]
 
 
+def test_outbox_when_the_place_comes_late_then_what_a_former_start_left_is_found_all_the_same(
+    make_loop: Any, path: Path
+) -> None:
+    first = make_loop()
+    first.add(event(1))
+    first.until(lambda: first.ready, "handing on")
+    first.close()
+    elsewhere = path.rename(path.with_name("away"))
+    path.mkdir()  # as a place that is not mounted yet
+    second = make_loop()
+    second.until(lambda: second.kinds() == ["outbox_memory"], "a word about it")
+    path.rmdir()
+    elsewhere.rename(path)
+    second.until(lambda: second.found == [event(1)], "what was left")
+    second.until(lambda: second.kinds() == ["outbox_memory", "outbox_disk"], "a word about that too")
+
+
 def test_outbox_when_the_disk_is_full_then_in_memory_and_on_disk_again_when_there_is_room(
     make_loop: Any, path: Path
 ) -> None:

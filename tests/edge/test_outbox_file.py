@@ -54,7 +54,7 @@ def test_file_when_opened_again_then_the_same_messages_in_their_order(file: Outb
     file.sync(messages[:2], [])
     file.sync(messages[2:], [])
     file.close()
-    assert OutboxFile(path, BIG).load() == messages
+    assert file.load() == messages
 
 
 def test_file_when_messages_are_acknowledged_then_they_are_gone(file: OutboxFile) -> None:
@@ -101,6 +101,26 @@ def test_file_when_its_process_is_killed_then_all_that_sync_has_taken_is_there(p
     file.close()
     assert found[-1] in (last, last + 1)  # one more may have been taken and not yet been printed
     assert found == list(range(found[-1] - 49, found[-1] + 1))
+
+
+def test_file_when_the_tail_of_its_log_is_lost_then_what_stood_before_is_there(
+    tmp_path: Path, path: Path, file: OutboxFile
+) -> None:
+    for n in range(12):
+        file.sync([event(n, size=500)], [])
+    database, log = path.read_bytes(), path.with_name(path.name + "-wal").read_bytes()
+    lengths = set()
+    for cut in range(0, len(log) + 1, 1700):
+        copy = tmp_path / f"cut-{cut}"
+        copy.write_bytes(database)
+        copy.with_name(copy.name + "-wal").write_bytes(log[:cut] + bytes(300))
+        again = OutboxFile(copy, BIG)
+        found = keys(again.load())
+        again.sync([event(99)], [])
+        again.close()
+        assert found == list(range(len(found)))
+        lengths.add(len(found))
+    assert {0, 11} <= lengths
 
 
 def test_file_when_full_then_the_oldest_that_is_no_lethal_alarm_leaves_it(path: Path) -> None:

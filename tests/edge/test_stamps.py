@@ -43,6 +43,22 @@ def test_stamps_when_the_wall_clock_is_set_then_reported_and_followed_at_once(st
     assert stamps.utc_s(131.0) == pytest.approx(UTC + 31.0 + step_s)
 
 
+def test_stamps_when_the_wall_clock_is_set_then_no_rate_is_known_until_samples_come() -> None:
+    stamps = played(3)
+    assert stamps.fs == FS
+    stamps.set(103.0, UTC + 3603.0)
+    assert stamps.fs == 0.0
+    stamps.push(block(750), 103.1)
+    assert stamps.fs == FS
+
+
+def test_as_of_when_something_happened_later_then_that_is_the_newest_samples_time() -> None:
+    stamps = played(10)
+    stamp = stamps.as_of(112.0)
+    assert (stamp(2499), stamp(9999)) == (UTC + 12.0, UTC + 12.0)
+    assert stamp(1000) == stamps.of_sample(1000)
+
+
 def test_stamps_when_the_wall_clock_drifts_then_no_step() -> None:
     stamps = played(10)
     assert stamps.set(110.0, UTC + 10.0 + 0.01) is None

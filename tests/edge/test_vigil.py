@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.vigil import DEAD_S, REASON, Vigil, alarm_of_the_dead, status_of_the_dead
+from edge.vigil import DEAD_S, REASON, Vigil, status_of_the_dead
 
 
 def test_poll_when_nothing_is_answered_then_dead_once_and_back_once() -> None:
@@ -27,9 +27,6 @@ def test_poll_when_the_signal_goes_while_dead_then_it_stays_dead() -> None:
     assert vigil.dead
 
 
-def test_what_is_told_of_the_dead_when_asked_then_no_heart_rate_and_a_technical_alarm() -> None:
+def test_what_is_told_of_the_dead_when_asked_then_no_heart_rate_and_why() -> None:
     status = status_of_the_dead(7)
     assert (status.hr_bpm, status.reason, status.at) == (None, REASON, 7)
-    alarm = alarm_of_the_dead(True, 7, "why")
-    assert (alarm.name, alarm.state, alarm.kind, alarm.value) == ("unreadable", "active", "technical", "why")
-    assert alarm_of_the_dead(False, 8, "").state == "cleared"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge import ward as wards
-from edge.heard import AlarmHeard, AlarmUnkept, BeatHeard, Signal, Vitals, WaveHeard
+from edge.heard import AlarmHeard, AlarmUnkept, AudioHeard, BeatHeard, Signal, Vitals, WaveHeard
 from edge.ward import STALE_S, Change, Found, Freshness, Gone, Lead, Ward
 from edge.waveform import encode_wave
 
@@ -156,3 +156,17 @@ def test_ward_when_a_name_is_hostile_then_fit_to_be_shown() -> None:
     ward = Ward()
     ward.push("heartwire/\x1b[2J<b>/availability", b"online", True, 0.0)
     assert ward.beds[1].name == "\\x1b[2J<b>"
+
+
+def test_audio_when_the_monitor_starts_anew_then_a_pause_of_the_last_start_is_none() -> None:
+    ward = Ward()
+    old, new = Sender(ward), Sender(ward, boot_id="bb")
+    pause = {"sounding": None, "paused": True, "until": "2030-01-01T00:00:00.000Z"}
+    old("audio", retain=True, **pause)
+    assert ward.beds[1].audio is not None
+    assert kinds(old("state", hr_bpm=72)) == [Freshness, Vitals]
+    assert ward.beds[1].audio is not None
+    assert AudioHeard("", None, "") in [change.what for change in new("state", hr_bpm=72)]
+    assert ward.beds[1].audio is None
+    assert old("audio", retain=True, **pause) == []
+    assert kinds(new("audio", sounding="high", paused=False)) == [AudioHeard]

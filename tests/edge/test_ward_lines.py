@@ -79,3 +79,13 @@ def test_lines_when_names_are_hostile_then_nothing_that_a_terminal_obeys(ward: W
     )
     assert len(shown) == 1
     assert shown[0].isprintable()
+
+
+def test_lines_when_the_sound_is_paused_and_alarms_are_acknowledged_then_until_when_and_by_whom(
+    ward: Ward,
+) -> None:
+    found = lines(ward, "audio", sounding=None, paused=True, until="2026-07-24T12:02:00.000Z", by="Ana")
+    assert found == ["12:00:05.0 bed4       sound of alarms paused until 12:02:00 UTC by Ana"]
+    assert lines(ward, "audio", sounding="high", paused=False) == []
+    (shown,) = lines(ward, "alarm/vt", state="active", priority="high", acked=True, by="Ana")
+    assert "ALARM vt active, acknowledged by Ana, priority high" in shown

@@ -146,3 +146,11 @@ def test_screen_when_only_other_leads_have_chunks_then_not_drawn_over_the_first(
     played.screen.push(played.ward.push("heartwire/bed1/waveform/V1", chunk, False, 0.0))
     assert len(bed.leads) == 2
     assert played.text() == before
+
+
+def test_screen_when_the_sound_is_paused_then_until_when_beside_the_numbers() -> None:
+    played = Played("bed1")
+    played.take([played.beds[0].composer.audio(None, 1.79e9 + 120.0, "Ana", 1.79e9)])
+    assert "SOUND PAUSED until 14:15:20 UTC" in played.text(width=160)[1]
+    played.take([played.beds[0].composer.audio(None, None, "", 1.79e9)])
+    assert "PAUSED" not in played.text(width=160)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.waveform import HEADER, SCALE_MV, decode_wave, encode_wave, quantise_wave
+from edge.waveform import HEADER, SCALE_MV, SHORT, decode_wave, encode_wave, quantise_wave
 from firmware_bridge.types import BadInput
 
 
@@ -19,6 +19,18 @@ def test_chunk_when_read_back_then_within_half_a_count() -> None:
     seq, t_us, counts = decode_wave(encode_wave(2**32 + 5, -3, mv))
     assert (seq, t_us) == (5, 0)
     assert np.max(np.abs(counts * SCALE_MV - mv)) <= SCALE_MV / 2 + 1e-6
+
+
+@pytest.mark.parametrize("n", [0, 1, 36, SHORT, SHORT + 1])
+def test_chunk_when_short_or_long_then_header_and_the_same_counts(n: int) -> None:
+    mv = np.random.default_rng(n).normal(0, 9, n).astype(np.float32)
+    assert encode_wave(7, 8, mv) == HEADER.pack(b"HWV", 1, 7, 8) + quantise_wave(mv)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 99.0, -32.768])
+def test_chunk_when_one_value_is_no_int16_then_as_a_long_one(odd: float) -> None:
+    mv = np.array([0.5, odd], np.float32)
+    assert encode_wave(7, 8, mv)[HEADER.size :] == quantise_wave(mv)
 
 
 def test_quantise_when_not_finite_then_clipped_or_none() -> None:

@@ -159,3 +159,25 @@ def test_sources_when_listed_then_they_are_all_that_is_there() -> None:
     assert sorted((*c_export.SOURCES, "hw_frame.c")) == sorted(p.name for p in c_export.FOLDER.iterdir())
     for name in c_export.SOURCES:
         assert (c_export.FOLDER / name).read_text().count("\n") < 200
+
+
+def test_row_quanta_when_a_row_is_too_long_then_one_line_says_what_to_do() -> None:
+    c_export.row_quanta(np.ones((2, 512), np.float32))
+    with pytest.raises(BadInput, match=r"got rows of 513 weights, expected at most 512.*--gru float$"):
+        c_export.row_quanta(np.ones((2, 513), np.float32))
+
+
+def test_files_when_the_gru_becomes_int8_then_its_rows_are_padded_and_have_scales() -> None:
+    made = c_export.files(GRU, BEAT, replace(SETTINGS, gru_int8=True))
+    assert constants(made["heartwire_weights.h"])["HW_GRU_INT8"] == "1"
+    for name, weight, bias in GRU.rows():
+        quanta, scale = c_export.row_quanta(weight)
+        assert table(made["heartwire_weights.c"], f"{name}_weight") == quanta.reshape(-1).tolist()
+        assert (
+            np.array(table(made["heartwire_weights.c"], f"{name}_scale"), np.float32).tobytes()
+            == scale.tobytes()
+        )
+        assert (
+            np.array(table(made["heartwire_weights.c"], f"{name}_bias"), np.float32).tobytes()
+            == bias.tobytes()
+        )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.types import AAMI
 from firmware_bridge.patient import VirtualPatient
-from train import splits
+from train import rhythm_windows, splits
 from train.dataset import HELD_OUT, NOT_S, Patient
 from train.front import FS_MODEL, run_front
 
@@ -67,8 +67,13 @@ def synthetic_cache(
     monkeypatch: pytest.MonkeyPatch,
     noises: list[NDArray[np.float32]],
 ) -> Path:
-    """A cache in which every record a training may ask for is one of four virtual patients; no data behind it."""
+    """A cache in which every record a training may ask for is one of four virtual patients; no data behind it.
+
+    Few windows of rhythm are drawn of each.
+    """
     folder = _filled(tmp_path_factory, noises)
+    monkeypatch.setattr(rhythm_windows, "DRAWS", dict.fromkeys(rhythm_windows.DRAWS, 1.0))
+    monkeypatch.setattr(rhythm_windows, "LETHAL_DRAWS", 3.0)
     monkeypatch.setenv("HEARTWIRE_CACHE", str(folder))
     monkeypatch.setenv("HEARTWIRE_DATA", str(folder))
     return folder

@@ -11,12 +11,34 @@ pytest.importorskip("torch", reason="torch is not installed (pip install 'heartw
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
 from train import card
+from train.evaluate_all import CINC_ROW, LETHAL_ROW
+from train.noise_stress import beside
 
 KINDS = {kind: {"se": 99.5, "ppv": None, "f1": 80.25} for kind in ("qrs", "veb", "sveb")}
 ANSWERS = {**KINDS, "interval_95": {kind: {"se": [98.0, 99.9], "ppv": None} for kind in KINDS}}
+LETHAL = {
+    "patients": 3, "windows": {"lethal": 200, "other": 1000}, "se": 96.5, "sp": None,
+    "interval_95": {"se": [90.0, 99.0], "sp": None},
+}  # fmt: skip
 ROWS = {
     "ds2": {"records": 22, "final": ANSWERS, "early": ANSWERS, "nsvf_accuracy": 97.5},
-    "noise stress, 118 and 119": {"6 dB": {"records": 2, "final": ANSWERS, "early": ANSWERS}},
+    "noise stress, 118 and 119": {
+        "6 dB": {"records": 2, "final": ANSWERS, "early": ANSWERS, "beside": beside(6)}
+    },
+    LETHAL_ROW: {**LETHAL, "by database": {"vfdb": LETHAL}, "worst": ["vfdb/418: missed 0 of 5, false 7 of 9"]},
+    CINC_ROW: {
+        "recordings": 3587, "f1": {"N": 90.0, "mean": 81.25}, "interval_95": {"N": [89, 91], "mean": [80, 82.5]},
+    },
+    "personal": {
+        mode: {
+            **{
+                name: {"records": 22, "final": ANSWERS, "early": ANSWERS}
+                for name in ("ds2", "ds2 without 232", "svdb by folds")
+            },
+            "lethal alarms": {"hours": 30.5, "told": 4, "false": 2, "false_per_24h": 1.57, "which": []},
+        }
+        for mode in ("self", "labels")
+    },
     "early answer": {"p50_ms": 228.0, "p99_ms": 244.0, "max_ms": 250.0},
     "lethal alarms": {
         "hours": 43.5, "told": 3, "false": 1, "false_per_24h": 0.55, "which": ["105 vf 9 s"],
@@ -32,12 +54,47 @@ def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path:
     text = (artefacts / "README.md").read_text()
     assert "| ds2, final | 99.50 [98.00, 99.90] | - | 99.50 [98.00, 99.90] | - |" in text
     assert "| 80.25 |" in text
-    assert "nstdb, 6 dB" in text
+    assert "| 6 dB | **heartwire** | 99.50 [98.00, 99.90] | - | 99.50 [98.00, 99.90] | - |" in text
+    assert "| | OSEA | 98.99 | 76.35 | 82.23 | 39.14 |" in text
+    assert "| vfdb | 3 | 200 | 1000 | 96.50 [90.00, 99.00] | - |" in text
+    assert "vfdb/418: missed 0 of 5, false 7 of 9" in text
+    assert "| 90.00 [89.00, 91.00] | 81.25 [80.00, 82.50] |" in text
     for told in ("97.5 %", "median 228.0 ms", "99 % within 244.0 ms", "0.55 in 24 h", "105 vf 9 s"):
         assert told in text
+    headline, apart = text.split("### Personal mode: another claim")
+    assert "personal," not in headline
+    for mode in ("self", "labels"):
+        assert f"| personal, {mode}: ds2 without 232, early | 99.50 [98.00, 99.90] | - |" in apart
+        assert f"- {mode}: adapted to each patient's first 5 minutes" in apart
+    assert "4 lethal alarms in 30.5 hours, 2 of them not borne out by the labels" in apart
     for kind in ("gru", "beat_cnn", "rhythm_cnn", "fusion"):
         sha = json.loads((artefacts / kind / "manifest.json").read_text())["sha256"]
         assert sha[:12] in text
+
+
+def test_card_when_strips_were_drawn_then_each_picture_stands_there_with_its_count(tmp_path: Path) -> None:
+    artefacts = tmp_path / "artefacts"
+    shutil.copytree(shipped(), artefacts)
+    (artefacts / "strips").mkdir(exist_ok=True)
+    one = {
+        "name": "a",
+        "title": "mitdb 203, false V",
+        "errors": 7,
+        "errors_in_record": 137,
+        "beats_in_record": 2481,
+    }
+    (artefacts / "strips" / "strips.json").write_text(json.dumps([one]))
+    text = card.card(ROWS, artefacts)
+    assert "![mitdb 203, false V](strips/a.svg)" in text
+    assert "7 such errors in eight seconds, 137 in the record (2481 labelled beats)" in text
+
+
+def test_shipped_strips_when_the_card_shows_them_then_each_is_there_and_small() -> None:
+    folder = shipped() / "strips"
+    told = json.loads((folder / "strips.json").read_text(encoding="utf-8"))
+    assert {one["name"] for one in told} == {path.stem for path in folder.glob("*.svg")}
+    assert len(told) >= 5
+    assert all(path.stat().st_size < 30_000 for path in folder.glob("*.svg"))
 
 
 def test_main_when_the_file_is_another_then_one_line_says_what_was_expected(tmp_path: Path) -> None:

@@ -56,6 +56,13 @@ def test_run_when_start_is_negative_then_one_line_says_so(folder: Path) -> None:
         cli_evaluate.run(args)
 
 
+@pytest.mark.parametrize("mode", ["self", "labels"])
+def test_run_when_what_taught_would_be_scored_then_one_line_says_so(folder: Path, mode: str) -> None:
+    args = parsed(str(folder), "--records", "999", "--start", "299", "--personal", mode)
+    with pytest.raises(BadInput, match="expected 300 or more: what was learned from is not scored"):
+        cli_evaluate.run(args)
+
+
 def test_arguments_when_records_and_split_are_both_given_then_it_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

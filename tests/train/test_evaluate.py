@@ -125,3 +125,11 @@ def test_write_annotations_when_folder_is_a_file_then_one_line_says_so(tmp_path:
     (tmp_path / "taken").write_text("")
     with pytest.raises(BadInput, match=r"cannot write .*taken"):
         evaluate.write_annotations(tmp_path / "taken", "100", "hw", [Mark(1, "N")])
+
+
+def test_in_stretches_when_a_beat_is_missed_then_its_stretch_alone_has_the_error() -> None:
+    labels = [Mark(100 * k + 50, "N") for k in range(39)]
+    given = [mark for mark in labels if mark.sample != 2550]
+    parts = list(evaluate.in_stretches(labels, given, FS, 3950, 10.0, 10.0))
+    assert [part.qrs_se.total - part.qrs_se.hits for part in parts] == [0, 1]
+    assert sum(part.qrs_se.total for part in parts) == 20

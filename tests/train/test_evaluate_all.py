@@ -8,11 +8,23 @@ import pytest
 
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
-from train import cli_evaluate, evaluate_all, splits
+from train import cli_evaluate, evaluate_all, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.ec57 import Mark, bxb
 from train.evaluate import Score
-from train.evaluate_all import accuracy, everything, f1, fold_models, lethal, models_for, noisy, table
+from train.evaluate_all import (
+    PERSONAL,
+    accuracy,
+    adapted,
+    everything,
+    f1,
+    fold_models,
+    lethal,
+    models_for,
+    personal_table,
+    table,
+)
+from train.noise_stress import noisy
 
 
 def score(record: str, truth: str = "NNNVNNSN", said: str = "NNNVNNNN", alarms: tuple = ()) -> Score:  # type: ignore[type-arg]
@@ -23,6 +35,14 @@ def score(record: str, truth: str = "NNNVNNSN", said: str = "NNNVNNNN", alarms: 
 
     found = bxb(beats(truth), beats(said), 100.0, 100 * (len(truth) + 1), start_s=0.0)
     return Score(record, "MLII", found, found, len(said), np.array([200.0, 240.0]), alarms, 1800.0)
+
+
+def of_rhythm() -> dict[str, object]:
+    """The rows about rhythm of two patients and of eight recordings."""
+    counts = {("vfdb", "418"): np.array([10, 5, 10, 9]), ("cudb", "cu01"): np.array([10, 10, 10, 10])}
+    truth = np.arange(8) % 4
+    lethal = {**rhythm_rows.row(counts), "by database": {}, "worst": rhythm_rows.worst(counts)}
+    return {evaluate_all.LETHAL_ROW: lethal, evaluate_all.CINC_ROW: recordings.row(truth, truth)}
 
 
 def test_models_for_when_a_patient_was_trained_on_then_the_fold_that_held_them_out() -> None:
@@ -74,7 +94,9 @@ def test_lethal_when_alarms_were_told_then_the_false_ones_are_named_and_counted_
 
 
 def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart() -> None:
-    rows = table({key: score(key[1]) for key in everything()})
+    rows = {**table({key: score(key[1]) for key in everything()}), **of_rhythm()}
+    assert "personal" not in rows
+    rows["personal"] = {mode: personal_table({key: score(key[1]) for key in adapted()}) for mode in PERSONAL}
     assert rows["mitdb 48"]["records"] == 48
     assert rows["ds2"]["final"]["veb"] == {"se": 100.0, "ppv": 100.0, "f1": 100.0}
     assert rows["ds2"]["final"]["sveb"]["se"] == 0.0
@@ -85,11 +107,33 @@ def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart
     shown = "\n".join(evaluate_all.lines(rows))
     assert "svdb by folds" in shown
     assert "-6 dB" in shown
+    assert rows["noise stress, 118 and 119"]["6 dB"]["beside"]["gqrs"]["qrs"] == {"se": 99.22, "ppv": 69.37}
+    assert "OSEA" in shown
+    assert "Se 75.00 [50.00, 100.00]" in shown
+    assert "F1 of 8 recordings" in shown
+    head, self_, labels = shown.split("Personal mode, ")
+    assert "adapted" not in head
+    assert self_.startswith("self: adapted to each patient's first 5 minutes without labels")
+    assert labels.startswith("labels: adapted to each patient's first 5 minutes with their annotations")
+    assert all("ds2 without 232" in part for part in (self_, labels))
+    assert rows["personal"]["self"]["svdb by folds"]["records"] == len(splits.SVDB)
+    assert rows["personal"]["labels"]["lethal alarms"]["told"] == 0
 
 
 def test_main_when_asked_for_all_then_one_json_object(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(evaluate_all, "play_all", lambda keys, jobs: {key: score(key[1]) for key in keys})
+    played = []
+
+    def play_all(keys, jobs, personal="off"):  # type: ignore[no-untyped-def]
+        played.append((personal, len(keys)))
+        return {key: score(key[1]) for key in keys}
+
+    monkeypatch.setattr(evaluate_all, "of_rhythm", of_rhythm)
+    monkeypatch.setattr(evaluate_all, "play_all", play_all)
     assert cli_evaluate.main(["--all", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["svdb by folds"]["records"] == len(splits.SVDB)
+    rows = json.loads(capsys.readouterr().out)
+    assert rows["svdb by folds"]["records"] == len(splits.SVDB)
+    assert list(rows["personal"]) == ["self", "labels"]
+    assert played == [("off", len(everything())), ("self", len(adapted())), ("labels", len(adapted()))]
+    assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW} <= set(rows)

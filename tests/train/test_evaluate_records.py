@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge.artefact import KINDS, shipped
+from edge.artefact import KINDS, load_models, shipped
 from firmware_bridge.patient import VirtualPatient
-from train import cli_evaluate
+from train import cli_evaluate, evaluate
 
 wfdb = pytest.importorskip("wfdb")
 pytestmark = pytest.mark.skipif(
@@ -73,3 +74,13 @@ def test_evaluate_when_records_run_in_processes_then_every_figure_is_the_same(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluated(folder, capsys, "--jobs", "2") == evaluated(folder, capsys, "--jobs", "1")
+
+
+def test_evaluate_record_when_stretches_are_asked_for_then_each_is_scored_by_itself(folder: Path) -> None:
+    job = evaluate.Job(folder, start_s=20.0, stretch_s=20.0)
+    whole, none = (
+        evaluate.evaluate_record(given, load_models(), "p1") for given in (job, replace(job, stretch_s=None))
+    )
+    assert len(whole.stretches) == 4
+    assert abs(sum(m.qrs_se.total for m in whole.stretches) - whole.final.matrix.qrs_se.total) <= 2
+    assert none.stretches == ()

@@ -69,10 +69,9 @@ def test_fit_when_stopped_and_started_again_then_the_weights_are_bit_for_bit_the
 
 
 def test_fit_when_norms_have_running_means_then_the_average_follows_them_too(
-    virtual_patient: Callable[..., Patient], noises: Noises, tmp_path: Path
+    noises: Noises, tmp_path: Path
 ) -> None:
-    rng = np.random.default_rng(0)
-    windows = rhythm_windows.windows_of(virtual_patient("rhythms"), rng, noises, 62, False)
+    windows = rhythm_windows.noise_windows(np.random.default_rng(0), noises, 60)
     torch.manual_seed(0)
     path = fit_cnn.fit(RhythmCnn(), CnnRecipe(epochs=1, batch=16), windows, windows, tmp_path / "r.pt")
     saved = checkpoint.read(path)
@@ -147,3 +146,22 @@ def test_loss_of_when_all_classes_are_known_then_it_is_the_mean_cross_entropy() 
     y, c, weights = torch.randn(9, 5), torch.arange(9) % 5, torch.tensor([1.0, 2.0, 1.0, 1.0, 3.0])
     mean = torch.nn.functional.cross_entropy(y, c, weights, label_smoothing=0.1)
     assert float(fit_cnn.loss_of(y, c, weights, 0.1)) == pytest.approx(float(mean), rel=1e-5)
+
+
+def test_loss_of_rhythm_when_vt_is_taken_for_vf_then_it_costs_little_and_for_another_much() -> None:
+    y, weights = 9.0 * torch.eye(5), torch.ones(5)
+    cost = {
+        (k, c): float(fit_cnn.loss_of_rhythm(y[k : k + 1], torch.tensor([c]), weights, 0.0))
+        for k in range(5)
+        for c in range(5)
+    }
+    assert max(cost[k, k] for k in range(5)) < 0.01
+    assert cost[2, 3] == pytest.approx(fit_cnn.TELL_VT_FROM_VF * 9.0, abs=0.01)
+    assert min(cost[k, 3] for k in (0, 1, 4)) > 8.0
+
+
+def test_loss_of_rhythm_when_no_window_is_lethal_then_it_is_the_cross_entropy_of_four_classes() -> None:
+    y, c = torch.randn(6, 5), torch.tensor([0, 1, 4, 4, 1, 0])
+    joined = torch.stack((y[:, 0], y[:, 1], torch.logsumexp(y[:, 2:4], 1), y[:, 4]), 1)
+    expected = torch.nn.functional.cross_entropy(joined, torch.tensor([0, 1, 3, 3, 1, 0]))
+    assert float(fit_cnn.loss_of_rhythm(y, c, torch.ones(5), 0.0)) == pytest.approx(float(expected), rel=1e-5)

@@ -17,9 +17,15 @@ def test_stages_when_laid_out_then_every_network_is_fitted_before_the_fusion_lis
     assert words[0] == [("cache",)]
     fitted = {(w[1], w[w.index("--fold") + 1]) for w in words[1] if "--fold" in w}
     folds = ("0/3", "1/3", "2/3", "0/1")
-    assert fitted == {(kind, fold) for kind in ("gru", "beat_cnn") for fold in folds}
+    assert fitted == {(kind, fold) for kind in ("gru", "beat_cnn") for fold in folds} | {
+        ("rhythm_cnn", fold) for fold in folds[:3]
+    }
+    assert ("fit", "rhythm_cnn", "--runs", str(tmp_path)) in words[1]
+    judged = {w[w.index("--out") + 1] for w in words[2] if "rhythm_cnn" in w and "af" not in w}
+    assert judged >= {str(tmp_path / "folds" / f"fold-{k}-of-3") for k in range(3)}
     assert words[3][0][:2] == ("fit", "fusion")
-    assert {w[w.index("--out") + 1] for w in words[4]} == {
+    assert words[4][-1] == ("fit", "recordings", "--folds", "3", "--networks", str(tmp_path / "folds"))
+    assert {w[w.index("--out") + 1] for w in words[4][:-1]} == {
         str(tmp_path / "out"),
         *(str(tmp_path / "folds" / f"fold-{k}-of-3") for k in range(3)),
     }

@@ -1,21 +1,25 @@
 """What the page is told, and what it may say. Pure.
 
 To the page go arrays of ``{"is": kind, "bed": number, ...}``, numbers and bounded texts only; from it comes
-``{"ack": number of a bed, "alarm": name, "token": key}``.
+``{"ack": number of a bed, "alarm": name, "token": key}`` or
+``{"pause": number of a bed, "seconds": 120, "token": key}`` (0 seconds: sound again).
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 
+from edge.audio_pause import MAX_PAUSE_S
 from edge.heard import (
     AlarmHeard,
     AlarmUnkept,
     Answer,
+    AudioHeard,
     BeatHeard,
     MetaHeard,
     NoteHeard,
@@ -39,6 +43,7 @@ _KINDS: dict[type, str] = {
     Signal: "signal",
     AlarmHeard: "alarm",
     AlarmUnkept: "alarm",
+    AudioHeard: "audio",
     Lead: "lead",
     BeatHeard: "beat",
     WaveHeard: "wave",
@@ -62,26 +67,62 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alarm: Annotated[str, msgspec.Meta(max_length=64)]
     token: Annotated[str, msgspec.Meta(max_length=128)] = ""
 
+    @property
+    def verb(self) -> str:
+        """The monitor's command."""
+        return "ack"
 
-_decode = msgspec.json.Decoder(Ack).decode
+    @property
+    def bed(self) -> int:
+        """Number of the bed."""
+        return self.ack
 
 
-def read_ack(text: bytes) -> Ack | None:
-    """What a viewer said, or None for anything else."""
+class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody wants the alarms of the bed numbered `pause` to make no sound for some seconds."""
+
+    pause: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    seconds: Annotated[float, msgspec.Meta(ge=0.0, le=MAX_PAUSE_S)]
+    token: Annotated[str, msgspec.Meta(max_length=128)] = ""
+
+    @property
+    def verb(self) -> str:
+        """The monitor's command."""
+        return "pause"
+
+    @property
+    def bed(self) -> int:
+        """Number of the bed."""
+        return self.pause
+
+
+Asked = Ack | Pause
+_decoders = (msgspec.json.Decoder(Ack).decode, msgspec.json.Decoder(Pause).decode)
+
+
+def read_asked(text: bytes) -> Asked | None:
+    """What a viewer asked for, or None for anything else."""
     if len(text) > MAX_REQUEST_BYTES:
         return None
-    try:
-        return _decode(text)
-    except (ValueError, RecursionError):
-        return None
+    for decode in _decoders:
+        with contextlib.suppress(ValueError, RecursionError):
+            return decode(text)
+    return None
 
 
-def ack_command(ward: Ward, ack: Ack) -> tuple[str, bytes] | None:
+def command_of(ward: Ward, asked: Asked) -> tuple[str, bytes] | None:
     """Topic and payload of the monitor's command; None where that bed has no such alarm, or no monitor's id."""
-    bed = ward.beds.get(ack.ack)
-    if bed is None or ack.alarm not in bed.alarms or not (ID.match(bed.device) and ID.match(ack.alarm)):
+    bed = ward.beds.get(asked.bed)
+    if bed is None or not ID.match(bed.device):
         return None
-    return f"{ward.base}/{bed.device}/command/ack", _encode({"name": ack.alarm, "id": "page"})
+    body: dict[str, Any] = {"id": "page", "by": "page"}
+    if isinstance(asked, Pause):
+        body["seconds"] = asked.seconds
+    elif asked.alarm in bed.alarms and ID.match(asked.alarm):
+        body["name"] = asked.alarm
+    else:
+        return None
+    return f"{ward.base}/{bed.device}/command/{asked.verb}", _encode(body)
 
 
 def tick(utc_ms: float, up: bool, why: str, n_refused: int, base: str) -> Item:
@@ -90,9 +131,9 @@ def tick(utc_ms: float, up: bool, why: str, n_refused: int, base: str) -> Item:
     return Item("tick", _encode(body))
 
 
-def told(bed: Bed, error: str) -> Item:
-    """The server's own answer to an acknowledgement that it did not pass on."""
-    return Item("", _encode({"is": "answer", "bed": bed.number, "it": Answer("ack", False, "", error)}))
+def told(bed: Bed, verb: str, error: str) -> Item:
+    """The server's own answer to what it did not pass on."""
+    return Item("", _encode({"is": "answer", "bed": bed.number, "it": Answer(verb, False, "", error)}))
 
 
 def item(change: Change) -> Item | None:
@@ -122,7 +163,7 @@ def _standing(bed: Bed) -> Iterator[What]:
     yield Found()
     yield Freshness(bed.stale, None)
     yield from bed.leads.values()
-    for fact in (bed.signal, bed.rhythm, bed.vitals):
+    for fact in (bed.signal, bed.rhythm, bed.vitals, bed.audio):
         if fact is not None:
             yield fact
     yield from bed.alarms.values()

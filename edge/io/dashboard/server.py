@@ -46,7 +46,7 @@ class Viewer:
     def __init__(self) -> None:
         self.queue = Outgoing()
         self.news = asyncio.Event()
-        self.acks = Throttle(10, 5.0)
+        self.asks = Throttle(10, 5.0)
 
     def push(self, one: feed.Item) -> None:
         """Let an item wait for this viewer."""
@@ -218,21 +218,21 @@ class PageServer:
         connection.transport.abort()
 
     def _on_said(self, viewer: Viewer, text: bytes) -> None:
-        """An acknowledgement goes to its monitor as a command; anything else nowhere."""
-        if viewer.acks.push("ack", time.monotonic()) is None:
+        """What a viewer asks for goes to its monitor as a command; anything else nowhere."""
+        if viewer.asks.push("ask", time.monotonic()) is None:
             return
-        ack = feed.read_ack(text)
-        bed = None if ack is None else self._ward.beds.get(ack.ack)
-        if ack is None or bed is None:
+        asked = feed.read_asked(text)
+        bed = None if asked is None else self._ward.beds.get(asked.bed)
+        if asked is None or bed is None:
             self.n_refused += 1
             return
-        command = feed.ack_command(self._ward, ack)
-        if not self._access.may_command(ack.token):
-            viewer.push(feed.told(bed, "wrong key: open the address that heartwire printed"))
+        command, verb = feed.command_of(self._ward, asked), asked.verb
+        if not self._access.may_command(asked.token):
+            viewer.push(feed.told(bed, verb, "wrong key: open the address that heartwire printed"))
         elif command is None:
-            viewer.push(feed.told(bed, "there is no such alarm any more"))
+            viewer.push(feed.told(bed, verb, "there is no such alarm any more"))
         elif not self._subscription.word.up:
-            viewer.push(feed.told(bed, "the broker is away"))
+            viewer.push(feed.told(bed, verb, "the broker is away"))
         else:
             self._subscription.send(*command)
             return

@@ -18,6 +18,12 @@ const uint8_t PIN_ECG = 34, PIN_LO_PLUS = 32, PIN_LO_MINUS = 33;
 const uint32_t BOTTOM_MV = 150, TOP_MV = 3100; /* beyond these the converter is not straight */
 #else
 const uint8_t PIN_ECG = A0, PIN_LO_PLUS = 10, PIN_LO_MINUS = 11;
+#if defined(ARDUINO_ARCH_AVR)
+const uint32_t REFERENCE_MV = 5000; /* what the board runs on: 3300 for a Pro Mini of 3.3 V */
+#else
+const uint32_t REFERENCE_MV = 3300;
+#endif
+const uint32_t UNIT_UV = (REFERENCE_MV * 1000 + 512) / 1024;
 const uint32_t BOTTOM_MV = 20, TOP_MV = 3270;
 #endif
 
@@ -53,8 +59,8 @@ int32_t readUv(bool *clipped)
         uint32_t mv = analogReadMilliVolts(PIN_ECG); /* calibrated at the factory */
         sum += mv * 1000;
 #else
-        uint32_t value = analogRead(PIN_ECG), mv = value * 5000 / 1024;
-        sum += value * 4883; /* 5 V over 1024 */
+        uint32_t value = analogRead(PIN_ECG), mv = value * UNIT_UV / 1000; /* 10 bits, unless told otherwise */
+        sum += value * UNIT_UV;
 #endif
         *clipped |= mv < BOTTOM_MV || mv > TOP_MV;
     }

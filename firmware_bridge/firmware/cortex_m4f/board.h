@@ -12,7 +12,8 @@
 void board_start(void);
 
 /* The next bytes of the converter's frames, in order, as its SPI gives them: status (3 bytes) and both channels (3 bytes
- * each).  Returns 1 and a byte, or 0 when there is none yet. */
+ * each).  Returns 1 and a byte, or 0 when there is none yet.  At a beat main.c does not ask for about two million
+ * instructions: the board must keep that many bytes (at 64 MHz 32 ms, four frames of 125 Hz), by DMA or an interrupt. */
 int board_read(uint8_t *byte);
 
 /* Sends bytes to the host; returns when they are on their way. */

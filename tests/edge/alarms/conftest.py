@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge.alarms import AlarmEngine, Observation
+from edge.alarm_limits import AlarmLimits
+from edge.alarm_rules import Observation
+from edge.alarms import AlarmEngine
 from edge.types import Alarm, Beat, LinkState, RPeak
 
 FS = 240.0
@@ -15,8 +17,9 @@ FS = 240.0
 class Bed:
     """A patient, a lead and a link, seen by an engine; keeps every change."""
 
-    def __init__(self) -> None:
-        self.engine = AlarmEngine()
+    def __init__(self, limits: AlarmLimits | None = None) -> None:
+        self.engine = AlarmEngine(limits)
+        self.last: Beat | None = None
         self.t = 0.0
         self.n = 0
         self.qrs_s: float | None = None
@@ -31,6 +34,7 @@ class Bed:
 
     def recount(self, at: int, fs: float) -> None:
         """The device counts its samples from `at` now, at `fs` Hz."""
+        self.last = None
         self.count_from, self.fs = (at, self.t), fs
         self._keep(self.engine.on_gap(0.0, at, fs))
 
@@ -44,18 +48,28 @@ class Bed:
         for _ in range(round(seconds / 0.25)):
             self.tick(**seen)
 
-    def beats(self, n: int, rr_s: float = 0.75, aami: str = "N", readable: bool = True) -> None:
-        """`n` beats `rr_s` apart, a multiple of 0.25 s."""
+    def beats(
+        self, n: int, rr_s: float = 0.75, aami: str = "N", readable: bool = True, **seen: object
+    ) -> None:
+        """`n` beats `rr_s` apart, a multiple of 0.25 s: each one's early answer, then the final one of the last."""
         for _ in range(n):
             for _ in range(round(rr_s / 0.25)):
-                self.tick()
+                self.tick(**seen)
             self.n += 1
             rr = None if self.qrs_s is None else self.t - self.qrs_s
             self.qrs_s = self.t
             beat = Beat(
                 self.n, RPeak(self.at, 1.0, 0.9), rr, aami, (0.2,) * 5, 1.0, False, False, readable, self.at
             )
+            if self.last is not None and self.last.r_peak.sample < self.at:
+                self._keep(self.engine.on_beat(replace(self.last, final=True, at=self.at), self.fs))
             self._keep(self.engine.on_beat(beat, self.fs))
+            self.last = beat
+
+    def play(self, labels: str, rr_s: float = 0.75) -> None:
+        """A beat for each letter."""
+        for aami in labels:
+            self.beats(1, rr_s, aami)
 
     def flat(self, seconds: float, **seen: object) -> None:
         """A flat line with a noise floor."""

@@ -58,8 +58,8 @@ def test_item_when_an_alarm_is_taken_away_then_cleared_under_the_same_key(ward: 
     assert json.loads(one.text)["it"]["state"] == "cleared"
 
 
-def test_read_ack_when_well_formed_then_read() -> None:
-    assert feed.read_ack(b'{"ack": 1, "alarm": "vt", "token": "k"}') == feed.Ack(1, "vt", "k")
+def test_read_asked_when_well_formed_then_read() -> None:
+    assert feed.read_asked(b'{"ack": 1, "alarm": "vt", "token": "k"}') == feed.Ack(1, "vt", "k")
 
 
 @pytest.mark.parametrize(
@@ -72,28 +72,43 @@ def test_read_ack_when_well_formed_then_read() -> None:
         b'{"ack": -1, "alarm": "vt"}',
         b'{"ack": 1e999, "alarm": "vt"}',
         b'{"ack": 1, "alarm": "vt", "more": 1}',
+        b'{"pause": 1}',
+        b'{"pause": 1, "seconds": -1}',
+        b'{"pause": 1, "seconds": 601}',
+        b'{"pause": 1, "seconds": 1e999}',
+        b'{"pause": 1, "seconds": "60"}',
+        b'{"pause": 1, "seconds": 60, "ack": 1, "alarm": "vt"}',
         b'{"ack": 1, "alarm": "' + b"v" * 65 + b'"}',
         b'{"ack": 1, "alarm": "' + b"v" * 2000 + b'"}',
         b'{"ack": 1, "alarm": "\xff"}',
         b"[" * 900,
     ],
 )
-def test_read_ack_when_anything_else_then_nothing(text: bytes) -> None:
-    assert feed.read_ack(text) is None
+def test_read_asked_when_anything_else_then_nothing(text: bytes) -> None:
+    assert feed.read_asked(text) is None
 
 
-def test_ack_command_when_the_alarm_is_there_then_the_monitors_topic(ward: Ward) -> None:
-    command = feed.ack_command(ward, feed.Ack(1, "vt"))
+def test_command_of_when_the_alarm_is_there_then_the_monitors_topic(ward: Ward) -> None:
+    command = feed.command_of(ward, feed.Ack(1, "vt"))
     assert command is not None
     assert command[0] == "heartwire/bed4/command/ack"
-    assert json.loads(command[1]) == {"name": "vt", "id": "page"}
+    assert json.loads(command[1]) == {"name": "vt", "id": "page", "by": "page"}
 
 
-def test_ack_command_when_bed_or_alarm_is_not_there_or_no_id_then_none(ward: Ward) -> None:
+def test_command_of_when_the_sound_is_to_pause_then_the_monitors_topic(ward: Ward) -> None:
+    asked = feed.read_asked(b'{"pause": 1, "seconds": 120, "token": "k"}')
+    assert asked == feed.Pause(1, 120.0, "k")
+    command = feed.command_of(ward, asked)
+    assert command is not None
+    assert command[0] == "heartwire/bed4/command/pause"
+    assert json.loads(command[1]) == {"seconds": 120.0, "id": "page", "by": "page"}
+
+
+def test_command_of_when_bed_or_alarm_is_not_there_or_no_id_then_none(ward: Ward) -> None:
     publish(ward, "alarm/vt", device="<b>", state="active", priority="high")
     publish(ward, "alarm/v t", state="active", priority="high")
     for ack in (feed.Ack(7, "vt"), feed.Ack(1, "vf"), feed.Ack(2, "vt"), feed.Ack(1, "v t")):
-        assert feed.ack_command(ward, ack) is None
+        assert feed.command_of(ward, ack) is None
 
 
 def test_tick_when_the_broker_is_away_then_said_why() -> None:

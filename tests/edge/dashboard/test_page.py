@@ -126,6 +126,70 @@ def test_page_when_an_alarm_is_acknowledged_then_on_the_topic_and_shown(
     browser.until(f"{row} === null")
 
 
+def test_page_when_the_sound_is_paused_then_on_the_topic_and_shown_until_it_is_over(
+    port: int,
+    beds: Beds,
+    browser: Browser,
+    open_page: Callable[..., Any],
+    make_subscriber: Callable[..., Any],
+    until: Callable[..., Any],
+) -> None:
+    watcher = make_subscriber(port, "heartwire/+/command/pause")
+    browser.size(1366, 768)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed:not(.stale)').length >= 3")
+    bed = "[...document.querySelectorAll('.bed')].find((b) => b.getAttribute('aria-label') === 'Bed bed1')"
+    browser.evaluate(f"({bed}.querySelector('.hush').click(), 0)")
+    topic, payload, retain = until(lambda: watcher.got, "the command")[0]
+    assert (topic, retain) == ("heartwire/bed1/command/pause", False)
+    assert json.loads(payload) == {"id": "page", "by": "page", "seconds": 120.0}
+    browser.until(f"{bed}.querySelector('.hushed').textContent.includes('Sound paused until')")
+    beds.alarm("bed1", "couplet", priority="low")
+    row = "document.querySelector('.alarm.hushed[data-priority=low]')"
+    browser.until(row)
+    assert "bed1" not in browser.evaluate("document.getElementById('shout').textContent")
+    browser.evaluate(f"({bed}.querySelector('.hush').click(), 0)")
+    browser.until(f"{bed}.querySelector('.hushed').hidden && {row} === null")
+    browser.until("document.getElementById('shout').textContent.endsWith('bed bed1')")
+    assert json.loads(watcher.got[1][1])["seconds"] == 0
+    beds.alarm("bed1", "couplet", "cleared", "low")
+
+
+def test_page_when_its_sound_is_on_then_the_worst_that_is_open_is_heard_but_not_while_paused(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    heard = "(document.getElementById('sound').dataset.heard || '')"
+    browser.size(1366, 768)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed:not(.stale)').length >= 3")
+    beds.alarm("bed1", "couplet", priority="low")
+    browser.until("document.querySelector('.alarm[data-priority=low]')")
+    assert browser.evaluate(heard) == ""  # nobody has asked for sound
+    browser.click("#sound")
+    browser.until(f"{heard} === 'low 1'")
+    beds.alarm("bed2", "vt")
+    browser.until(f"{heard} === 'high 2'")
+    browser.until(f"{heard} === 'high 3'", 30.0)
+    browser.click(".alarm[data-priority=high] button")
+    browser.until("document.querySelector('.alarm.acked[data-priority=high]')")
+    bed = "[...document.querySelectorAll('.bed')].find((b) => b.getAttribute('aria-label') === 'Bed bed3')"
+    browser.evaluate(f"({bed}.querySelector('.hush').click(), 0)")
+    browser.until(f"!{bed}.querySelector('.hushed').hidden")
+    beds.alarm("bed3", "run", priority="medium")
+    browser.until("document.querySelector('.alarm.hushed[data-priority=medium]')")
+    time.sleep(1.0)
+    assert "medium" not in browser.evaluate(heard)
+    browser.evaluate(f"({bed}.querySelector('.hush').click(), 0)")
+    browser.until(f"{heard}.startsWith('medium')", 30.0)
+    browser.evaluate("(document.getElementById('sound').click(), 0)")
+    for device, name, priority in (
+        ("bed1", "couplet", "low"),
+        ("bed2", "vt", "high"),
+        ("bed3", "run", "medium"),
+    ):
+        beds.alarm(device, name, "cleared", priority)
+
+
 def test_page_when_opened_without_the_key_then_it_says_where_to_get_it(
     port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
 ) -> None:

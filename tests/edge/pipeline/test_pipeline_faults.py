@@ -299,7 +299,7 @@ def test_reset_when_a_beat_is_open_then_it_is_answered_first(ward: Any) -> None:
 def test_command_when_unknown_then_one_line_says_so(ward: Any) -> None:
     with pytest.raises(BadInput) as error:
         ward.pipeline().push(Command("dance"))
-    assert str(error.value) == "command: got 'dance', expected ack or reset"
+    assert str(error.value) == "command: got 'dance', expected ack, label or reset"
 
 
 def test_command_when_alarm_is_acknowledged_then_it_says_so(ward: Any) -> None:

@@ -72,9 +72,11 @@ def test_make_room_when_a_little_must_go_then_the_oldest_and_never_what_is_writt
     assert names_in(folder) == [names[0], *names[2:]]
 
 
-def test_make_room_when_the_disk_itself_is_full_then_it_says_so(folder: Path) -> None:
-    with pytest.raises(NoRoom, match="of the disk are free"):
-        make_room(folder, 10**12, reserve=1 << 60)
+def test_make_room_when_the_disk_itself_is_full_then_it_says_so(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for full in (folder, tmp_path / "empty"):
+        with pytest.raises(NoRoom, match="of the disk are free"):
+            make_room(full, 10**12, reserve=1 << 60)
 
 
 def test_read_kept_when_it_is_no_record_of_ours_then_none(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def played(strips: EventStrips, arrived: Callable[..., Arrived], seconds: int) -
         for piece in segmenter.push(arrived(250 * k, 250)):
             strips.samples(piece)
         strips.marks([Mark(250 * k + 10, "N")])
-        out += strips.ready()
+        out += strips.ready(250 * k)
     return out
 
 
@@ -34,7 +34,7 @@ def test_ready_when_an_alarm_came_then_ten_seconds_before_to_twenty_after(
         for piece in segmenter.push(arrived(250 * k, 250)):
             if k >= 15:
                 strips.samples(piece)
-        found += strips.ready()
+        found += strips.ready(250 * k)
     (strip,) = found
     assert (strip.segment.start, strip.adc.shape) == (1000, (7500, 1))
     assert (strip.adc[:, 0] == (np.arange(1000, 8500) % 1000)).all()
@@ -50,7 +50,7 @@ def test_alarm_when_it_is_technical_or_goes_on_or_flaps_then_no_second_strip(
     strips.alarm(alarm("lead_off", 3000, kind="technical", priority="technical"))
     for at, state in ((4000, "active"), (4100, "active"), (4200, "cleared"), (4300, "active")):
         strips.alarm(alarm("vf", at, state))
-    assert len(list(strips.ready(all_of_it=True))) == 1
+    assert len(list(strips.ready())) == 1
 
 
 def test_ready_when_the_stream_ends_then_the_strip_is_as_long_as_it_got(
@@ -59,5 +59,5 @@ def test_ready_when_the_stream_ends_then_the_strip_is_as_long_as_it_got(
     strips = EventStrips("bed4")
     played(strips, arrived, 20)
     strips.alarm(alarm("asystole", 4900))
-    (strip,) = strips.ready(all_of_it=True)
+    (strip,) = strips.ready()
     assert strip.segment.start + strip.adc.shape[0] == 5000

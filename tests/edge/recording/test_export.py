@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import edfio
 import numpy as np
 import pyedflib
 import pytest
@@ -127,6 +128,22 @@ def test_export_when_out_is_there_then_only_by_force(path: Path, capsys: pytest.
     err = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in err] == ["heartwire", "heartwire"]
     assert not list(path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.098, 0.25, 0.5, 0.728, 0.9999])
+def test_write_edf_when_it_began_within_a_second_then_its_time_is_near_and_others_read_it(
+    fraction: float, tmp_path: Path
+) -> None:
+    marks = tuple(Mark(k * 37, "N") for k in range(100))
+    mv = np.zeros((5000, 1), np.float32)
+    write_edf(
+        Recording("r", "", 250.0, ("I",), mv, 1_790_000_000.0 + fraction, marks, True), tmp_path / "x.edf"
+    )
+    with pyedflib.EdfReader(str(tmp_path / "x.edf")) as edf:
+        onsets = edf.readAnnotations()[0]
+        assert np.allclose(onsets[:100], [k * 37 / 250 for k in range(100)], atol=1e-4)
+    began = edfio.read_edf(tmp_path / "x.edf").starttime
+    assert began.second + began.microsecond / 1e6 == pytest.approx(20 + fraction, abs=0.008)
 
 
 @pytest.mark.parametrize("fs", [125.0, 360.0, 249.5, 128.0])

@@ -14,7 +14,7 @@ from edge.io.disk_budget import NoRoom, names_in, read_kept
 from edge.io.recorder import Recorded, Recorder, check_folder
 from edge.io.reel import Reel
 from edge.segments import Arrived
-from edge.types import Alarm, Event, Status
+from edge.types import Command, Event, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 S = 250
@@ -32,6 +32,9 @@ class Pipe:
     def reset(self) -> list[Event]:
         return []
 
+    def refuses(self, command: Command) -> str | None:
+        return f"no beat {command.beat}"
+
 
 class Stuck:
     """A reel whose disk answers only when told to."""
@@ -44,7 +47,9 @@ class Stuck:
     def begin(self) -> int:
         return 0
 
-    def take(self, items: Any) -> None:
+    fresh = False
+
+    def take(self, items: Any, began_s: float | None = None) -> None:
         if self.error is not None:
             raise self.error
         self.free.wait(60.0)
@@ -63,21 +68,19 @@ def block(arrived: Callable[..., Arrived]) -> Callable[..., SampleBlock]:
     return lambda start, n=S, **more: arrived(start, n, **more).block
 
 
-def alarms(parts: Iterator[list[Event]]) -> list[Alarm]:
-    return [event for events in parts for event in events if isinstance(event, Alarm)]
-
-
 def test_recorder_when_it_ends_well_then_all_samples_losses_and_runs_are_on_the_disk(
     make_reel: Callable[..., Reel], block: Callable[..., SampleBlock]
 ) -> None:
-    reel, lines = make_reel(), []
+    reel, lines, told = make_reel(), [], []
     recorder = Recorder(reel, lines.append)
-    recorded = Recorded(Pipe(), recorder)
+    recorded = Recorded(Pipe(), recorder, told.append)
     assert recorded.n_missing == 3
+    assert recorded.refuses(Command("label", "V", "", beat=8)) == "no beat 8"
     recorder.start()
     for item in (block(0), block(S), Gap(2 * S, S), block(3 * S), Gap(4 * S, 0, "reboot"), block(0)):
-        assert alarms(recorded.parts(item)) == []
+        list(recorded.parts(item))
     recorder.close()
+    assert told == []
     kept = [read_kept(reel._folder, name) for name in names_in(reel._folder)]
     assert [(k.origin.run, k.n) for k in kept if k] == [("b00t-1", 4 * S), ("b00t-2", S)]
     assert (
@@ -93,22 +96,24 @@ def test_recorder_when_the_disk_hangs_then_nothing_waits_and_it_is_told_and_ends
     monkeypatch.setattr(module, "MOST_S", 20.0)
     reel = Stuck()
     recorder = Recorder(reel, lambda line: None)  # type: ignore[arg-type]
-    recorded = Recorded(Pipe(), recorder)
+    told: list[str | None] = []
+    recorded = Recorded(Pipe(), recorder, told.append)
     recorder.start()
     recorded.reset()
     list(recorded.parts(block(0)))
     until(lambda: recorder.problem, "a disk that is late")
-    (told,) = alarms(recorded.parts(block(S)))
-    assert (told.name, told.state, told.kind) == ("recording_stopped", "active", "technical")
-    assert "has not answered" in told.value
-    assert alarms(recorded.parts(block(2 * S))) == []
+    list(recorded.parts(block(S)))
+    (why,) = told
+    assert "has not answered" in str(why)
+    list(recorded.parts(block(2 * S)))
+    assert len(told) == 1
     for k in range(3, 103):
         list(recorded.parts(block(k * S)))
     assert recorder.n_dropped >= 80
     reel.free.set()
     until(lambda: recorder.problem is None, "a disk that answers again")
-    (told,) = alarms(recorded.parts(block(103 * S)))
-    assert told.state == "cleared"
+    list(recorded.parts(block(103 * S)))
+    assert told[1:] == [None]
     recorder.close()
     starts = [item.block.start for item in reel.taken if isinstance(item, Arrived)]
     assert starts == sorted(starts)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge.segments import GAIN, INVALID, Arrived, Piece, Segmenter, baselines, coalesced, quantised
+from edge.segments import GAIN, INVALID, Arrived, Piece, Segmenter, baselines, began_s, coalesced, quantised
 
 Make = Callable[..., Arrived]
 
@@ -118,3 +118,16 @@ def test_coalesced_when_blocks_follow_then_one_and_a_silence_parts_them(arrived:
     got = list(coalesced(given))
     assert [(a.block.start, a.block.mv.shape[0]) for a in got] == [(0, 20), (20, 10), (40, 10)]
     assert got[0].mono_s == given[1].mono_s
+
+
+def test_began_s_when_three_seconds_waited_in_a_buffer_then_the_last_tells_the_time(arrived: Make) -> None:
+    true_s = arrived(0, 25).utc_s - 0.1
+    burst = [
+        Arrived(arrived(k * 25, 25).block, 1003.0 + k * 1e-3, true_s + 3.0 + k * 1e-3) for k in range(30)
+    ]
+    life = [arrived(750 + k * 25, 25) for k in range(8)]
+    assert began_s([*burst, *life]) == pytest.approx(true_s, abs=0.01)
+    (piece,) = Segmenter().push(burst[0], began_s([*burst, *life]))
+    assert piece.segment.utc_s == pytest.approx(true_s, abs=0.01)
+    assert began_s([burst[0], arrived(5000, 25)]) == pytest.approx(true_s + 2.9, abs=0.01)
+    assert began_s([]) is None

@@ -62,6 +62,19 @@ def test_sync_when_the_tail_is_lost_then_the_header_promises_no_more_than_is_the
     os.truncate(tmp_path / "r.dat", 1000 * 4 - 250 * 4 + 3)
     record = wfdb.rdrecord(str(tmp_path / "r"), physical=False)
     assert (record.d_signal == given[:750]).all()
+    assert [c % 65536 for c in record.checksum] == (given[:750].sum(axis=0) % 65536).tolist()
+
+
+def test_sync_when_nothing_more_comes_then_the_last_second_stays_unpromised(tmp_path: Path) -> None:
+    files = RecordFiles(tmp_path, "r", SEGMENT, ORIGIN)
+    given = noise(10_017)
+    files.append(Piece(SEGMENT, 1000, given))
+    for _ in range(3):
+        files.sync()
+    files.abandon()
+    record = wfdb.rdrecord(str(tmp_path / "r"), physical=False)
+    assert record.sig_len == 9750
+    assert [c % 65536 for c in record.checksum] == (given[:9750].sum(axis=0) % 65536).tolist()
 
 
 def test_mend_when_a_record_was_cut_then_all_that_is_there_is_told(tmp_path: Path) -> None:
@@ -70,8 +83,12 @@ def test_mend_when_a_record_was_cut_then_all_that_is_there_is_told(tmp_path: Pat
     files.append(Piece(SEGMENT, 1000, given))
     files.mark([Mark(1100, "N"), Mark(1990, "V")])
     files.abandon()
+    whole = (tmp_path / "r.hw").stat().st_size
     os.truncate(tmp_path / "r.dat", 990 * 4 + 1)
-    os.truncate(tmp_path / "r.hw", (tmp_path / "r.hw").stat().st_size - 1)
+    for n_cut in (0, 2, 100, 256):
+        os.truncate(tmp_path / "r.hw", whole - n_cut)
+        assert wfdb.rdann(str(tmp_path / "r"), "hw").sample.tolist() == [100, 990]
+    os.truncate(tmp_path / "r.hw", whole - 259)
     assert mend(tmp_path, "r")
     record = wfdb.rdrecord(str(tmp_path / "r"), physical=False)
     assert (record.d_signal == given[:990]).all()

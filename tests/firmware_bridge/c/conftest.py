@@ -178,6 +178,12 @@ def chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
 
 
 @pytest.fixture(scope="session")
+def int8_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+    """The shipped models, the GRU's weights int8."""
+    return compiled(export.read(shipped(), gru_int8=True))
+
+
+@pytest.fixture(scope="session")
 def odd_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
     """Models of sizes that nobody would choose, drawn at random, with the shipped manifests."""
     rng = np.random.default_rng(4)

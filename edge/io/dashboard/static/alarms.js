@@ -34,9 +34,9 @@ export class Alarms {
     this.sort();
   }
 
-  // Once for each alarm that is current and that nobody has acknowledged.
+  // Once for each alarm that is current, that nobody has acknowledged, and whose bed's sound is not paused.
   tell(row) {
-    if (row.told || row.it.acked || row.tile.stale) return;
+    if (row.told || row.it.acked || row.tile.stale || row.tile.hushed) return;
     row.told = true;
     this.shout(`Alarm, ${row.it.priority}: ${alarmName(row.it.name)}, bed ${row.tile.name}`);
   }
@@ -75,6 +75,12 @@ export class Alarms {
     return open.sort((a, b) => RANK[a.it.priority] - RANK[b.it.priority])[0]?.it.priority ?? "";
   }
 
+  // The worst of all that should be heard: current, not acknowledged, its bed's sound not paused.
+  get heard() {
+    const open = [...this.rows.values()].filter((row) => !row.it.acked && !row.tile.stale && !row.tile.hushed);
+    return open.sort((a, b) => RANK[a.it.priority] - RANK[b.it.priority])[0]?.it.priority ?? "";
+  }
+
   get nOpen() {
     return [...this.rows.values()].filter((row) => !row.it.acked && !row.tile.stale).length;
   }
@@ -103,14 +109,16 @@ export class Alarms {
   render(row) {
     const { root, it, tile } = row;
     const find = (name) => root.querySelector(name);
-    if (it.acked) Object.assign(row, { asked: 0, answer: "\u2713 acknowledged" });
+    if (it.acked) Object.assign(row, { asked: 0, answer: `\u2713 acknowledged${it.by ? ` by ${it.by}` : ""}` });
     root.dataset.priority = it.priority;
     root.classList.toggle("acked", it.acked);
     root.classList.toggle("stale", tile.stale);
+    root.classList.toggle("hushed", tile.hushed);
     write(find(".sign"), it.acked ? "\u2713" : SIGNS[it.priority]);
     write(find(".what"), alarmName(it.name));
     write(find(".where"), tile.name);
     write(find(".value"), it.value);
+    write(find(".limit"), it.limit && it.limit !== it.value ? `(${it.limit})` : "");
     const since = clock(it.since_ms);
     const words = it.state === "latched" ? "over, began " : "since ";
     write(find(".since"), (since === "" ? "" : words + since) + (tile.stale ? " (stale)" : ""));

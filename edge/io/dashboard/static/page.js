@@ -2,6 +2,7 @@
 
 import { Alarms } from "./alarms.js";
 import { Link } from "./link.js";
+import { Sound } from "./sound.js";
 import { Tile } from "./tile.js";
 import { alarmName, write } from "./words.js";
 
@@ -93,20 +94,20 @@ function arrange() {
 
 // -- what comes --------------------------------------------------------------------------------------
 
-const alarms = new Alarms(
-  $("alarms"),
-  (number, name) => {
-    const token = address.get("key");
-    if (token === null) return "open the address that heartwire printed: it holds the key";
-    return link.send({ ack: number, alarm: name, token }) ? "" : "no connection";
-  },
-  shout,
-);
+// Sends with the key; gives what is wrong, "" for nothing.
+function ask(body) {
+  const token = address.get("key");
+  if (token === null) return "open the address that heartwire printed: it holds the key";
+  return link.send({ ...body, token }) ? "" : "no connection";
+}
+
+const alarms = new Alarms($("alarms"), (number, name) => ask({ ack: number, alarm: name }), shout);
+const hush = (tile, seconds) => ask({ pause: tile.number, seconds });
 
 const takers = {
   bed(number, it) {
     if (tiles.has(number)) return;
-    const tile = new Tile(number, it, () => ink, say, open);
+    const tile = new Tile(number, it, () => ink, say, open, hush);
     tiles.set(number, tile);
     const after = [...tiles.values()].filter((other) => compare(tile, other) < 0).sort(compare)[0];
     $("ward").insertBefore(tile.root, after === undefined ? null : after.root);
@@ -142,9 +143,17 @@ const takers = {
     alarms.onAlarm(tile, it);
     tile.onAlarms(alarms.worst(tile));
   },
+  audio(number, it) {
+    const tile = tiles.get(number);
+    if (tile === undefined) return;
+    tile.onAudio(it);
+    alarms.refresh(tile);
+  },
   answer(number, it) {
     const tile = tiles.get(number);
-    if (tile !== undefined) alarms.onAnswer(tile, it);
+    if (tile === undefined) return;
+    alarms.onAnswer(tile, it);
+    tile.onAnswer(it);
   },
   tick(number, it, item) {
     broker = item;
@@ -205,9 +214,14 @@ function frame(now) {
   requestAnimationFrame(frame);
 }
 
+// A page that hears nothing any more is heard too: silence must not look like peace.
+const deaf = () => !link.up || broker === null || !broker.up || [...tiles.values()].some((tile) => tile.stale && tile.heard);
+const loudest = () => alarms.heard || (deaf() ? "technical" : "");
+
 setTheme(keptTheme());
 arrange();
 const link = new Link(onItems, onState);
+new Sound($("sound"), loudest);
 showLink();
 setInterval(everySecond, 1000);
 requestAnimationFrame(frame);

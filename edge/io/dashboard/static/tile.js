@@ -12,10 +12,12 @@ const SQI_WORDS = [
 const SHOWN_SMALL = 1; // strips of a bed that is not open
 const MOST_STRIPS = 12;
 const MOST_LINES = 30;
+const HUSH_S = 120; // how long the sound of a bed's alarms is paused by its button
 
 export class Tile {
-  // number is the server's, say(text) tells those who listen, onOpen(tile) a wish to see it large.
-  constructor(number, it, style, say, onOpen) {
+  // number is the server's, say(text) tells those who listen, onOpen(tile) a wish to see it large;
+  // hush(tile, seconds) asks for a pause of the sound and gives what is wrong.
+  constructor(number, it, style, say, onOpen, hush) {
     const root = document.getElementById("bed").content.cloneNode(true).firstElementChild;
     this.root = root;
     this.number = number;
@@ -29,11 +31,15 @@ export class Tile {
     this.stale = true;
     this.heard = false;
     this.online = null;
+    this.audio = null;
+    this.refusal = "";
     const find = (path) => root.querySelector(path);
     this.dom = {
       open: find(".open"),
       rhythm: find(".rhythm"),
       state: find(".state"),
+      hushed: find(".hushed"),
+      hush: find(".hush"),
       strips: find(".strips"),
       hr: find(".hr dd"),
       pulse: find(".pulse"),
@@ -49,6 +55,10 @@ export class Tile {
     this.dom.open.title = it.name;
     root.setAttribute("aria-label", `Bed ${it.name}`);
     this.dom.open.addEventListener("click", () => onOpen(this));
+    this.dom.hush.addEventListener("click", () => {
+      this.refusal = hush(this, this.hushed ? 0 : HUSH_S);
+      this.render();
+    });
     this.render();
   }
 
@@ -102,6 +112,25 @@ export class Tile {
     this.render();
   }
 
+  onAudio(it) {
+    const was = this.hushed;
+    this.audio = it;
+    this.refusal = "";
+    if (was !== this.hushed) this.say(`${this.name}: ${this.hushed ? "sound of alarms paused" : "sound of alarms on"}`);
+    this.render();
+  }
+
+  onAnswer(it) {
+    if (it.verb !== "pause") return;
+    this.refusal = it.ok ? "" : it.error || "refused";
+    this.render();
+  }
+
+  // Whether the sound of this bed's alarms is paused, as far as its monitor speaks.
+  get hushed() {
+    return !this.stale && this.audio !== null && this.audio.until_ms !== null;
+  }
+
   onFresh(it) {
     if (!it.stale) this.heard = true;
     if (it.stale && !this.stale) {
@@ -150,6 +179,12 @@ export class Tile {
     const [state, kind] = this.stateText(v);
     write(dom.state, state);
     dom.state.dataset.kind = kind;
+    const until = this.hushed ? `\u266a\u0338 Sound paused until ${clock(this.audio.until_ms)}${this.audio.by ? ` by ${this.audio.by}` : ""}` : "";
+    write(dom.hushed, this.refusal || until);
+    dom.hushed.hidden = dom.hushed.textContent === "";
+    write(dom.hush, this.hushed ? "Sound on" : "Pause sound");
+    dom.hush.setAttribute("aria-label", `${this.hushed ? "Sound of alarms on" : "Pause the sound of alarms for 2 minutes"}, bed ${this.name}`);
+    dom.hush.disabled = stale || !this.canAck;
     this.root.classList.toggle("stale", stale);
     this.root.classList.toggle("silent", !stale && this.online === false);
     dom.veil.hidden = !stale && this.online !== false;

@@ -1,0 +1,170 @@
+"""[io] The alarm log on disk: appended to, synced to the medium line by line, bounded, never waited for.
+
+A thread of its own writes: a card that hangs must not hold up an alarm. What cannot be written waits, is counted
+when it is too much, and is tried again; the monitor is told, and goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from edge.alarm_log import read_log, unseen
+
+MAX_WAITING = 5000
+TAIL_BYTES = 4_000_000
+"""How much of an old log is looked through at the start."""
+AGAIN_S = 5.0
+CLOSE_S = 2.0
+OLDER = ".1"
+"""What is added to the name of the one older file that is kept."""
+
+
+class AlarmLog:
+    """Appends lines to a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if it is not there.
+    max_bytes : int
+        Beyond this size it becomes the older file, in the place of the one before, and a new one is begun.
+
+    Attributes
+    ----------
+    n_lost : int
+        Lines given up, because the file could not be written for too long.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path, self._max_bytes = path, max_bytes
+        self._waiting: deque[bytes] = deque()
+        self._taken: list[bytes] = []
+        self._notes: deque[tuple[str, str]] = deque(maxlen=100)
+        self._news, self._closing = threading.Event(), threading.Event()
+        self._fd = -1
+        self._failed = False
+        self.n_lost = 0
+        self._thread = threading.Thread(target=self._run, name="heartwire-alarm-log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: bytes) -> None:
+        """Let a line be written, soon; never waits."""
+        self._waiting.append(line)
+        if len(self._waiting) > MAX_WAITING:
+            with contextlib.suppress(IndexError):
+                self._waiting.popleft()
+                self.n_lost += 1
+        self._news.set()
+
+    def notes(self) -> list[tuple[str, str]]:
+        """What happened to the file since the last call: (kind, detail) for an event each."""
+        out = []
+        with contextlib.suppress(IndexError):
+            while True:
+                out.append(self._notes.popleft())
+        return out
+
+    def close(self) -> None:
+        """Write what waits, for at most `CLOSE_S`."""
+        self._closing.set()
+        self._news.set()
+        self._thread.join(CLOSE_S)
+
+    # -- in the thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        again_s = 0.0
+        while not (self._closing.is_set() and (self._failed or not (self._waiting or self._taken))):
+            if not self._waiting and not self._taken and self._fd >= 0:
+                self._news.wait()
+                self._news.clear()
+            if (wait_s := again_s - time.monotonic()) > 0.0 and self._closing.wait(wait_s):
+                break
+            try:
+                self._write_all()
+            except OSError as error:
+                again_s = time.monotonic() + AGAIN_S
+                self._fail(error)
+        self._shut()
+
+    def _write_all(self) -> None:
+        if self._fd < 0:
+            self._open()
+        with contextlib.suppress(IndexError):
+            while len(self._taken) < MAX_WAITING:
+                self._taken.append(self._waiting.popleft())
+        if self._taken:
+            data, n = b"".join(self._taken), 0
+            if os.fstat(self._fd).st_size + len(data) > self._max_bytes:
+                self._begin_anew()
+            while n < len(data):
+                n += os.write(self._fd, data[n:])
+            os.fsync(self._fd)
+            self._taken.clear()
+        if self._failed:
+            self._failed = False
+            self._notes.append(("alarm_log_back", f"{self._path}: written again; {self.n_lost} lines lost"))
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _sync_folder(self._path.parent)
+        size = os.fstat(self._fd).st_size
+        data = os.pread(self._fd, TAIL_BYTES, max(0, size - TAIL_BYTES)) if size else b""
+        if data and data[-1:] != b"\n":
+            os.write(self._fd, b"\n")
+        if size > TAIL_BYTES:
+            data = data.partition(b"\n")[2]
+        if not self._failed:
+            self._report(data)
+
+    def _report(self, data: bytes) -> None:
+        """What an old log says: torn lines, and lethal alarms that nobody has seen."""
+        records, n_torn = read_log(data)
+        if n_torn:
+            detail = f"{self._path}: {n_torn} torn lines (a loss of power?); what is whole stays"
+            self._notes.append(("alarm_log_torn", detail))
+        open_ = unseen(records)
+        if open_:
+            names = ", ".join(f"{r.get('name')} {str(r.get('t'))[:19]}" for r in open_[-5:])
+            self._notes.append(("alarms_unseen", f"{len(open_)} lethal before this start: {names}"))
+
+    def _begin_anew(self) -> None:
+        """The file becomes the older one; a loss of power leaves one or the other, never none."""
+        if os.fstat(self._fd).st_size == 0:
+            return
+        self._shut()
+        os.replace(self._path, self._path.with_name(self._path.name + OLDER))
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _sync_folder(self._path.parent)
+
+    def _fail(self, error: OSError) -> None:
+        """Lines that were half written come again whole: readers name the torn one and go on."""
+        self._shut()
+        if not self._failed:
+            self._failed = True
+            why = error.strerror or str(error)
+            self._notes.append(
+                ("alarm_log_failed", f"{self._path}: {why}; alarms go on, the log is tried again")
+            )
+
+    def _shut(self) -> None:
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new or renamed file's name itself survive a loss of power."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
