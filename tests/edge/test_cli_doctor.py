@@ -133,9 +133,11 @@ def test_capture_when_rubbish_is_in_it_then_no_format_fits(
 def test_doctor_when_a_bedside_monitor_is_there_then_asked_found_and_released(
     name: str, fs: float, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "names", lambda: ["dri", "intellivue", "medlab", "native", "text"])
+    monkeypatch.setattr(devices, "names", lambda: [name, "medlab", "native", "text"])
     link = tmp_path / "port"
+    monkeypatch.setattr(doctor, "ASK_S", 3.0)
     with simulated(link, "--format", name):
+        # A second or two go by until it is asked again and speaks.
         main(["doctor", str(link), "--seconds", "8", "--json"])
     said = objects(capsys)
     assert said["format"]["value"] == name
