@@ -62,7 +62,7 @@ RHYTHM = """## Rhythm
 
 VF (with flutter) and VT against every other labelled rhythm: windows of 4 s, one a second, each in one rhythm from
 end to end, of vfdb, cudb and mitdb DS1; every patient by the rhythm CNN of the fold that holds them out
-(`train/folds/rhythm_*`), first lead, through the monitor's filters, P(VT) + P(VF) >= 0.5 as in its alarm.
+(`train/folds`), first lead, through the monitor's filters, P(VT) + P(VF) >= 0.5 as in its alarm.
 Asystole and wide QRS count among the others; noise, what cudb leaves unlabelled, and fibrillation below 0.1 mV are
 not scored. Percent, in brackets the 95 % interval of a bootstrap over patients.
 """
