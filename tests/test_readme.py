@@ -18,12 +18,13 @@ from train.__main__ import available
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PORTUGUESE = (ROOT / "edge" / "README.pt.md").read_text(encoding="utf-8")
 MAIN_JOB = "python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/heartwire demo"
 FIRST_SCREEN = 45
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_readme_when_opened_then_the_first_screen_has_the_picture_and_the_two_commands() -> None:
@@ -35,7 +36,8 @@ def test_readme_when_opened_then_the_first_screen_has_the_picture_and_the_two_co
 
 
 @pytest.mark.parametrize(
-    "line", [x for block in blocks("sh") for x in block.split("\n") if "heartwire " in x]
+    "line",
+    [x for block in blocks("sh") + blocks("sh", PORTUGUESE) for x in block.split("\n") if "heartwire " in x],
 )
 def test_command_when_shown_then_its_verb_takes_those_flags(line: str) -> None:
     words = shlex.split(line.split("&&")[-1].split(" > ")[0], comments=True)
@@ -80,6 +82,16 @@ def test_alarms_when_they_can_be_raised_then_the_table_has_each_with_its_priorit
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\| (high|medium|low|technical) \|$", README, re.MULTILINE)
     shown = {name: priority for names, priority in rows for name in re.findall(r"`(\w+)`", names)}
     assert shown == {spec.name: spec.priority for spec in SPECS + MONITOR_SPECS}
+
+
+def test_portuguese_page_when_read_then_commands_and_alarms_are_the_readmes() -> None:
+    assert MAIN_JOB in PORTUGUESE
+    words = {"alta": "high", "média": "medium", "baixa": "low", "técnica": "technical"}
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\| (\w+) \|$", PORTUGUESE, re.MULTILINE)
+    shown = {name: words[priority] for names, priority in rows for name in re.findall(r"`(\w+)`", names)}
+    assert shown == {spec.name: spec.priority for spec in SPECS + MONITOR_SPECS}
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", PORTUGUESE) if "://" not in link]
+    assert [link for link in links if not (ROOT / "edge" / link).exists()] == []
 
 
 def test_dependencies_when_declared_then_each_has_its_reason() -> None:
