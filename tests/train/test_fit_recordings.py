@@ -56,10 +56,10 @@ def test_main_when_it_has_run_then_each_folds_judge_is_of_the_other_folds_record
         fit_recordings, "rows", lambda which, *rest: np.stack([x[names.index(name)] for name in which])
     )
     monkeypatch.setattr(fit_recordings, "fit", remember)
-    fit_recordings.main(tmp_path, 3, n_nets=2, n_hidden=8, steps=100, batch=32, lr=0.02, weight_decay=0.01)
+    fit_recordings.main(tmp_path, 3, n_nets=2, n_hidden=8, steps=300, batch=32, lr=0.02, weight_decay=0.01)
     told = json.loads(capsys.readouterr().out)
     assert given == [60, 60, 60]
     assert told["recordings"] == 90
-    assert told["f1"]["mean"] > 42.0  # a guess gives 33
+    assert told["f1"]["mean"] > 50.0
     for k in range(3):
         assert load_judge(judge_of(Fold(k, 3), tmp_path)).w1.shape == (2, N, 8)
