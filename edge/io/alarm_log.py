@@ -87,7 +87,7 @@ class AlarmLog:
                 break
             try:
                 self._write_all()
-            except OSError as error:
+            except Exception as error:  # a mistake of ours, too, must be told and not end the log in silence
                 again_s = time.monotonic() + AGAIN_S
                 self._fail(error)
         self._shut()
@@ -143,12 +143,12 @@ class AlarmLog:
         self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _sync_folder(self._path.parent)
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: Exception) -> None:
         """Lines that were half written come again whole: readers name the torn one and go on."""
         self._shut()
         if not self._failed:
             self._failed = True
-            why = error.strerror or str(error)
+            why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             self._notes.append(
                 ("alarm_log_failed", f"{self._path}: {why}; alarms go on, the log is tried again")
             )

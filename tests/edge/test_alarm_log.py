@@ -237,3 +237,23 @@ def test_log_when_closed_then_its_thread_ends(tmp_path: Path, open_log: Callable
     log = open_log(tmp_path / "alarms.jsonl")
     log.close()
     assert not [t for t in threading.enumerate() if t is log._thread]
+
+
+def test_log_when_a_mistake_of_ours_stops_it_then_told_and_tried_again_instead_of_silence(
+    tmp_path: Path,
+    open_log: Callable[..., AlarmLog],
+    until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrong(data: bytes) -> Any:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("edge.io.alarm_log.AGAIN_S", 0.05)
+    monkeypatch.setattr("edge.io.alarm_log.read_log", wrong)
+    log = open_log(tmp_path / "alarms.jsonl")
+    log.write(Diary("bed4", "b00t").note("paused", "kept", 1.8e9))
+    notes: list[tuple[str, str]] = []
+    until(lambda: notes.extend(log.notes()) or len(notes) == 2, "failure and return", 60.0)
+    assert [kind for kind, _ in notes] == ["alarm_log_failed", "alarm_log_back"]
+    assert "ValueError: a mistake" in notes[0][1]
+    assert _details(tmp_path / "alarms.jsonl") == ["kept"]
