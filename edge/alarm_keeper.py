@@ -13,6 +13,7 @@ from edge.alarm_log import Diary
 from edge.load import LoadWatch
 from edge.messages import Composer, Message
 from edge.types import Alarm, Command, Status
+from firmware_bridge.types import BadInput
 
 
 class Lines(Protocol):
@@ -108,7 +109,13 @@ class AlarmKeeper:
     def obey(
         self, command: Command, now_s: float, utc_s: float, at: int
     ) -> tuple[list[Alarm], dict[str, object]]:
-        """Obey a command, as far as the monitor itself must: changes of alarms, and what the answer says besides."""
+        """Obey a command, as far as the monitor itself must: changes of alarms, and what the answer says besides.
+
+        Raises
+        ------
+        BadInput
+            For a verb that is not known here: none may be taken for a reset, which forgets alarms.
+        """
         if command.verb == "ack":
             return self.desk.ack(command.name, at, command.by), {}
         if command.verb == "pause":
@@ -117,6 +124,8 @@ class AlarmKeeper:
             detail = f"beat {command.beat} is {command.name}"
             self._write(self._diary.note("label", detail, utc_s, command.by))
             return [], {}
+        if command.verb != "reset":
+            raise BadInput(f"command: got {command.verb!r}, expected ack, label, pause or reset")
         self._write(self._diary.note("reset", "another patient", utc_s, command.by))
         return self.desk.forget_patient(at), {}
 

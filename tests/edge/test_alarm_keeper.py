@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from edge.alarm_desk import AlarmDesk
 from edge.alarm_keeper import AlarmKeeper
 from edge.messages import Composer, Message
 from edge.types import Alarm, Command
+from firmware_bridge.types import BadInput
 
 
 class Log:
@@ -151,3 +154,10 @@ def test_reset_when_asked_for_then_written_by_whom() -> None:
     hand.keeper.begin("/dev/ttyUSB0", 1.8e9)
     hand.keeper.obey(Command("reset", "", "Ana"), 0.0, 1.8e9, 0)
     assert [(line["what"], line["by"]) for line in hand.lines] == [("started", ""), ("reset", "Ana")]
+
+
+def test_command_when_its_verb_is_unknown_then_it_is_not_taken_for_a_reset() -> None:
+    hand = Hand()
+    with pytest.raises(BadInput, match="got 'dance', expected ack, label, pause or reset"):
+        hand.keeper.obey(Command("dance", ""), 1.0, 1.8e9, 10)
+    assert hand.lines == []
