@@ -144,6 +144,22 @@ def until() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def spawn_unheard() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts `heartwire` with these words; what it says on the terminal goes nowhere. Ended with the test."""
+    made: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "edge.cli", *words]
+        made.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
 def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `heartwire` with these words, its output in pipes; ended with the test."""
     made: list[subprocess.Popen[str]] = []

@@ -5,31 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 LABEL = "heartwire/bed4/command/label"
 MANY = 15
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def spawn() -> Iterator[Spawn]:
-    made: list[subprocess.Popen[bytes]] = []
-
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "edge.cli", *words]
-        made.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        return made[-1]
-
-    yield start
-    for process in made:
-        process.kill()
-        process.wait()
 
 
 def bodies(subscriber: Any, leaf: str) -> list[dict[str, Any]]:
@@ -41,7 +24,7 @@ def events(subscriber: Any, kind: str) -> list[dict[str, Any]]:
 
 
 def test_run_when_beats_are_labelled_over_mqtt_then_answered_logged_learned_and_forgotten_at_a_reset(
-    tmp_path: Path, broker: Any, make_subscriber: Any, spawn: Spawn, until: Any
+    tmp_path: Path, broker: Any, make_subscriber: Any, spawn_unheard: Spawn, until: Any
 ) -> None:
     subscriber, link = make_subscriber(broker.port), tmp_path / "ttyECG"
 
@@ -57,10 +40,12 @@ def test_run_when_beats_are_labelled_over_mqtt_then_answered_logged_learned_and_
         return dict(found[0])
 
     say(retain=True, beat=1, aami="Q", id=99)
-    spawn("simulate", "--script", "sinus:300s rate=100", "--to", f"pty:{link}", "--wait")
+    spawn_unheard("simulate", "--script", "sinus:300s rate=100", "--to", f"pty:{link}", "--wait")
     until(link.exists, "the device", 60.0)
     where = f"127.0.0.1:{broker.port}"
-    monitor = spawn("run", "--source", str(link), "--device", "bed4", "--mqtt", where, "--personal", "labels")
+    monitor = spawn_unheard(
+        "run", "--source", str(link), "--device", "bed4", "--mqtt", where, "--personal", "labels"
+    )
     beats = until(lambda: [b for b in bodies(subscriber, "beat") if b["final"]][3:], "beats", 60.0)
     assert events(subscriber, "command_ignored")
     first = until(lambda: bodies(subscriber, "state"), "a state", 60.0)[0]

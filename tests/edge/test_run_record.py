@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SECONDS = 25
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def spawn() -> Iterator[Spawn]:
-    made: list[subprocess.Popen[bytes]] = []
-
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "edge.cli", *words]
-        made.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        return made[-1]
-
-    yield start
-    for process in made:
-        process.kill()
-        process.wait()
 
 
 def bodies(subscriber: Any, device: str, leaf: str) -> list[dict[str, Any]]:
@@ -47,19 +31,19 @@ def answers(subscriber: Any, device: str, before: int) -> list[tuple[Any, ...]]:
 
 
 def test_run_when_record_208_comes_over_a_pty_and_over_mqtt_then_both_say_the_same_and_call_its_vebs(
-    tmp_path: Path, broker: Any, make_subscriber: Any, spawn: Spawn, until: Any
+    tmp_path: Path, broker: Any, make_subscriber: Any, spawn_unheard: Spawn, until: Any
 ) -> None:
     if not os.environ.get("HEARTWIRE_DATA"):
         pytest.skip("HEARTWIRE_DATA is not set")
     subscriber, link = make_subscriber(broker.port, "heartwire/#"), tmp_path / "ttyECG"
     ward, source = f"127.0.0.1:{broker.port}", f"mqtt://127.0.0.1:{broker.port}/in/bed5"
-    monitor = spawn("run", "--source", source, "--format", "mqtt", "--device", "bed5", "--mqtt", ward)
+    monitor = spawn_unheard("run", "--source", source, "--format", "mqtt", "--device", "bed5", "--mqtt", ward)
     until(lambda: subscriber.payloads("heartwire/bed5/availability"), "the monitor that listens to MQTT")
-    player = spawn("replay", "mitdb/208", "--to", f"pty:{link}", "--wait")
+    player = spawn_unheard("replay", "mitdb/208", "--to", f"pty:{link}", "--wait")
     until(link.exists, "the device")
-    spawn("run", "--source", str(link), "--device", "bed4", "--mqtt", ward)
+    spawn_unheard("run", "--source", str(link), "--device", "bed4", "--mqtt", ward)
     until(lambda: bodies(subscriber, "bed4", "beat"), "a beat over the pty")
-    spawn("replay", "mitdb/208", "--to", source, "--format", "mqtt-int16", "--seconds", str(SECONDS))
+    spawn_unheard("replay", "mitdb/208", "--to", source, "--format", "mqtt-int16", "--seconds", str(SECONDS))
     last = (SECONDS - 4) * 360
     for bed in ("bed4", "bed5"):
         until(
