@@ -30,6 +30,14 @@ def read(source: MqttSource) -> bytes:
     return source.read()
 
 
+def until_heard(source: MqttSource, sender: Any) -> bytes:
+    """What came once the source has subscribed: what is sent before that never comes."""
+    while True:
+        sender.publish("in/bed4/json", b"hello", 1)
+        if select.select([source.fileno()], [], [], 0.2)[0]:
+            return source.read()
+
+
 def read_on(source: MqttSource) -> None:
     while True:
         read(source)
@@ -56,10 +64,11 @@ def test_source_when_its_name_is_wrong_then_one_line_without_secrets(name: str) 
 def test_source_when_messages_come_then_envelopes_of_one_level_only(
     source: MqttSource, make_subscriber: Any, broker: Any
 ) -> None:
-    sender, got = make_subscriber(broker.port, "none").client, b""
+    sender = make_subscriber(broker.port, "none").client
+    got = until_heard(source, sender)
+    for topic, payload in (("json", b"first"), ("deep/json", b"no"), ("int16", b"last")):
+        sender.publish(f"in/bed4/{topic}", payload, 1)
     while b"last" not in got:
-        for topic, payload in (("json", b"first"), ("deep/json", b"no"), ("int16", b"last")):
-            sender.publish(f"in/bed4/{topic}", payload, 1)
         got += read(source)
     assert wrap("json", b"first") in got
     assert wrap("int16", b"last") in got
@@ -69,11 +78,8 @@ def test_source_when_messages_come_then_envelopes_of_one_level_only(
 def test_source_when_nobody_reads_then_the_oldest_go(
     source: MqttSource, make_subscriber: Any, broker: Any, until: Any
 ) -> None:
-    sender, got = make_subscriber(broker.port, "none").client, b""
-    while not got:
-        sender.publish("in/bed4/json", b"hello", 1)
-        if select.select([source.fileno()], [], [], 0.2)[0]:  # what is sent before it subscribed never comes
-            got = source.read()
+    sender = make_subscriber(broker.port, "none").client
+    until_heard(source, sender)
     for n in range(3 * MAX_WAITING):
         sender.publish("in/bed4/json", b"%07d" % n, 0)
     sender.publish("in/bed4/json", b"the end", 0).wait_for_publish(10.0)
