@@ -126,6 +126,7 @@ class Config:
     models: str = _key("", "folder of the models; default is the shipped ones")
     record: str = _key("", "folder to record into, a folder in it for each bed; empty records nothing")
     record_gb: float = _key(4.0, "most that one bed's recording may take in GB; the oldest goes first")
+    log_json: bool = _key(False, "what is said on stderr is one JSON object a line")
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
 
@@ -151,7 +152,9 @@ def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", metavar="FILE", help="TOML file of a monitor; its broker is used")
     parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word (default 127.0.0.1:1883)")
     for path, key in _keys():
-        if path[0] == "mqtt" and path[-1] in READER_KEYS:
+        if path == ("log_json",):
+            _add_flag(parser, "--log-json", path, key)
+        elif path[0] == "mqtt" and path[-1] in READER_KEYS:
             flag = "--base" if path[-1] == "base" else "--" + "-".join(path).replace("_", "-")
             _add_flag(parser, flag, path, key)
 

@@ -16,12 +16,14 @@ from edge.commands import judged, read_command
 from edge.config import MqttConfig
 from edge.io.alarm_log import AlarmLog
 from edge.io.core import waited_s
+from edge.io.log import Say
 from edge.io.plug import Plug
 from edge.io.poller import Poller
 from edge.io.publisher import Publisher
 from edge.io.source import Source, SourceEnded, SourceLost
 from edge.link import LinkWatch
 from edge.link_report import LinkReport
+from edge.log_lines import about_alarm, about_event
 from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stages import Stages
@@ -77,7 +79,7 @@ class Monitor:
         make_pipeline: Callable[[], Stages],
         composer: Composer,
         mqtt: MqttConfig,
-        log: Callable[[str], None],
+        log: Say,
         tap: Callable[[Message], None] | None = None,
         rest_s: float = 0.0,
         desk: AlarmDesk | None = None,
@@ -257,7 +259,7 @@ class Monitor:
         if isinstance(event, Beat):
             self._aside.compare(event)
         elif isinstance(event, Alarm):
-            self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+            self._log(about_alarm(event))
             self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
         return True
 
@@ -285,11 +287,11 @@ class Monitor:
     def _note(self, kind: str, detail: str) -> None:
         """Something happened to the links: an event, and a line for the terminal."""
         if self._worth_telling(kind):
-            self._log(f"{kind}: {detail}")
+            self._log(about_event(kind, detail))
             self._publish(self._composer.note(kind, detail, self._stamps.utc_s(time.monotonic())))
 
     def _on_link(self, state: LinkState) -> None:
-        self._log(f"{state.kind}: {state.detail}")
+        self._log(about_event(state.kind, state.detail))
         if state.kind in ("signal", "no_signal"):
             self._hear(state.kind == "signal")
         self._push(state)

@@ -10,9 +10,11 @@ import time
 from typing import TYPE_CHECKING
 
 from edge import config as configuration
-from edge.cli.run import as_json, log, seconds
+from edge.cli.run import as_json, seconds
+from edge.io.log import Log
 from edge.io.subscription import LinkWord, Subscription
 from edge.io.terminal import can_draw, read_keys, whole_screen
+from edge.log_lines import Line
 from edge.ward import Ward
 from edge.ward_lines import WardLines
 from edge.ward_screen import WardScreen
@@ -42,10 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch until interrupted, ``q``, or for `--seconds`."""
-    config = configuration.load(args, os.environ).mqtt
+    whole = configuration.load(args, os.environ)
+    config = whole.mqtt
     if not config.host:
         raise BadInput("--mqtt none: there is nothing to watch without a broker; expected HOST:PORT")
-    watch = Watch(config)
+    watch = Watch(config, Log(whole.log_json, (config.password,)))
     signal.signal(signal.SIGTERM, lambda *_: watch.stop())
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
@@ -64,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
 class Watch:
     """A ward that is fed from a broker, a turn at a time."""
 
-    def __init__(self, config: MqttConfig) -> None:
-        self._config = config
+    def __init__(self, config: MqttConfig, log: Log) -> None:
+        self._config, self._log = config, log
         self._ward = Ward(config.base)
         self._begun_s = time.monotonic()
         self._stop = False
@@ -98,7 +101,8 @@ class Watch:
             time.sleep(TICK_S)
             if self._subscription.word not in (word, LinkWord(False)):
                 word = self._subscription.word
-                log(f"broker {self._where()}: {word.why or 'connected'}")
+                level = "info" if word.up else "warning"
+                self._log(Line("broker", f"{self._where()}: {word.why or 'connected'}", level))
             for line in lines.push(self._changes(time.monotonic()), time.time()):
                 print(line)
             sys.stdout.flush()
