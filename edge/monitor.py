@@ -16,7 +16,9 @@ from edge.commands import judged, read_command
 from edge.config import MqttConfig
 from edge.io.alarm_log import AlarmLog
 from edge.io.core import waited_s
+from edge.io.life import Life
 from edge.io.log import Say
+from edge.io.notify import Notifier
 from edge.io.plug import Plug
 from edge.io.poller import Poller
 from edge.io.publisher import Publisher
@@ -63,6 +65,8 @@ class Monitor:
         Where all alarms meet, counted with the pipeline's, and are written down; the log is closed with the monitor.
     unpin : callable, optional
         Called when the core that the process keeps to turns out to be somebody else's.
+    life : Life, optional
+        Told how the monitor fares, for the system's watchdog; default tells nobody.
 
     Attributes
     ----------
@@ -85,10 +89,12 @@ class Monitor:
         desk: AlarmDesk | None = None,
         alarm_log: AlarmLog | None = None,
         unpin: Callable[[], bool] | None = None,
+        life: Life | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
+        self._life = life or Life(Notifier({}), composer.device, source, log)
         self._poller = Poller()
         self.publisher = Publisher(mqtt, composer, self._poller, self._on_broker) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
@@ -148,6 +154,7 @@ class Monitor:
         self._stop = True
 
     def _close(self) -> None:
+        self._life.close()
         self._plug.close()
         if self.publisher is not None:
             self.publisher.close()
@@ -248,6 +255,7 @@ class Monitor:
         """What an event means to the monitor itself; gives whether it is still to be published."""
         if isinstance(event, Status):
             self._status, self._status_due = event, True
+            self._life.pulse.answered(event.at)
             if asked_s is None and self._vigil.answered(time.monotonic()):
                 self._keeper.desk.set(ANALYSIS, False, "")
             if asked_s is not None:
@@ -275,6 +283,7 @@ class Monitor:
         counts = {} if self.publisher is None else self.publisher.counts
         for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms, counts):
             self._publish(message)
+        self._life.pulse.said()
 
     def _publish(self, message: Message) -> None:
         if self._tap is not None:
@@ -331,6 +340,8 @@ class Monitor:
                     f"mqtt: the broker refused us ({self.publisher.refused}); "
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
+        fs = 0.0 if self._watch.silent else self._stamps.fs
+        self._life.tick(now_s, self.publisher, self._stamps.last, fs, self._vigil.dead)
 
     def recording(self, trouble: str | None) -> None:
         """A recorder tells how it fares: None while it writes, else why it cannot. Any thread may call it."""

@@ -105,6 +105,8 @@ def make_monitor(
     from edge.alarm_desk import AlarmDesk
     from edge.artefact import load_models
     from edge.io.alarm_log import AlarmLog
+    from edge.io.life import Life
+    from edge.io.notify import Notifier
     from edge.messages import Composer
     from edge.monitor import Monitor
     from edge.pipeline import Pipeline
@@ -144,6 +146,7 @@ def make_monitor(
         desk=AlarmDesk(limits, numbers, config.alarms.audio_pause_s),
         alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
         unpin=partial(roam, allowed_cores()),
+        life=Life(Notifier(os.environ), config.device, source, log),
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
