@@ -41,7 +41,7 @@ def _key(default: Any, doc: str) -> Any:
 class MqttConfig:
     """Where to publish. An empty `host` means: no broker, local alarm lines only."""
 
-    host: str = _key("127.0.0.1", "broker's host name or address")
+    host: str = _key("127.0.0.1", "broker's host name or address, or the path of its Unix socket")
     port: int = _key(1883, "broker's port")
     base: str = _key("heartwire", "base topic")
     username: str = _key("", "user name at the broker")
@@ -68,6 +68,16 @@ class MqttConfig:
     )
     scalars: bool = _key(False, "publish each state as numbers alone too, for Grafana")
     outbox_mb: float = _key(16.0, "size of that file in MB; when it is full the oldest leave it")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `host` is the path of a Unix socket."""
+        return self.host.startswith("/")
+
+    @property
+    def place(self) -> str:
+        """The broker in one word."""
+        return self.host if self.is_local else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     The parser must not allow abbreviations: ``--mqtt-password`` would be taken for ``--mqtt-password-file``.
     """
     parser.add_argument("-c", "--config", metavar="FILE", help="TOML file with any of the keys below")
-    parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word, or 'none'")
+    parser.add_argument(
+        "--mqtt", metavar="HOST[:PORT]", help="broker in one word: host, Unix socket, or 'none'"
+    )
     for path, key in _keys():
         if path[-1] not in SECRETS:
             _add_flag(parser, "--" + "-".join(path).replace("_", "-"), path, key)
@@ -291,9 +303,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
 
 
 def _broker(text: str, where: str, prefix: str = "mqtt.") -> dict[str, Any]:
-    """Host and port of ``host``, ``host:port``, ``[v6]:port`` or ``none``."""
-    if text == "none":
-        return {prefix + "host": ""}
+    """Host and port of ``host``, ``host:port``, ``[v6]:port``, ``/path/of.sock`` or ``none``."""
+    if text == "none" or text.startswith("/"):
+        return {prefix + "host": text.removeprefix("none")}
     host, port = host_port(text.removeprefix("mqtt://"), where, "127.0.0.1:1883")
     return {prefix + "host": host} if port is None else {prefix + "host": host, prefix + "port": port}
 
@@ -335,6 +347,10 @@ def _checked(config: Config) -> Config:
     base_topic(config.mqtt.base)
     if config.mqtt.homeassistant:
         base_topic(config.mqtt.homeassistant, "mqtt.homeassistant")
+    if config.mqtt.is_local and config.mqtt.tls:
+        raise BadInput(
+            f"mqtt.tls: got {config.mqtt.host!r} as the broker, a Unix socket, which has no TLS; leave it out"
+        )
     for name, get, low, high in _RANGES:
         value = get(config)
         if value is not None and not low <= value <= high:

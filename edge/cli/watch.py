@@ -140,7 +140,7 @@ class Watch:
         return f"{self._where()}   {hint}" if word.up else f"{self._where()} BROKER AWAY: {word.why}   {hint}"
 
     def _where(self) -> str:
-        return f"{self._config.host}:{self._config.port}"
+        return self._config.place
 
 
 def _keys(typed: str) -> str:

@@ -151,7 +151,7 @@ class PageServer:
                 )
             if word.up != self._up and (word.up or self._up or word.why != "not connected yet"):
                 self._up = word.up
-                self._log(f"broker {self._config.host}:{self._config.port}: {word.why or 'connected'}")
+                self._log(f"broker {self._config.place}: {word.why or 'connected'}")
             one = self._now()
             for viewer in self._viewers:
                 viewer.push(one)
