@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from edge import config as configuration
+from edge.address import host_port
 from edge.cli.run import log, seconds
+from edge.config_flags import add_reader_arguments
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ TOKEN_NAME = "HEARTWIRE_DASHBOARD_TOKEN"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_reader_arguments(parser)
+    add_reader_arguments(parser)
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     config = configuration.load(args, os.environ)
     if not config.mqtt.host:
         raise BadInput("--mqtt none: the page shows what a broker brings; expected HOST:PORT")
-    host, port = configuration.host_port(args.listen, "--listen", LISTEN)
+    host, port = host_port(args.listen, "--listen", LISTEN)
     port = PORT if port is None else port
     if port > 65535:
         raise BadInput(f"--listen: got port {port}, expected 0 to 65535 (0: any that is free)")

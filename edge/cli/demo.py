@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.address import host_port
 from edge.cli import dashboard
 from edge.cli.run import as_json, log, make_monitor, seconds
-from edge.config import Config, host_port
+from edge.config import Config
 from edge.io import child
 from edge.messages import topic_id
 from edge.ward import Ward

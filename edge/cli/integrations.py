@@ -7,7 +7,7 @@ import json
 import sys
 from difflib import get_close_matches
 
-from edge.config import host_port
+from edge.address import host_port
 from edge.integrations.catalogue import BASE, INTEGRATIONS, Site
 from edge.messages import base_topic, topic_id
 from firmware_bridge.types import BadInput

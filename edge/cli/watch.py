@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from edge import config as configuration
 from edge.cli.run import as_json, log, seconds
+from edge.config_flags import add_reader_arguments
 from edge.io.subscription import LinkWord, Subscription
 from edge.io.terminal import can_draw, read_keys, whole_screen
 from edge.keys import Keys
@@ -41,7 +42,7 @@ START_S = 15.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_reader_arguments(parser)
+    add_reader_arguments(parser)
     parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
     parser.add_argument(
         "--read-only", action="store_true", help="no key acknowledges an alarm or pauses the sound"

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from edge.address import host_port
 from edge.cli import run
 from edge.config import (
     Config,
     MqttConfig,
-    add_arguments,
-    add_reader_arguments,
-    host_port,
     load,
     outbox_place,
     parse,
 )
+from edge.config_flags import add_arguments, add_reader_arguments
 from edge.io.source import StdinSource
 from firmware_bridge.types import BadInput
 
