@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from edge import config as configuration
+from edge.address import host_port
 from edge.cli.run import seconds
+from edge.config_flags import add_reader_arguments
 from edge.io.log import Log
 from edge.log_lines import Line
 from firmware_bridge.types import BadInput
@@ -27,7 +29,7 @@ TOKEN_NAME = "HEARTWIRE_DASHBOARD_TOKEN"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_reader_arguments(parser)
+    add_reader_arguments(parser)
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     config = configuration.load(args, os.environ)
     if not config.mqtt.host:
         raise BadInput("--mqtt none: the page shows what a broker brings; expected HOST:PORT")
-    host, port = configuration.host_port(args.listen, "--listen", LISTEN)
+    host, port = host_port(args.listen, "--listen", LISTEN)
     port = PORT if port is None else port
     if port > 65535:
         raise BadInput(f"--listen: got port {port}, expected 0 to 65535 (0: any that is free)")

@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.address import host_port
 from edge.cli import dashboard
 from edge.cli.run import as_json, make_monitor, seconds
-from edge.config import Config, host_port
+from edge.config import Config
 from edge.io import child
 from edge.io.log import Log
 from edge.log_lines import Line

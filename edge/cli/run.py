@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
+from edge import config_flags
 from edge.config import Config, outbox_place
 from edge.io.core import allowed_cores, roam, stay_on_this_core
 from edge.io.log import Log
@@ -38,7 +39,7 @@ HELP = "monitor one bed: samples in, beats, rhythms and alarms out over MQTT"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_arguments(parser)
+    config_flags.add_arguments(parser)
     parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
     parser.add_argument("--json", action="store_true", help="print every published message as a JSON line")
 

@@ -12,8 +12,10 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from edge.alarm_log import read_log, unseen
+from firmware_bridge.types import BadInput
 
 MAX_WAITING = 5000
 TAIL_BYTES = 4_000_000
@@ -158,6 +160,43 @@ class AlarmLog:
             with contextlib.suppress(OSError):
                 os.close(self._fd)
             self._fd = -1
+
+
+def read_files(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The records of a log and of its older file, oldest first, and how many lines are none.
+
+    Raises
+    ------
+    BadInput
+        There is neither, one cannot be read, or what is in it is no alarm log.
+    """
+    found = [one for one in (path.with_name(path.name + OLDER), path) if one.exists()]
+    if not found:
+        raise BadInput(
+            f"{path}: there is no such file; expected the file that `alarms.log` of `heartwire run` names"
+        )
+    records: list[dict[str, Any]] = []
+    n_torn = 0
+    for one in found:
+        try:
+            data = one.read_bytes()
+        except OSError as error:
+            raise BadInput(
+                f"{one}: cannot read it: {error.strerror or error}; expected an alarm log"
+            ) from None
+        some, n = read_log(data)
+        if data.strip(b"\0 \r\n") and not any("what" in record for record in some) and not _is_torn(data):
+            raise BadInput(
+                f"{one}: not an alarm log: expected a JSON object a line, with `device` and `what`"
+            )
+        records += some
+        n_torn += n
+    return records, n_torn
+
+
+def _is_torn(data: bytes) -> bool:
+    """Whether this may be the beginning of a log's first line."""
+    return data.count(b"\n") <= 1 and data.lstrip(b"\0").startswith(b'{"t"')
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -63,7 +63,8 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
 
 def make_client(config: MqttConfig, client_id: str, tls: ssl.SSLContext | None = None) -> mqtt.Client:
     """A paho client that is set up but not connected (MQTT 3.1.1, clean session)."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
+    wire: Literal["unix", "tcp"] = "unix" if config.is_local else "tcp"
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311, transport=wire)
     if config.username:
         client.username_pw_set(config.username, config.password or None)
     if tls is not None:

@@ -286,7 +286,7 @@ class Publisher:
         self._dial_at_s = now_s + self._back_off.fail()
         if self._lost_at_s is None:
             self._lost_at_s = now_s
-            self._on_note("broker_lost", f"broker {self._config.host}:{self._config.port}: {reason}")
+            self._on_note("broker_lost", f"broker {self._config.place}: {reason}")
 
     # -- a connection --------------------------------------------------------------------------------
 

@@ -153,8 +153,8 @@ class PageServer:
                 )
             if word.up != self._up and (word.up or self._up or word.why != "not connected yet"):
                 self._up = word.up
-                where, level = f"{self._config.host}:{self._config.port}", "info" if word.up else "warning"
-                self._log(Line("broker", f"{where}: {word.why or 'connected'}", level))
+                level = "info" if word.up else "warning"
+                self._log(Line("broker", f"{self._config.place}: {word.why or 'connected'}", level))
             one = self._now()
             for viewer in self._viewers:
                 viewer.push(one)

@@ -33,7 +33,7 @@ def port() -> Iterator[int]:
     if program is None:
         pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
     with mosquitto(program) as made:
-        yield made
+        yield made.port
 
 
 @pytest.fixture(scope="module")
