@@ -37,7 +37,9 @@ class Life:
         self._trouble = ""
         self.pulse = Pulse()
 
-    def tick(self, now_s: float, publisher: Publisher | None, last: int, fs: float, dead: bool) -> None:
+    def tick(
+        self, now_s: float, publisher: Publisher | None, last: int, fs: float, silent: bool, dead: bool
+    ) -> None:
         """Time passed; the last thing in a turn of the loop.
 
         Parameters
@@ -47,7 +49,9 @@ class Life:
         publisher : Publisher or None
             None where no broker is wanted.
         last, fs, dead
-            As `Pulse.poll` takes them; `fs` 0 also while there is no signal.
+            As `Pulse.poll` takes them.
+        silent : bool
+            No samples arrive.
         """
         if not self._notifier.wanted:
             return
@@ -57,7 +61,7 @@ class Life:
             words.append("READY=1")
         if self.pulse.poll(last, fs, self._stuck(now_s, publisher), dead):
             words.append("WATCHDOG=1")
-        line = self._status(publisher, fs)
+        line = self._status(publisher, 0.0 if silent else fs)
         if line != self._line:
             self._line = line
             words.append(f"STATUS={line}")

@@ -39,6 +39,7 @@ def spoilt(self, item):
     if what == "raise":
         raise RuntimeError("a stage is broken")
     while what == "block":
+        flag.with_name("blocked").touch()
         time.sleep(1)
     return parts(self, item)
 
@@ -135,12 +136,15 @@ def test_run_when_its_cable_is_silent_then_fed_and_when_its_analysis_is_blocked_
     manager.until("WATCHDOG", "1")
     player.send_signal(signal.SIGSTOP)
     manager.until_status("bed4: no signal, connected to the broker")
-    assert manager.n_fed(4.0) >= 2
+    for _ in range(3):
+        manager.until("WATCHDOG", "1")
+    assert "no signal" in manager.status
     player.send_signal(signal.SIGCONT)
     manager.until_status("bed4: samples at")
     (tmp_path / "flag").write_text("block")
-    while manager.hear(3.0) is not None:
-        continue  # what was said before it took effect
+    until((tmp_path / "blocked").exists, "the block", GENEROUS_S)
+    while manager.hear(0.2) is not None:
+        continue  # what was said before
     assert manager.n_fed(3.0) == 0
     assert monitor.poll() is None
 
@@ -213,7 +217,7 @@ class Desk:
 
     def turn(self, now_s: float, publisher: Publisher | None) -> dict[str, str]:
         self.life.pulse.said()
-        self.life.tick(now_s, publisher, -1, 0.0, False)
+        self.life.tick(now_s, publisher, -1, 0.0, True, False)
         return self._manager.hear(0.5) or {}
 
 
@@ -284,5 +288,5 @@ def test_life_when_the_thread_of_an_mqtt_source_is_stuck_then_not_fed(
 
 def test_life_when_nobody_manages_us_then_nothing_is_asked() -> None:
     life = Life(Notifier({}), "bed4", MqttSource("mqtt://h/in", MqttConfig(), "in"), pytest.fail)
-    life.tick(0.0, None, 5000, 250.0, True)
+    life.tick(0.0, None, 5000, 250.0, False, True)
     life.close()
