@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from edge.adoption import Adoption
 from edge.alarm_desk import ANALYSIS, AlarmDesk
 from edge.alarm_keeper import AlarmKeeper
 from edge.aside import Aside
@@ -88,12 +89,17 @@ class Monitor:
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
         self._poller = Poller()
-        self.publisher = Publisher(mqtt, composer, self._poller, self._on_broker) if mqtt.host else None
+        adoption = Adoption(composer, time.monotonic())
+        self.publisher = (
+            Publisher(mqtt, composer, self._poller, self._on_broker, adoption=adoption) if mqtt.host else None
+        )
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
         self._throttle, self._report = Throttle(10, 10.0), LinkReport()
         self._aside = Aside(decoder)
         self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
-        self._keeper = AlarmKeeper(desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin)
+        self._keeper = AlarmKeeper(
+            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption
+        )
         self._plug = Plug(source, self._poller, self._on_bytes, self._note)
         self._heard = self._stop = False
         self._rest, self._rest_s = Rest(rest_s), 0.0

@@ -17,6 +17,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 
+from edge.adoption import Adoption
 from edge.backlog import Backlog
 from edge.config import MqttConfig
 from edge.integrations.homeassistant import Discovery
@@ -53,6 +54,8 @@ class Publisher:
         what an `Outbox` says.
     clock : callable
         Monotonic seconds.
+    adoption : Adoption, optional
+        Takes what earlier starts have left, in the outbox and at the broker.
 
     Attributes
     ----------
@@ -73,8 +76,10 @@ class Publisher:
         poller: Poller,
         on_note: Callable[[str, str], None],
         clock: Callable[[], float] = time.monotonic,
+        adoption: Adoption | None = None,
     ) -> None:
         self._config, self._composer, self._poller = config, composer, poller
+        self._adoption = adoption
         self._on_note, self._clock = on_note, clock
         self._client_id = config.client_id or f"heartwire-{composer.device}"
         self._tls = tls_context(config)
@@ -210,6 +215,8 @@ class Publisher:
 
     def _on_found(self, messages: list[Message]) -> None:
         """A former start left these: late, before all that this one says, but for what is true by now."""
+        if self._adoption is not None:
+            self._adoption.found(messages)
         for message in reversed(messages):
             if not message.retain or message.topic not in self.latest:
                 self._backlog.push_back(float("-inf"), message)
@@ -252,6 +259,9 @@ class Publisher:
         topics = [(composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)]
         if self._discovery is not None:
             topics.append((self._discovery.birth_topic, 1))
+        if self._adoption is not None:
+            topics += self._adoption.topics
+            self._adoption.connected(now_s, self._n_short == 0)
         self._guarded(link, lambda: link.client.subscribe(topics))
         word = composer.bridge(not self._closing)
         self.latest[word.topic] = word
@@ -353,13 +363,16 @@ class Publisher:
     def _on_received(self, received: Received) -> None:
         """A command is kept; an `offline` that somebody else's last will left behind is corrected; Home Assistant
         was started: the bed is announced again, a little later, since every device hears that."""
-        if received.topic == self._composer.bridge(True).topic:
-            if received.payload == OFFLINE and not received.retain and not self._closing:
+        topic, payload, adoption = received.topic, received.payload, self._adoption
+        if topic == self._composer.bridge(True).topic:
+            if payload == OFFLINE and not received.retain and not self._closing:
                 self.publish(self._composer.bridge(True))
-        elif self._discovery is not None and received.topic == self._discovery.birth_topic:
-            if received.payload == ONLINE:
+        elif self._discovery is not None and topic == self._discovery.birth_topic:
+            if payload == ONLINE:
                 self._announce_at_s = self._clock() + random.uniform(*ANNOUNCE_S)
-        elif len(received.payload) <= MAX_COMMAND_BYTES:
+        elif adoption is not None and adoption.hear(topic, payload, received.retain, self._clock()):
+            return
+        elif len(payload) <= MAX_COMMAND_BYTES:
             self.commands.append(received)
         else:
             self.n_ignored += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -216,16 +217,26 @@ def test_page_when_the_monitors_stop_then_stale_within_three_seconds(
     assert "Stale" in browser.evaluate("document.querySelector('.bed .state').textContent")
 
 
-def test_page_when_its_server_goes_then_nothing_is_shown_as_current(
-    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP])
+def test_page_when_its_server_goes_dies_or_freezes_then_nothing_is_shown_as_current(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any], number: signal.Signals
 ) -> None:
     page = open_page(port)
     browser.open(page.address)
     browser.until("[...document.querySelectorAll('.bed:not(.stale)')].length >= 3")
-    page.close()
-    browser.until("!document.getElementById('trouble').hidden", 5.0)
-    assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
-    assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+    page.process.send_signal(number)
+    try:
+        browser.until("!document.getElementById('trouble').hidden", 60.0)
+        assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
+        assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+        assert set(
+            browser.evaluate("[...document.querySelectorAll('.hr dd')].map((dd) => dd.textContent)")
+        ) == {"--"}
+        assert browser.evaluate("document.querySelector('#link .words').textContent") == "no connection"
+    finally:
+        page.process.send_signal(signal.SIGCONT)
+        page.process.terminate()
+        page.process.wait(60)
     browser.errors.clear()
 
 
