@@ -208,6 +208,7 @@ class Config:
     record_gb: float = _key(
         4.0, "most that one bed's recording may take in GB; the oldest goes first", 16.0, (0.01, 100_000.0)
     )
+    log_json: bool = _key(False, "what is said on stderr is one JSON object a line", True)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
 

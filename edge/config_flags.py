@@ -30,7 +30,9 @@ def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", metavar="FILE", help="TOML file of a monitor; its broker is used")
     parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word (default 127.0.0.1:1883)")
     for path, key in keys():
-        if path[0] == "mqtt" and path[-1] in READER_KEYS:
+        if path == ("log_json",):
+            _add_flag(parser, "--log-json", path, key)
+        elif path[0] == "mqtt" and path[-1] in READER_KEYS:
             flag = "--base" if path[-1] == "base" else "--" + "-".join(path).replace("_", "-")
             _add_flag(parser, flag, path, key)
 

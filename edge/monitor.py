@@ -17,12 +17,16 @@ from edge.commands import judged, read_command
 from edge.config import MqttConfig
 from edge.io.alarm_log import AlarmLog
 from edge.io.core import waited_s
+from edge.io.life import Life
+from edge.io.log import Say
+from edge.io.notify import Notifier
 from edge.io.plug import Plug
 from edge.io.poller import Poller
 from edge.io.publisher import Publisher
 from edge.io.source import Source, SourceEnded, SourceLost
 from edge.link import LinkWatch
 from edge.link_report import LinkReport
+from edge.log_lines import about_alarm, about_event
 from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stages import Stages
@@ -62,6 +66,8 @@ class Monitor:
         Where all alarms meet, counted with the pipeline's, and are written down; the log is closed with the monitor.
     unpin : callable, optional
         Called when the core that the process keeps to turns out to be somebody else's.
+    life : Life, optional
+        Told how the monitor fares, for the system's watchdog; default tells nobody.
 
     Attributes
     ----------
@@ -78,16 +84,18 @@ class Monitor:
         make_pipeline: Callable[[], Stages],
         composer: Composer,
         mqtt: MqttConfig,
-        log: Callable[[str], None],
+        log: Say,
         tap: Callable[[Message], None] | None = None,
         rest_s: float = 0.0,
         desk: AlarmDesk | None = None,
         alarm_log: AlarmLog | None = None,
         unpin: Callable[[], bool] | None = None,
+        life: Life | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap = log, tap
+        self._life = life or Life(Notifier({}), composer.device, source, log)
         self._poller = Poller()
         adoption = Adoption(composer, time.monotonic())
         self.publisher = (
@@ -152,6 +160,7 @@ class Monitor:
         self._stop = True
 
     def _close(self) -> None:
+        self._life.close()
         self._plug.close()
         if self.publisher is not None:
             self.publisher.close()
@@ -252,6 +261,7 @@ class Monitor:
         """What an event means to the monitor itself; gives whether it is still to be published."""
         if isinstance(event, Status):
             self._status, self._status_due = event, True
+            self._life.pulse.answered(event.at)
             if asked_s is None and self._vigil.answered(time.monotonic()):
                 self._keeper.desk.set(ANALYSIS, False, "")
             if asked_s is not None:
@@ -263,7 +273,7 @@ class Monitor:
         if isinstance(event, Beat):
             self._aside.compare(event)
         elif isinstance(event, Alarm):
-            self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+            self._log(about_alarm(event))
             self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
         return True
 
@@ -279,6 +289,7 @@ class Monitor:
         counts = {} if self.publisher is None else self.publisher.counts
         for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms, counts):
             self._publish(message)
+        self._life.pulse.said()
 
     def _publish(self, message: Message) -> None:
         if self._tap is not None:
@@ -291,11 +302,11 @@ class Monitor:
     def _note(self, kind: str, detail: str) -> None:
         """Something happened to the links: an event, and a line for the terminal."""
         if self._worth_telling(kind):
-            self._log(f"{kind}: {detail}")
+            self._log(about_event(kind, detail))
             self._publish(self._composer.note(kind, detail, self._stamps.utc_s(time.monotonic())))
 
     def _on_link(self, state: LinkState) -> None:
-        self._log(f"{state.kind}: {state.detail}")
+        self._log(about_event(state.kind, state.detail))
         if state.kind in ("signal", "no_signal"):
             self._hear(state.kind == "signal")
         self._push(state)
@@ -335,6 +346,8 @@ class Monitor:
                     f"mqtt: the broker refused us ({self.publisher.refused}); "
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
+        fs = 0.0 if self._watch.silent else self._stamps.fs
+        self._life.tick(now_s, self.publisher, self._stamps.last, fs, self._vigil.dead)
 
     def recording(self, trouble: str | None) -> None:
         """A recorder tells how it fares: None while it writes, else why it cannot. Any thread may call it."""

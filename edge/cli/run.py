@@ -21,8 +21,12 @@ from edge import config as configuration
 from edge import config_flags
 from edge.config import Config, outbox_place
 from edge.io.core import allowed_cores, roam, stay_on_this_core
+from edge.io.log import Log
+from edge.log_lines import Line
+from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
+    from edge.io.log import Say
     from edge.io.recorder import Recorder
     from edge.io.source import Source
     from edge.messages import Message
@@ -43,6 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted, the end of the stream, or for `--seconds`."""
     config = configuration.load(args, os.environ)
+    log = Log(config.log_json, (config.mqtt.password,))
+    try:
+        _run(config, args, log)
+    except BadInput as error:
+        if log.for_people:
+            raise
+        log(Line("mistake", str(error), "error"))
+        return 2
+    finally:
+        log.close()
+    return 0
+
+
+def _run(config: Config, args: argparse.Namespace, log: Log) -> None:
     boot_id = secrets.token_hex(4)
     recorder = make_recorder(config, boot_id, log) if config.record else None
     tap = _printer(lambda: monitor.stop()) if args.json else None
@@ -58,10 +76,9 @@ def run(args: argparse.Namespace) -> int:
     finally:
         if recorder is not None:
             recorder.close()
-    return 0
 
 
-def make_recorder(config: Config, boot_id: str, log: Callable[[str], None]) -> Recorder:
+def make_recorder(config: Config, boot_id: str, log: Say) -> Recorder:
     """What records the bed into `config.record`, not started. Raises `BadInput` for a folder that cannot be used."""
     from edge.io.recorder import Recorder, check_folder
     from edge.io.reel import Reel
@@ -79,7 +96,7 @@ def make_recorder(config: Config, boot_id: str, log: Callable[[str], None]) -> R
 
 def make_monitor(
     config: Config,
-    log: Callable[[str], None],
+    log: Say,
     tap: Callable[[Message], None] | None = None,
     recorder: Recorder | None = None,
     boot_id: str | None = None,
@@ -89,6 +106,8 @@ def make_monitor(
     from edge.alarm_desk import AlarmDesk
     from edge.artefact import load_models
     from edge.io.alarm_log import AlarmLog
+    from edge.io.life import Life
+    from edge.io.notify import Notifier
     from edge.messages import Composer
     from edge.monitor import Monitor
     from edge.pipeline import Pipeline
@@ -128,6 +147,7 @@ def make_monitor(
         desk=AlarmDesk(limits, numbers, config.alarms.audio_pause_s),
         alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
         unpin=partial(roam, allowed_cores()),
+        life=Life(Notifier(os.environ), config.device, source, log),
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
@@ -166,15 +186,6 @@ def seconds(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of seconds above 0")
     return value
-
-
-def log(line: str) -> None:
-    """One line on stderr, without anything that a terminal obeys."""
-    clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    try:
-        print(clean, file=sys.stderr, flush=True)
-    except OSError:
-        return  # nobody reads stderr any more: monitoring goes on
 
 
 def as_json(topic: str, payload: bytes, retain: bool) -> str:

@@ -13,11 +13,13 @@ import time
 from typing import TYPE_CHECKING
 
 from edge import config as configuration
-from edge.cli.run import as_json, log, seconds
+from edge.cli.run import as_json, seconds
 from edge.config_flags import add_reader_arguments
+from edge.io.log import Log
 from edge.io.subscription import LinkWord, Subscription
 from edge.io.terminal import can_draw, read_keys, whole_screen
 from edge.keys import Keys
+from edge.log_lines import Line
 from edge.ward import Ward
 from edge.ward_asking import Asking
 from edge.ward_lines import WardLines
@@ -53,10 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch until interrupted, ``q``, or for `--seconds`."""
-    config = configuration.load(args, os.environ).mqtt
+    whole = configuration.load(args, os.environ)
+    config = whole.mqtt
     if not config.host:
         raise BadInput("--mqtt none: there is nothing to watch without a broker; expected HOST:PORT")
-    watch = Watch(config, args.read_only or not sys.stdin.isatty())
+    log = Log(whole.log_json, (config.password,))
+    watch = Watch(config, log, args.read_only or not sys.stdin.isatty())
     signal.signal(signal.SIGTERM, lambda *_: watch.stop())
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
@@ -79,12 +83,14 @@ class Watch:
     ----------
     config : MqttConfig
         The broker and the base topic.
+    log : Log
+        Takes what is no message of a bed.
     read_only : bool
         Whether no key may change anything.
     """
 
-    def __init__(self, config: MqttConfig, read_only: bool = False) -> None:
-        self._config, self._read_only = config, read_only
+    def __init__(self, config: MqttConfig, log: Log, read_only: bool = False) -> None:
+        self._config, self._log, self._read_only = config, log, read_only
         self._ward = Ward(config.base)
         self._begun_s = time.monotonic()
         self._stop = False
@@ -159,7 +165,8 @@ class Watch:
         word = self._subscription.word
         if word not in (self._told, LinkWord(False)):
             self._told = word
-            log(f"broker {self._where()}: {word.why or 'connected'}")
+            level = "info" if word.up else "warning"
+            self._log(Line("broker", f"{self._where()}: {word.why or 'connected'}", level))
 
     def _goes_on(self, end_s: float | None) -> bool:
         """Whether there is another turn.

@@ -34,6 +34,7 @@ SHORT_S = 5.0
 N_SHORT = 3
 MAX_COMMAND_BYTES = 4096
 MAX_COMMANDS = 100
+TURN_S = 5.0
 
 
 class Publisher:
@@ -65,6 +66,8 @@ class Publisher:
         Commands that came and that nobody has taken yet.
     refused : str or None
         Why the broker would not have us, if it never had.
+    asked : bool
+        A first attempt at the broker has come to an end, good or bad.
     n_reconnects, n_errors, n_ignored : int
         Connections made after a loss; exceptions out of the client; messages that were no command of ours.
     """
@@ -94,6 +97,8 @@ class Publisher:
         self.latest: dict[str, Message] = {}
         self.commands: deque[Received] = deque(maxlen=MAX_COMMANDS)
         self.refused: str | None = None
+        self.asked = False
+        self._turned_s = clock()
         self.n_reconnects = self.n_errors = self.n_ignored = 0
         self._discovery: Discovery | None = None
         self._announce_at_s = float("inf")
@@ -149,6 +154,7 @@ class Publisher:
 
     def tick(self, now_s: float) -> None:
         """Keep the connection: dial, ping, judge its life. Call about four times a second."""
+        self._turned_s = now_s
         if self._outbox is not None:
             self._outbox.tick(now_s)
         if self._discovery is not None and now_s >= self._announce_at_s:
@@ -163,6 +169,12 @@ class Publisher:
         if link.ready and now_s - link.opened_s > SHORT_S:
             self._n_short = 0
         self._judge(link, now_s)
+
+    def stuck(self, now_s: float) -> str:
+        """Why this must be taken for dead, so that only a new start mends it; empty while it is not."""
+        alone_s = now_s - self._turned_s
+        alone = f"nobody has looked after the broker for {alone_s:.0f} s" if alone_s > TURN_S else ""
+        return alone or self._dialler.stuck(now_s)
 
     def close(self) -> None:
         """Say offline, give the broker up to `CLOSE_S` to take what waits, disconnect. Twice does nothing."""
@@ -252,7 +264,7 @@ class Publisher:
 
     def _welcome(self, link: MqttLink, now_s: float) -> None:
         """The broker has accepted: say that we are here, then all that is true now, then what waited."""
-        link.ready = self._was_ready = True
+        link.ready = self._was_ready = self.asked = True
         if self._n_short < N_SHORT:
             self._back_off.succeed()
         composer = self._composer
@@ -280,7 +292,7 @@ class Publisher:
 
     def _failed(self, reason: str) -> None:
         """An attempt led to nothing, or a connection ended."""
-        now_s = self._clock()
+        now_s, self.asked = self._clock(), True
         self._dial_at_s = now_s + self._back_off.fail()
         if self._lost_at_s is None:
             self._lost_at_s = now_s

@@ -23,7 +23,9 @@ from edge.config import MqttConfig
 from edge.io.dashboard import assets, feed
 from edge.io.dashboard.access import HEADERS, Access
 from edge.io.dashboard.outgoing import Outgoing
+from edge.io.log import Say
 from edge.io.subscription import Subscription
+from edge.log_lines import Line
 from edge.throttle import Throttle
 from edge.ward import Change, Ward
 from firmware_bridge.types import BadInput
@@ -72,7 +74,7 @@ class PageServer:
         Requests that were not answered with what they asked for.
     """
 
-    def __init__(self, config: MqttConfig, access: Access, log: Callable[[str], None]) -> None:
+    def __init__(self, config: MqttConfig, access: Access, log: Say) -> None:
         self._config, self._access, self._log = config, access, log
         self._ward = Ward(config.base)
         self._files = assets.load()
@@ -151,7 +153,8 @@ class PageServer:
                 )
             if word.up != self._up and (word.up or self._up or word.why != "not connected yet"):
                 self._up = word.up
-                self._log(f"broker {self._config.place}: {word.why or 'connected'}")
+                level = "info" if word.up else "warning"
+                self._log(Line("broker", f"{self._config.place}: {word.why or 'connected'}", level))
             one = self._now()
             for viewer in self._viewers:
                 viewer.push(one)

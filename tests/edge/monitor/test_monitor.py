@@ -144,7 +144,7 @@ def test_monitor_when_broker_is_away_then_alarm_lines_come_all_the_same(make_bed
         port = probe.getsockname()[1]
     bed = make_bed(port)
     until(lambda: any(line.startswith("broker_lost") for line in bed.lines), "a word about the broker")
-    until(lambda: any(line.startswith("ALARM technical no_signal") for line in bed.lines), "an alarm line")
+    until(lambda: any(line.startswith("alarm: technical no_signal") for line in bed.lines), "an alarm line")
     assert sum(line.startswith("broker_lost") for line in bed.lines) == 1
 
 

@@ -54,7 +54,7 @@ def test_monitor_when_the_broker_stays_away_then_an_alarm_that_reaches_a_subscri
     bed = make_bed(broker.port)
     until(lambda: bed.monitor.publisher.ready, "a connection")
     broker.stop()
-    until(lambda: any(line.startswith("ALARM technical broker_lost active") for line in bed.lines), "a line")
+    until(lambda: any(line.startswith("alarm: technical broker_lost active") for line in bed.lines), "a line")
     broker.start()
     subscriber = make_subscriber(broker.port)
     topic = "heartwire/bed4/alarm/broker_lost"
