@@ -123,6 +123,10 @@ class Config:
         "off",
         "adapt to the patient: 'self' by the monitor's own sure answers, 'labels' by those of a person",
     )
+    explain: bool = _key(
+        False,
+        "publish what the networks saw of a beat a second, for the page's Explain view (32 kB a second)",
+    )
     models: str = _key("", "folder of the models; default is the shipped ones")
     record: str = _key("", "folder to record into, a folder in it for each bed; empty records nothing")
     record_gb: float = _key(4.0, "most that one bed's recording may take in GB; the oldest goes first")

@@ -67,4 +67,6 @@ class Graph:
 
     def stranger(self, what: str) -> BadInput:
         """The error for a graph that is not the one expected."""
-        return BadInput(f"{self.where}: {what}; the code that reads it is written for another graph, export the model again")
+        return BadInput(
+            f"{self.where}: {what}; the code that reads it is written for another graph, export the model again"
+        )

@@ -16,7 +16,7 @@ def content(kind: str) -> bytes:
 
 def test_value_when_the_tensor_is_made_at_run_time_then_it_is_no_constant() -> None:
     graph = Graph(content("gru"), "gru")
-    with pytest.raises(BadInput, match="^gru: tensor .* is no constant; .* export the model again$"):
+    with pytest.raises(BadInput, match=r"^gru: tensor .* is no constant; .* export the model again$"):
         graph.value(graph.ops[-1].makes[0])
 
 
