@@ -19,6 +19,7 @@ from edge.cnn import softmax
 from edge.fusion import Fusion
 from edge.graph import Graph
 from edge.layers import FeatureMap, Layers
+from edge.rpeaks import SEARCH_AHEAD, SEARCH_BACK
 from edge.seen import TRAIL_S, Look, Step, Watch
 from edge.types import AAMI, Beat
 from edge.weigh import GROUPS, Weigher
@@ -79,6 +80,8 @@ class Explainer:
         self.watched = self._watch.over(models)
         self._fs = models.fs
         self._before = models.manifests["beat_cnn"].before
+        delay = models.manifests["gru"].delay
+        self._answered = delay["class"] - delay["filter"]
         self._layers = Layers(models.beat_cnn.content, "beat_cnn")
         fusion = models.fusion
         self._weigher = Weigher(fusion.content, "fusion") if isinstance(fusion, Fusion) else None
@@ -164,10 +167,13 @@ class Explainer:
         logits = np.stack([y for _, _, y in some])
         posteriors = np.concatenate([1.0 / (1.0 + np.exp(-logits[:, :1])), _softmax(logits[:, 1:6])], axis=1)
         ecg = np.array([x for x, _, _ in trail[last:]], np.float32)
+        around = max(SEARCH_BACK, len(ecg) - 1 - self._answered)  # where `edge.rpeaks.refine` looked too
+        nearby = np.abs(ecg[around - SEARCH_BACK : around + SEARCH_AHEAD + 1])
         now = trail[-1][2]
         return {
             "fs": self._fs / EVERY,
             "fs_ecg": self._fs,
+            "r_peak": around - SEARCH_BACK + int(nearby.argmax()),
             "ecg": packed(np.rint(ecg / UV_MV), "int16", UV_MV),
             "h": packed(np.rint(states / np.float32(H_SCALE)), "int8", H_SCALE),
             "posteriors": packed(np.rint(posteriors / P_SCALE), "uint8", P_SCALE),
