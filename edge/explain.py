@@ -19,7 +19,7 @@ from edge.cnn import softmax
 from edge.fusion import Fusion
 from edge.graph import Graph
 from edge.layers import FeatureMap, Layers
-from edge.rpeaks import SEARCH_AHEAD, SEARCH_BACK
+from edge.rpeaks import SEARCH_AHEAD, SEARCH_BACK, deflection
 from edge.seen import TRAIL_S, Look, Step, Watch
 from edge.types import AAMI, Beat
 from edge.weigh import GROUPS, Weigher
@@ -28,9 +28,10 @@ from firmware_bridge.types import BadInput
 F32 = NDArray[np.float32]
 
 LEAST_APART_S = 1.0
-"""No more than one beat is explained in this time."""
+"""No more than one beat is explained in this time. One that comes earlier waits for its end, unless a newer one comes:
+so of a bigeminy both beats are explained by turns, not the same one for ever."""
 
-LATEST_S = 1.0
+LATEST_S = 2.0
 """A beat that has not found quiet moments enough by then is not explained any more."""
 
 MOST_BYTES = 60_000
@@ -67,7 +68,7 @@ class Explainer:
     watched : Models
         The same models, watched.
     n_dropped : int
-        Beats that were to be explained and found no quiet moment.
+        Beats that are not explained: a newer one came first, or there was no quiet moment.
 
     Raises
     ------
@@ -107,7 +108,7 @@ class Explainer:
             self._final = beat
             return
         look = self._watch.look
-        if look is None or now_s - self._last_s < LEAST_APART_S or not _is_of(beat, look.early):
+        if look is None or not _is_of(beat, look.early):
             return
         self.n_dropped += self._waiting is not None
         before = self._final if self._final is not None and self._final.id == beat.id - 1 else None
@@ -117,8 +118,10 @@ class Explainer:
         )
 
     def waits(self, now_s: float) -> bool:
-        """Whether a beat is to be explained; one that waited too long is given up."""
-        if self._waiting is not None and now_s - self._waiting.since_s > LATEST_S:
+        """Whether a beat is to be explained now; one that waited too long is given up."""
+        if self._waiting is None or now_s - self._last_s < LEAST_APART_S:
+            return False
+        if now_s - self._waiting.since_s > LATEST_S:
             self._waiting = None
             self.n_dropped += 1
         return self._waiting is not None
@@ -167,13 +170,13 @@ class Explainer:
         logits = np.stack([y for _, _, y in some])
         posteriors = np.concatenate([1.0 / (1.0 + np.exp(-logits[:, :1])), _softmax(logits[:, 1:6])], axis=1)
         ecg = np.array([x for x, _, _ in trail[last:]], np.float32)
-        around = max(SEARCH_BACK, len(ecg) - 1 - self._answered)  # where `edge.rpeaks.refine` looked too
-        nearby = np.abs(ecg[around - SEARCH_BACK : around + SEARCH_AHEAD + 1])
+        start = max(0, len(ecg) - self._answered - SEARCH_BACK - 2)  # where `edge.rpeaks.refine` looked too
+        nearby = ecg[start : start + SEARCH_BACK + SEARCH_AHEAD + 3]
         now = trail[-1][2]
         return {
             "fs": self._fs / EVERY,
             "fs_ecg": self._fs,
-            "r_peak": around - SEARCH_BACK + int(nearby.argmax()),
+            "r_peak": round(start + deflection(nearby)[0]),
             "ecg": packed(np.rint(ecg / UV_MV), "int16", UV_MV),
             "h": packed(np.rint(states / np.float32(H_SCALE)), "int8", H_SCALE),
             "posteriors": packed(np.rint(posteriors / P_SCALE), "uint8", P_SCALE),
