@@ -327,6 +327,17 @@ class Composer:
         }
         return self._json("device_beat", fields, stamp(beat.sample))
 
+    def explain(self, beat: Beat, body: dict[str, Any], stamp: Stamp) -> Message:
+        """What the networks saw of a beat (:mod:`edge.explain`). It takes no number of `seq`: with it or without it
+        all other messages are the same.
+        """
+        utc_s = stamp(beat.r_peak.sample)
+        delay_ms = _number(1000.0 * (stamp(beat.at) - utc_s), 1)
+        fields = {**body, "delay_ms": delay_ms, "t": iso(utc_s), "boot_id": self.boot_id}
+        if not utc_s >= TRUSTED_FROM_S:
+            fields["synced"] = False
+        return Message(f"{self._prefix}explain", _encode(fields), False, 0)
+
     def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
         """The answer to a command."""
         return self._json(f"response/{safe_id(verb)}", fields, utc_s, qos=1)

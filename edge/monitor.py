@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from edge.adoption import Adoption
 from edge.alarm_desk import ANALYSIS, AlarmDesk
@@ -36,6 +37,9 @@ from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, Wav
 from edge.vigil import Vigil, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
+
+if TYPE_CHECKING:
+    from edge.explain import Explainer
 
 TICK_S = 0.25
 START_S = 15.0
@@ -68,6 +72,8 @@ class Monitor:
         Called when the core that the process keeps to turns out to be somebody else's.
     life : Life, optional
         Told how the monitor fares, for the system's watchdog; default tells nobody.
+    explainer : Explainer, optional
+        Says what the networks saw; the pipelines run its `watched` models.
 
     Attributes
     ----------
@@ -91,10 +97,11 @@ class Monitor:
         alarm_log: AlarmLog | None = None,
         unpin: Callable[[], bool] | None = None,
         life: Life | None = None,
+        explainer: Explainer | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
-        self._log, self._tap = log, tap
+        self._log, self._tap, self._explainer = log, tap, explainer
         self._life = life or Life(Notifier({}), composer.device, source, log)
         self._poller = Poller()
         adoption = Adoption(composer, time.monotonic())
@@ -140,6 +147,8 @@ class Monitor:
             now_s = tick_s = monotonic()
             while not self._stop:
                 turn(max(0.0, tick_s - now_s))
+                if self._explainer is not None:
+                    self._explain(self._explainer)
                 if self._rest_s:
                     time.sleep(self._rest_s)
                     self._rested_s += self._rest_s
@@ -272,6 +281,8 @@ class Monitor:
             return event.kind == "label" or self._worth_telling(event.kind)
         if isinstance(event, Beat):
             self._aside.compare(event)
+            if self._explainer is not None:
+                self._explainer.on_beat(event, time.monotonic())
         elif isinstance(event, Alarm):
             self._log(about_alarm(event))
             self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
@@ -296,6 +307,24 @@ class Monitor:
             self._tap(message)
         if self.publisher is not None:
             self.publisher.publish(message)
+
+    def _explain(self, explainer: Explainer) -> None:
+        """A step of what is to be said of the last beat, where nothing waits to be read, in place of rest."""
+        now_s = time.monotonic()
+        if not explainer.waits(now_s) or self._poller.wait(0.0):
+            return
+        try:
+            found = explainer.step(now_s)
+            if found is not None:
+                message = self._composer.explain(*found, self._stamps.of_sample)
+                if self._tap is not None:
+                    self._tap(message)
+                if self.publisher is not None:
+                    self.publisher.offer(message)
+        except Exception as error:  # whoever looks inside must not stand in the way again
+            self._explainer = None
+            self._survive(error, "explain")
+        self._rest_s = max(0.0, self._rest_s - (time.monotonic() - now_s))
 
     # -- what is no sample ---------------------------------------------------------------------------
 

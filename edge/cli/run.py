@@ -113,6 +113,12 @@ def make_monitor(
     from edge.pipeline import Pipeline
 
     models = load_models(Path(config.models) if config.models else None)
+    explainer = None
+    if config.explain:
+        from edge.explain import Explainer
+
+        explainer = Explainer(models)
+        models = explainer.watched
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
     limits, numbers = config.alarms.limits, count(1)
@@ -148,6 +154,7 @@ def make_monitor(
         alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
         unpin=partial(roam, allowed_cores()),
         life=Life(Notifier(os.environ), config.device, source, log),
+        explainer=explainer,
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short

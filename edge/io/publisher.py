@@ -152,6 +152,17 @@ class Publisher:
         else:
             self._send_or_wait(message, now_s)
 
+    def offer(self, message: Message) -> bool:
+        """Send a message of QoS 0 that nobody misses, if nothing at all waits; gives whether it went."""
+        link = self._link
+        if link is None or not link.ready or self.n_waiting or link.is_full(0):
+            return False
+        sent: list[bool] = []
+        self._guarded(link, lambda: sent.append(link.send(message, self._clock())))
+        if link.wants_write():
+            self._watch(link)
+        return sent == [True]
+
     def tick(self, now_s: float) -> None:
         """Keep the connection: dial, ping, judge its life. Call about four times a second."""
         self._turned_s = now_s

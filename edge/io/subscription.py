@@ -20,7 +20,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 
 from edge.config import MqttConfig
-from edge.heard import MAX_BYTES
+from edge.heard import most_bytes
 from edge.io.mqtt_link import CONNACK_S, NOT_AUTHORISED, Received, make_client, tls_context
 from edge.io.source import BackOff
 
@@ -181,10 +181,10 @@ class Subscription:
         """Never raises: an exception in here would end the connection."""
         self._heard_s = time.monotonic()
         payload = message.payload
-        if len(payload) > MAX_BYTES:
-            return
         with contextlib.suppress(UnicodeDecodeError):
             topic = message.topic
+            if len(payload) > most_bytes(topic):
+                return
             slow = message.qos > 0 or message.retain
             lane = self._slow if slow else self._fast
             if len(lane) == MAX_WAITING:
