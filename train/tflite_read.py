@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.runtime import make_interpreter, sole_tensors
-from firmware_bridge.c_export import F32, GruWeights, Int8Layer, Int8Net
+from firmware_bridge.c_models import F32, GruWeights, Int8Layer, Int8Net
 from firmware_bridge.types import BadInput
 
 
