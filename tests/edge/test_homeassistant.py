@@ -12,9 +12,9 @@ import pytest
 
 from edge.alarm_state import MONITOR_SPECS, SPECS
 from edge.config import MqttConfig, parse
-from edge.integrations.homeassistant import EXPIRE_S, Discovery, device_payload, object_id
+from edge.integrations.homeassistant import ANNOUNCE_S, EXPIRE_S, Discovery, device_payload, object_id
 from edge.io.poller import Poller
-from edge.io.publisher import ANNOUNCE_S, Publisher
+from edge.io.publisher import Publisher
 from edge.messages import Composer
 from edge.types import AAMI, Beat, RPeak, Status
 from firmware_bridge.types import BadInput
