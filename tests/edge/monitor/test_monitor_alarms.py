@@ -37,6 +37,8 @@ def test_monitor_when_a_recorder_stops_then_an_alarm_that_can_be_acknowledged(
 ) -> None:
     subscriber, bed = make_subscriber(broker.port), make_bed(broker.port)
     topic = "heartwire/bed4/alarm/recording_stopped"
+    # said behind the subscription: from then on commands are heard
+    until(lambda: b"online" in subscriber.payloads("heartwire/bridge/state"), "the monitor's word")
     bed.monitor.recording("disk full")
     (alarm,) = until(lambda: bed.bodies(topic), "the alarm")
     assert (alarm["value"], alarm["kind"], alarm["acked"]) == ("disk full", "technical", False)
