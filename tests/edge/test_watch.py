@@ -207,7 +207,7 @@ def test_watch_when_the_broker_freezes_under_a_pipe_then_a_line_beside_it(
         assert process.stderr.readline().endswith(f"info     broker: 127.0.0.1:{broker.port}: connected\n")
         broker.signal(signal.SIGSTOP)
         assert process.stderr.readline().endswith(
-            f"warning  broker: 127.0.0.1:{broker.port}: no sign of life for 2.5 s\n"
+            f"WARNING  broker: 127.0.0.1:{broker.port}: no sign of life for 2.5 s\n"
         )
     finally:
         process.kill()
