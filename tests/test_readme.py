@@ -102,6 +102,16 @@ def test_dependencies_when_declared_then_each_has_its_reason() -> None:
     assert {name for name in wanted if name not in reasons} <= {"pytest-timeout"}
 
 
+def test_picture_when_shown_then_in_both_pages_small_and_a_png() -> None:
+    picture = ROOT / "edge" / "page.png"  # python tests/picture.py edge/page.png
+    assert re.search(r"!\[[^\]]{20,}\]\(edge/page\.png\)", README)
+    assert re.search(r"!\[[^\]]{20,}\]\(page\.png\)", PORTUGUESE)
+    data = picture.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(data) < 150_000
+    assert int.from_bytes(data[16:20], "big") >= 800  # IHDR: the width
+
+
 def test_links_when_local_then_their_files_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links
