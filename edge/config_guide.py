@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from edge.config import ENV, SECRETS, SECTIONS, keys, type_of
 from edge.config_flags import READER_KEYS, range_words
+from edge.config_text import toml
 
 UNITS = {
     "s": "s",
@@ -34,7 +35,7 @@ Lists are `["II", "V5"]` in the file and `II,V5` elsewhere; a flag that is true 
 
 `heartwire watch`, `dashboard` and `alarms` take the same file with `-c`, and of its keys
 {{reader}}
-(`[mqtt]`), or `log` (`[alarms]`).
+(`[mqtt]`), or `log` (`[alarms]`), and `log_json`.
 """
 
 SECRET = f"""\
@@ -86,7 +87,7 @@ def example() -> str:
     out = []
     for table in ((), *((name,) for name in SECTIONS)):
         out += [f"\n[{table[0]}]"] if table else []
-        out += [f"{path[-1]} = {_toml(key.metadata['such_as'])}" for path, key in _of(table)]
+        out += [f"{path[-1]} = {toml(key.metadata['such_as'])}" for path, key in _of(table)]
     return "\n".join(out).lstrip("\n") + "\n"
 
 
@@ -100,7 +101,7 @@ def _table(table: tuple[str, ...]) -> str:
     rows = ["| key | type | default | may be | meaning | example |", "|---|---|---|---|---|---|"]
     for path, key in _of(table):
         default = (
-            f"the {'preset' if table else 'device'}'s" if key.default is None else f"`{_toml(key.default)}`"
+            f"the {'preset' if table else 'device'}'s" if key.default is None else f"`{toml(key.default)}`"
         )
         cells = [
             f"`{path[-1]}`",
@@ -108,7 +109,7 @@ def _table(table: tuple[str, ...]) -> str:
             default,
             range_words(key),
             key.metadata["help"],
-            f"`{path[-1]} = {_toml(key.metadata['such_as'])}`",
+            f"`{path[-1]} = {toml(key.metadata['such_as'])}`",
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
@@ -131,15 +132,6 @@ def _type(path: tuple[str, ...]) -> str:
     if options and get_origin(options[0]) is Literal:
         return "one of " + ", ".join(get_args(options[0]))
     return TYPES[options[0] if options else kind]
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(one) for one in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 if __name__ == "__main__":

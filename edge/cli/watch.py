@@ -28,6 +28,7 @@ from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
     from edge.config import MqttConfig
+    from edge.io.log import Say
     from edge.io.terminal import Terminal
     from edge.ward import Change
 
@@ -83,13 +84,13 @@ class Watch:
     ----------
     config : MqttConfig
         The broker and the base topic.
-    log : Log
-        Takes what is no message of a bed.
+    log : callable
+        Takes a line about the broker.
     read_only : bool
         Whether no key may change anything.
     """
 
-    def __init__(self, config: MqttConfig, log: Log, read_only: bool = False) -> None:
+    def __init__(self, config: MqttConfig, log: Say, read_only: bool = False) -> None:
         self._config, self._log, self._read_only = config, log, read_only
         self._ward = Ward(config.base)
         self._begun_s = time.monotonic()
