@@ -62,6 +62,8 @@ class Monitor:
         Where all alarms meet, counted with the pipeline's, and are written down; the log is closed with the monitor.
     unpin : callable, optional
         Called when the core that the process keeps to turns out to be somebody else's.
+    record : callable, optional
+        Takes every alarm for the recording.
 
     Attributes
     ----------
@@ -84,6 +86,7 @@ class Monitor:
         desk: AlarmDesk | None = None,
         alarm_log: AlarmLog | None = None,
         unpin: Callable[[], bool] | None = None,
+        record: Callable[[Alarm], None] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
@@ -98,7 +101,7 @@ class Monitor:
         self._aside = Aside(decoder)
         self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
         self._keeper = AlarmKeeper(
-            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption
+            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption, record
         )
         self._plug = Plug(source, self._poller, self._on_bytes, self._note)
         self._heard = self._stop = False

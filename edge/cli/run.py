@@ -127,6 +127,7 @@ def make_monitor(
         desk=AlarmDesk(limits, numbers, config.alarms.audio_pause_s),
         alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
         unpin=partial(roam, allowed_cores()),
+        record=None if recorder is None else recorder.event,
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
