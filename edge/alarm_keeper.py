@@ -47,6 +47,8 @@ class AlarmKeeper:
         Called when the core that the process keeps to turns out to be somebody else's; gives whether it left it.
     adoption : Adoption, optional
         Gathers what earlier starts have left.
+    record : callable, optional
+        Takes every alarm as it is told, whoever raised it: it belongs into the recording.
     """
 
     def __init__(
@@ -58,10 +60,11 @@ class AlarmKeeper:
         publish: Callable[[Message], None],
         unpin: Callable[[], bool] | None = None,
         adoption: Adoption | None = None,
+        record: Callable[[Alarm], None] | None = None,
     ) -> None:
         self.desk, self._composer, self._lines = desk, composer, lines
         self._note, self._publish, self._unpin = note, publish, unpin
-        self._adoption = adoption
+        self._adoption, self._record = adoption, record
         self._diary = Diary(composer.device, composer.boot_id)
         self._audio: tuple[str | None, bool] | None = None
         self._by = ""
@@ -77,6 +80,8 @@ class AlarmKeeper:
         """An alarm changed: write it down; a new lethal one ends the pause of the sound."""
         before, broke_through = self.desk.take(alarm)
         self._write(self._diary.alarm(alarm, before, status, stamp))
+        if self._record is not None:
+            self._record(alarm)
         if broke_through:
             self._end_pause(f"a new alarm: {alarm.name}", utc_s)
 

@@ -74,6 +74,8 @@ class Monitor:
         Told how the monitor fares, for the system's watchdog; default tells nobody.
     explainer : Explainer, optional
         Says what the networks saw; the pipelines run its `watched` models.
+    record : callable, optional
+        Takes every alarm for the recording.
 
     Attributes
     ----------
@@ -98,6 +100,7 @@ class Monitor:
         unpin: Callable[[], bool] | None = None,
         life: Life | None = None,
         explainer: Explainer | None = None,
+        record: Callable[[Alarm], None] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
@@ -113,7 +116,7 @@ class Monitor:
         self._aside = Aside(decoder)
         self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
         self._keeper = AlarmKeeper(
-            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption
+            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption, record
         )
         self._plug = Plug(source, self._poller, self._on_bytes, self._note)
         self._heard = self._stop = False

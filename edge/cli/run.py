@@ -151,6 +151,7 @@ def make_monitor(
         unpin=partial(roam, allowed_cores()),
         life=Life(Notifier(os.environ), config.device, source, log),
         explainer=explainer,
+        record=None if recorder is None else recorder.event,
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short

@@ -128,7 +128,7 @@ def test_monitor_when_commanded_then_obeys_and_answers_but_never_a_retained_one(
     broker: Any, make_subscriber: Any, make_bed: Any, wearer: Any, until: Any
 ) -> None:
     subscriber = make_subscriber(broker.port)
-    subscriber.client.publish("heartwire/bed4/command/reset", b"", 1, retain=False)
+    subscriber.client.publish("heartwire/bed4/command/reset", b"", 1, retain=False).wait_for_publish(60.0)
     subscriber.client.publish("heartwire/bed4/command/ack", b"asystole", 1, retain=True)
     bed = make_bed(broker.port)
     until(lambda: "command_ignored" in bed.kinds(), "a note about the retained command")

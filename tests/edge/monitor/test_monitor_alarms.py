@@ -43,6 +43,7 @@ def test_monitor_when_a_recorder_stops_then_an_alarm_that_can_be_acknowledged(
     (alarm,) = until(lambda: bed.bodies(topic), "the alarm")
     assert (alarm["value"], alarm["kind"], alarm["acked"]) == ("disk full", "technical", False)
     assert alarm["occurrence"].startswith("b00t-")
+    until(lambda: subscriber.payloads(topic), "the alarm at the broker, and the subscription before it")
     ack = b'{"name":"recording_stopped","by":"Ana"}'
     subscriber.client.publish("heartwire/bed4/command/ack", ack, 1)
     assert until(lambda: bed.bodies(topic)[1:], "the acknowledgement")[0]["by"] == "Ana"
