@@ -32,7 +32,7 @@ from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stages import Stages
 from edge.stamps import Stamps
-from edge.throttle import Throttle
+from edge.telling import Telling
 from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, WaveChunk
 from edge.vigil import Vigil, status_of_the_dead
 from firmware_bridge.device import Decoder
@@ -104,15 +104,17 @@ class Monitor:
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
-        self._log, self._tap, self._explainer = log, tap, explainer
+        self._log, self._explainer = log, explainer
         self._life = life or Life(Notifier({}), composer.device, source, log)
+        self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
+        self._telling = Telling(composer, self._stamps, log, tap)
+        self._publish, self._note = self._telling.publish, self._telling.note
         self._poller = Poller()
         adoption = Adoption(composer, time.monotonic())
         self.publisher = (
             Publisher(mqtt, composer, self._poller, self._on_broker, adoption=adoption) if mqtt.host else None
         )
-        self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
-        self._throttle, self._report = Throttle(10, 10.0), LinkReport()
+        self._report, self._telling.publisher = LinkReport(), self.publisher
         self._aside = Aside(decoder)
         self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
         self._keeper = AlarmKeeper(
@@ -281,7 +283,7 @@ class Monitor:
             self._publish_status(time.monotonic(), stamp)
             return False
         if isinstance(event, Note):
-            return event.kind == "label" or self._worth_telling(event.kind)
+            return event.kind == "label" or self._telling.is_worth(event.kind)
         if isinstance(event, Beat):
             self._aside.compare(event)
             if self._explainer is not None:
@@ -290,9 +292,6 @@ class Monitor:
             self._log(about_alarm(event))
             self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
         return True
-
-    def _worth_telling(self, kind: str) -> bool:
-        return self._throttle.push(kind, time.monotonic()) is not None
 
     def _publish_status(self, now_s: float, stamp: Callable[[int], float]) -> None:
         """The newest status, if one is due and the last is long enough ago."""
@@ -305,12 +304,6 @@ class Monitor:
             self._publish(message)
         self._life.pulse.said()
 
-    def _publish(self, message: Message) -> None:
-        if self._tap is not None:
-            self._tap(message)
-        if self.publisher is not None:
-            self.publisher.publish(message)
-
     def _explain(self, explainer: Explainer) -> None:
         """A step of what is to be said of the last beat, where nothing waits to be read, in place of rest."""
         now_s = time.monotonic()
@@ -319,23 +312,13 @@ class Monitor:
         try:
             found = explainer.step(now_s)
             if found is not None:
-                message = self._composer.explain(*found, self._stamps.of_sample)
-                if self._tap is not None:
-                    self._tap(message)
-                if self.publisher is not None:
-                    self.publisher.offer(message)
+                self._telling.offer(self._composer.explain(*found, self._stamps.of_sample))
         except Exception as error:  # whoever looks inside must not stand in the way again
             self._explainer = None
             self._survive(error, "explain")
         self._rest_s = max(0.0, self._rest_s - (time.monotonic() - now_s))
 
     # -- what is no sample ---------------------------------------------------------------------------
-
-    def _note(self, kind: str, detail: str) -> None:
-        """Something happened to the links: an event, and a line for the terminal."""
-        if self._worth_telling(kind):
-            self._log(about_event(kind, detail))
-            self._publish(self._composer.note(kind, detail, self._stamps.utc_s(time.monotonic())))
 
     def _on_link(self, state: LinkState) -> None:
         self._log(about_event(state.kind, state.detail))

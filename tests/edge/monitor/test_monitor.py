@@ -34,7 +34,10 @@ def test_monitor_when_samples_come_then_state_reaches_a_subscriber_with_rate_and
     state = json.loads(subscriber.payloads(STATE)[-1])
     assert state["hr_bpm"] == 70.0
     assert 0 <= state["age_ms"] < 1000
-    assert subscriber.payloads(AVAILABLE) == [b"offline", b"online"]
+    assert subscriber.payloads(AVAILABLE) in (
+        [b"offline", b"online"],
+        [b"online"],
+    )  # one, if the broker came late
     assert bed.monitor.n_errors == 0
 
 

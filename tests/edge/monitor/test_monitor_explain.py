@@ -184,7 +184,7 @@ def test_explainer_when_it_raised_then_the_next_beat_is_answered(make: Callable[
         if [m.topic for m in bed.published].count("heartwire/bed4/beat") == 2:
             bed.monitor.stop()
 
-    bed.monitor._tap = write_on
+    bed.monitor._telling.tap = write_on
     bed.monitor.run(DEADLINE_S)
     assert [m.topic for m in bed.published].count("heartwire/bed4/beat") == 2
     assert (told.n_steps, len(told.beats)) == (1, 1)
