@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from edge.alarm_limits import MAY_BE_OFF, PRESETS, SETTABLE, in_words
 from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmSpec
 from edge.audio_pause import MAX_PAUSE_S
-from edge.config import AlarmsConfig
 
 MEANING = {
     "asystole": (
@@ -123,8 +120,7 @@ def text() -> str:
         "## Limits",
         "The presets are for people at rest: `child` is 1 to 10 years old. Who knows the patient sets better ones.",
         _presets(),
-        "## Keys",
-        _keys(),
+        "How to set one, and every other key of `[alarms]`: [CONFIG.md](CONFIG.md#alarms).",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -167,15 +163,6 @@ def _presets() -> str:
         for name, (low, high) in SETTABLE.items()
     ]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
-
-
-def _keys() -> str:
-    """The table `[alarms]` of the configuration file, one bed's."""
-    rows = ["| key of `[alarms]` | default | |", "|---|---|---|"]
-    for key in fields(AlarmsConfig):
-        default = "the preset's" if key.default is None else f"`{key.default!r}`".replace("()", "[]")
-        rows.append(f"| `{key.name}` | {default} | {key.metadata['help']} |")
-    return "\n".join(rows)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,34 @@ class _Body(msgspec.Struct):
     aami: _Text = ""
 
 
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Body).decode
+
+
+def write_command(
+    base: str, device: str, verb: str, by: str, id: str | int, **more: Any
+) -> tuple[str, bytes] | None:
+    """Topic and payload of a command, the other way round of :func:`read_command`.
+
+    Parameters
+    ----------
+    base, device : str
+        Base topic, and whose monitor is to obey.
+    verb : str
+        One of `VERBS`.
+    by, id : str, str or int
+        Who asks, and what comes back in the answer.
+    **more
+        What the verb wants: `name`, `seconds`, `beat`, `aami`.
+
+    Returns
+    -------
+    tuple of (str, bytes) or None
+        None where `device` or `name` is none that a monitor would have: nothing is published to a topic of its making.
+    """
+    if not ID.match(device) or not ID.match(str(more.get("name", "x"))):
+        return None
+    return f"{base}/{device}/command/{verb}", _encode({"id": id, "by": shown(by), **more})
 
 
 def read_command(topic: str, payload: bytes) -> tuple[Command | None, dict[str, Any]]:

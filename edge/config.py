@@ -11,13 +11,14 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import msgspec
 
+from edge.address import host_port
 from edge.alarm_limits import MAY_BE_OFF, PRESETS, SETTABLE, AlarmLimits, limits_of
 from edge.audio_pause import MAX_PAUSE_S
 from edge.messages import base_topic, topic_id
@@ -29,63 +30,124 @@ if TYPE_CHECKING:
 
 ENV = "HEARTWIRE_"
 SECRETS = ("password",)
-READER_KEYS = ("base", "username", "password_file", "tls", "ca_file", "cert_file", "key_file")
 
 
-def _key(default: Any, doc: str) -> Any:
-    """Declare one configuration key with its default and its line of help."""
-    return field(default=default, metadata={"help": doc})
+def _key(
+    default: Any,
+    doc: str,
+    such_as: Any = None,
+    between: tuple[float, float] | None = None,
+    one_of: tuple[str, ...] = (),
+    shown: bool = True,
+) -> Any:
+    """Declare one configuration key: default, line of help, an example, the range of a number, the words it may be.
+
+    The unit is in the key's name; where it is not, in the line of help.
+    """
+    more = {"help": doc, "such_as": such_as, "between": between, "one_of": one_of}
+    return field(default=default, repr=shown, metadata=more)
 
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
     """Where to publish. An empty `host` means: no broker, local alarm lines only."""
 
-    host: str = _key("127.0.0.1", "broker's host name or address")
-    port: int = _key(1883, "broker's port")
-    base: str = _key("heartwire", "base topic")
-    username: str = _key("", "user name at the broker")
-    password: str = field(default="", repr=False, metadata={"help": "only by environment or password_file"})
-    password_file: str = _key("", "file that holds the password on its first line")
-    tls: bool = _key(False, "speak TLS to the broker")
-    ca_file: str = _key("", "CA certificates to trust instead of the system's")
-    cert_file: str = _key("", "client certificate")
-    key_file: str = _key("", "key of the client certificate")
-    client_id: str = _key("", "MQTT client id; default heartwire-<device>")
-    keepalive_s: int = _key(5, "MQTT keepalive in seconds")
-    ring: int = _key(600, "waveform chunks and beats held while the broker is away; the oldest go first")
-    outbox: int = _key(10000, "events held while the broker is away; lethal alarms are never dropped")
+    host: str = _key(
+        "127.0.0.1", "broker's host name or address, or the path of its Unix socket", "broker.ward"
+    )
+    port: int = _key(1883, "broker's port", 8883, (1, 65535))
+    base: str = _key("heartwire", "base topic: what every topic begins with", "ward7")
+    username: str = _key("", "user name at the broker", "bed4")
+    password: str = _key("", "only by environment or password_file", shown=False)
+    password_file: str = _key("", "file that holds the password on its first line", "/etc/heartwire/password")
+    tls: bool = _key(False, "speak TLS to the broker", True)
+    ca_file: str = _key("", "CA certificates to trust instead of the system's", "/etc/heartwire/ca.pem")
+    cert_file: str = _key("", "client certificate", "/etc/heartwire/bed4.pem")
+    key_file: str = _key("", "key of the client certificate", "/etc/heartwire/bed4.key")
+    client_id: str = _key("", "MQTT client id; default heartwire-<device>", "heartwire-bed4")
+    keepalive_s: int = _key(
+        5, "MQTT keepalive; the broker takes us for dead after one and a half of it", 10, (1, 300)
+    )
+    ring: int = _key(
+        600,
+        "waveform chunks and beats held while the broker is away; the oldest go first",
+        1200,
+        (1, 1_000_000),
+    )
+    outbox: int = _key(
+        10000, "events held while the broker is away; lethal alarms are never dropped", 20000, (1, 10_000_000)
+    )
     replay_after_s: float = _key(
-        20.0, "after a loss of the broker late events wait so long, for their readers to be back as well"
+        20.0,
+        "after a loss of the broker late events wait so long, for their readers to be back as well",
+        30.0,
+        (0.0, 600.0),
     )
     outbox_path: str = _key(
         "",
         "file of the events that wait; default heartwire/DEVICE.outbox in the state folder; 'none': memory",
+        "/var/lib/heartwire/bed4.outbox",
+    )
+    outbox_mb: float = _key(
+        16.0, "size of that file in MB; when it is full the oldest leave it", 32.0, (0.1, 10_000.0)
     )
     homeassistant: str = _key(
         "",
         "announce this bed to Home Assistant under its discovery prefix, usually homeassistant; empty: not",
+        "homeassistant",
     )
-    scalars: bool = _key(False, "publish each state as numbers alone too, for Grafana")
-    outbox_mb: float = _key(16.0, "size of that file in MB; when it is full the oldest leave it")
+    scalars: bool = _key(False, "publish each state as numbers alone too, for Grafana", True)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `host` is the path of a Unix socket."""
+        return self.host.startswith("/")
+
+    @property
+    def place(self) -> str:
+        """The broker in one word."""
+        return self.host if self.is_local else f"{self.host}:{self.port}"
+
+
+def _limit(name: str, doc: str, such_as: float) -> Any:
+    """Declare a limit of the alarms: not given, it is the preset's."""
+    return _key(None, doc, such_as, SETTABLE[name])
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmsConfig:
     """Limits of this bed's alarms (what is not given is the preset's), and where they are written down."""
 
-    preset: str = _key("adult", f"whose limits: {', '.join(PRESETS)}")
-    extreme_brady_bpm: float | None = _key(None, "lethal: a rate below this over 5 beats")
-    brady_bpm: float | None = _key(None, "a rate below this over 5 beats")
-    tachy_bpm: float | None = _key(None, "a rate above this over 17 beats")
-    extreme_tachy_bpm: float | None = _key(None, "lethal: a rate above this over 17 beats")
-    pause_s: float | None = _key(None, "so many seconds between two beats are a pause")
-    af_s: float | None = _key(None, "atrial fibrillation for so many seconds")
-    pvc_per_min: float | None = _key(None, "more ventricular beats than this in a minute")
-    off: tuple[str, ...] = _key((), f"alarms never raised, comma separated; some of {', '.join(MAY_BE_OFF)}")
-    audio_pause_s: float = _key(120.0, "how long a pause of the alarms' sound lasts that names no time")
-    log: str = _key("", "file for the alarm log, a JSON object a line; default is none")
-    log_kb: int = _key(4096, "size at which the alarm log is begun anew; one older file is kept")
+    preset: str = _key("adult", "whose limits", "child", None, tuple(PRESETS))
+    extreme_brady_bpm: float | None = _limit(
+        "extreme_brady_bpm", "lethal: a rate below this over 5 beats", 30.0
+    )
+    brady_bpm: float | None = _limit("brady_bpm", "a rate below this over 5 beats", 45.0)
+    tachy_bpm: float | None = _limit("tachy_bpm", "a rate above this over 17 beats", 130.0)
+    extreme_tachy_bpm: float | None = _limit(
+        "extreme_tachy_bpm", "lethal: a rate above this over 17 beats", 160.0
+    )
+    pause_s: float | None = _limit("pause_s", "so many seconds between two beats are a pause", 2.5)
+    af_s: float | None = _limit("af_s", "atrial fibrillation for so many seconds", 60.0)
+    pvc_per_min: float | None = _limit("pvc_per_min", "more ventricular beats than this in a minute", 20.0)
+    off: tuple[str, ...] = _key(
+        (),
+        "alarms never raised, comma separated",
+        ("couplet",),
+        None,
+        MAY_BE_OFF,
+    )
+    audio_pause_s: float = _key(
+        120.0, "how long a pause of the alarms' sound lasts that names no time", 60.0, (1.0, MAX_PAUSE_S)
+    )
+    log: str = _key(
+        "",
+        "file for the alarm log, a JSON object a line, read by `heartwire alarms`; default is none",
+        "/var/lib/heartwire/bed4-alarms.jsonl",
+    )
+    log_kb: int = _key(
+        4096, "size at which the alarm log is begun anew; one older file is kept", 1024, (16, 1_000_000)
+    )
 
     @property
     def limits(self) -> AlarmLimits:
@@ -98,74 +160,66 @@ class AlarmsConfig:
 class Config:
     """What one monitor is to do."""
 
-    source: str = _key("", "serial port, /dev/serial/by-id/..., tcp://host:port, mqtt://host:port/topic or -")
+    source: str = _key(
+        "",
+        "serial port, /dev/serial/by-id/..., tcp://host:port, mqtt://host:port/topic or -",
+        "/dev/serial/by-id/usb-Arduino_Uno-if00",
+    )
     format: str = _key(
-        "native", "wire format of the device (`heartwire devices` lists them), or a profile's path.toml"
+        "native",
+        "wire format of the device (`heartwire devices` lists them), or a profile's path.toml",
+        "text",
     )
-    device: str = _key("device", "id of the bed: a-z A-Z 0-9 _ -")
-    baud: int | None = _key(None, "serial speed; default is the device's own")
+    device: str = _key("device", "id of the bed: a-z A-Z 0-9 _ -", "bed4")
+    baud: int | None = _key(
+        None, "serial speed in baud; default is the device's own", 57600, (50, 20_000_000)
+    )
     parity: Literal["N", "E", "O"] | None = _key(
-        None, "parity bit of the serial line: N none, E even, O odd; default is the device's own"
+        None, "parity bit of the serial line: N none, E even, O odd; default is the device's own", "E"
     )
-    fs: float | None = _key(None, "sampling rate in Hz, where the device does not say or says it wrongly")
-    scale: float = _key(1.0, "extra factor on the millivolts")
-    invert: bool = _key(False, "turn the signal upside down")
-    leads: tuple[str, ...] = _key((), "names of the leads, comma separated")
-    lead: str = _key("", "lead to analyse, by name or column from 0; default is the first")
-    wave_ms: float = _key(100.0, "length of a waveform chunk in ms; 0 publishes none")
+    fs: float | None = _key(
+        None, "sampling rate in Hz, where the device does not say or says it wrongly", 250.0, (20.0, 20000.0)
+    )
+    scale: float = _key(1.0, "extra factor on the millivolts, above 0", 0.5)
+    invert: bool = _key(False, "turn the signal upside down", True)
+    leads: tuple[str, ...] = _key((), "names of the leads, comma separated", ("II", "V5"))
+    lead: str = _key("", "lead to analyse, by name or column from 0; default is the first", "V5")
+    wave_ms: float = _key(100.0, "length of a waveform chunk in ms; 0 publishes none", 200.0, (0.0, 1000.0))
     rest_ms: float = _key(
-        6.0, "how long samples may wait in the port's buffer to be read together; 0: not at all"
+        6.0,
+        "how long samples may wait in the port's buffer to be read together; 0: not at all",
+        0.0,
+        (0.0, 100.0),
     )
     roam: bool = _key(
-        False, "let the kernel move the monitor from core to core; else it stays where it began"
+        False, "let the kernel move the monitor from core to core; else it stays where it began", True
     )
     personal: str = _key(
         "off",
         "adapt to the patient: 'self' by the monitor's own sure answers, 'labels' by those of a person",
+        "labels",
+        None,
+        PERSONAL_MODES,
     )
     explain: bool = _key(
         False,
         "publish what the networks saw of a beat a second, for the page's Explain view (32 kB a second)",
+        True,
     )
-    models: str = _key("", "folder of the models; default is the shipped ones")
-    record: str = _key("", "folder to record into, a folder in it for each bed; empty records nothing")
-    record_gb: float = _key(4.0, "most that one bed's recording may take in GB; the oldest goes first")
+    models: str = _key("", "folder of the models; default is the shipped ones", "/opt/heartwire/models")
+    record: str = _key(
+        "", "folder to record into, a folder in it for each bed; empty records nothing", "/var/lib/heartwire"
+    )
+    record_gb: float = _key(
+        4.0, "most that one bed's recording may take in GB; the oldest goes first", 16.0, (0.01, 100_000.0)
+    )
+    log_json: bool = _key(False, "what is said on stderr is one JSON object a line", True)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
 
 
 SECTIONS: Mapping[str, type] = {"mqtt": MqttConfig, "alarms": AlarmsConfig}
 """Tables of the file, each with its keys."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add one flag for every key of `Config`, ``-c`` for the file and ``--mqtt HOST:PORT``.
-
-    The parser must not allow abbreviations: ``--mqtt-password`` would be taken for ``--mqtt-password-file``.
-    """
-    parser.add_argument("-c", "--config", metavar="FILE", help="TOML file with any of the keys below")
-    parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word, or 'none'")
-    for path, key in _keys():
-        if path[-1] not in SECRETS:
-            _add_flag(parser, "--" + "-".join(path).replace("_", "-"), path, key)
-
-
-def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what one needs who only reads what a monitor publishes: the broker, the base topic, who we are."""
-    parser.add_argument("-c", "--config", metavar="FILE", help="TOML file of a monitor; its broker is used")
-    parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="broker in one word (default 127.0.0.1:1883)")
-    for path, key in _keys():
-        if path[0] == "mqtt" and path[-1] in READER_KEYS:
-            flag = "--base" if path[-1] == "base" else "--" + "-".join(path).replace("_", "-")
-            _add_flag(parser, flag, path, key)
-
-
-def _add_flag(parser: argparse.ArgumentParser, flag: str, path: tuple[str, ...], key: Any) -> None:
-    dest, text = "config." + ".".join(path), key.metadata["help"]
-    if _hint(path) is bool:
-        parser.add_argument(flag, dest=dest, action="store_const", const="true", help=text)
-    else:
-        parser.add_argument(flag, dest=dest, metavar=path[-1].upper(), help=text)
 
 
 def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
@@ -223,29 +277,31 @@ def parse(text: str, environ: Mapping[str, str], flags: Mapping[str, str], where
 # -- keys and values -------------------------------------------------------------------------------------
 
 
-def _keys() -> list[tuple[tuple[str, ...], Any]]:
+def keys() -> list[tuple[tuple[str, ...], Any]]:
+    """Every key: its path (a name, or a table and a name) and its field, whose metadata `_key` made."""
     top = [((f.name,), f) for f in fields(Config) if f.default is not MISSING]
     return top + [((name, f.name), f) for name, section in SECTIONS.items() for f in fields(section)]
 
 
-def _hint(path: tuple[str, ...]) -> Any:
+def type_of(path: tuple[str, ...]) -> Any:
+    """The type of the key at `path`."""
     return get_type_hints(SECTIONS[path[0]] if len(path) == 2 else Config)[path[-1]]
 
 
 def _convert(path: tuple[str, ...], value: Any, where: str, strict: bool) -> Any:
     """`value` as the type of the key at `path`; text that a person typed is read leniently."""
-    hint, shown = _hint(path), "***" if path[-1] in SECRETS else repr(value)
-    if hint == tuple[str, ...]:
+    kind, shown = type_of(path), "***" if path[-1] in SECRETS else repr(value)
+    if kind == tuple[str, ...]:
         value = [part for part in value.split(",") if part] if isinstance(value, str) else value
     try:
-        return msgspec.convert(value, hint, strict=strict)
+        return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise BadInput(f"{where}: got {shown}; {str(error)[:1].lower()}{str(error)[1:]}") from None
 
 
 def _known(path: tuple[str, ...], where: str) -> None:
     """Raise `BadInput`, with the nearest known key, unless `path` is a key."""
-    known = {".".join(p) for p, _ in _keys()}
+    known = {".".join(p) for p, _ in keys()}
     name = ".".join(path)
     if name not in known:
         near = difflib.get_close_matches(name, known, 1, 0.5)
@@ -279,7 +335,7 @@ def _from_toml(text: str, where: str) -> dict[tuple[str, ...], Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
-    names = {ENV + "_".join(path).upper(): path for path, _ in _keys()}
+    names = {ENV + "_".join(path).upper(): path for path, _ in keys()}
     found = {
         path: _convert(path, environ[name], name, False) for name, path in names.items() if name in environ
     }
@@ -295,42 +351,14 @@ def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
 
 
 def _broker(text: str, where: str, prefix: str = "mqtt.") -> dict[str, Any]:
-    """Host and port of ``host``, ``host:port``, ``[v6]:port`` or ``none``."""
-    if text == "none":
-        return {prefix + "host": ""}
+    """Host and port of ``host``, ``host:port``, ``[v6]:port``, ``/path/of.sock`` or ``none``."""
+    if text == "none" or text.startswith("/"):
+        return {prefix + "host": text.removeprefix("none")}
     host, port = host_port(text.removeprefix("mqtt://"), where, "127.0.0.1:1883")
     return {prefix + "host": host} if port is None else {prefix + "host": host, prefix + "port": port}
 
 
-def host_port(text: str, where: str, example: str) -> tuple[str, int | None]:
-    """Host, without brackets, and port of ``host``, ``host:port``, ``[v6]`` or ``[v6]:port``; else `BadInput`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, ""
-    bare = host.strip("[]")
-    bad_port = port and not (port.isascii() and port.isdigit() and len(port) <= 5)
-    if not bare or bad_port or (":" in bare and host[0] != "["):
-        raise BadInput(f"{where}: got {text[:80]!r}, expected HOST or HOST:PORT, such as {example}")
-    return bare, int(port) if port else None
-
-
 # -- ranges ----------------------------------------------------------------------------------------------
-
-_RANGES: tuple[tuple[str, Callable[[Config], float | None], float, float], ...] = (
-    ("fs", lambda c: c.fs, 20.0, 20000.0),
-    ("baud", lambda c: c.baud, 50, 20_000_000),
-    ("wave_ms", lambda c: c.wave_ms, 0.0, 1000.0),
-    ("rest_ms", lambda c: c.rest_ms, 0.0, 100.0),
-    ("record_gb", lambda c: c.record_gb, 0.01, 100_000.0),
-    ("mqtt.port", lambda c: c.mqtt.port, 1, 65535),
-    ("mqtt.keepalive_s", lambda c: c.mqtt.keepalive_s, 1, 300),
-    ("mqtt.ring", lambda c: c.mqtt.ring, 1, 1_000_000),
-    ("mqtt.outbox", lambda c: c.mqtt.outbox, 1, 10_000_000),
-    ("mqtt.replay_after_s", lambda c: c.mqtt.replay_after_s, 0.0, 600.0),
-    ("mqtt.outbox_mb", lambda c: c.mqtt.outbox_mb, 0.1, 10_000.0),
-    ("alarms.audio_pause_s", lambda c: c.alarms.audio_pause_s, 1.0, MAX_PAUSE_S),
-    ("alarms.log_kb", lambda c: c.alarms.log_kb, 16, 1_000_000),
-)
 
 
 def _checked(config: Config) -> Config:
@@ -339,13 +367,18 @@ def _checked(config: Config) -> Config:
     base_topic(config.mqtt.base)
     if config.mqtt.homeassistant:
         base_topic(config.mqtt.homeassistant, "mqtt.homeassistant")
-    for name, get, low, high in _RANGES:
-        value = get(config)
-        if value is not None and not low <= value <= high:
-            raise BadInput(f"{name}: got {value}, expected {low} to {high}")
+    if config.mqtt.is_local and config.mqtt.tls:
+        raise BadInput(
+            f"mqtt.tls: got {config.mqtt.host!r} as the broker, a Unix socket, which has no TLS; leave it out"
+        )
     assert config.alarms.limits
-    if config.personal not in PERSONAL_MODES:
-        raise BadInput(f"personal: got {config.personal!r}, expected one of {', '.join(PERSONAL_MODES)}")
+    for path, key in keys():
+        value = getattr(getattr(config, path[0]) if len(path) == 2 else config, path[-1])
+        span, words = key.metadata["between"], key.metadata["one_of"]
+        if value is not None and span is not None and not span[0] <= value <= span[1]:
+            raise BadInput(f"{'.'.join(path)}: got {value}, expected {span[0]} to {span[1]}")
+        if words and isinstance(value, str) and value not in words:
+            raise BadInput(f"{'.'.join(path)}: got {value!r}, expected one of {', '.join(words)}")
     if not (math.isfinite(config.scale) and config.scale > 0.0):
         raise BadInput(
             f"scale: got {config.scale}, expected a finite factor above 0 (`invert` turns the polarity)"

@@ -26,6 +26,7 @@ MAX_BYTES = 16384
 MAX_SAMPLES = 4096
 MAX_US = 253402300799 * 10**6
 """The end of the year 9999 in microseconds."""
+MAX_NAMES = 32
 STATES = ("active", "latched", "cleared")
 
 
@@ -124,12 +125,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the monitor says to a command."""
+    """What the monitor says to a command; `id` is what the command gave, `acked` the alarms that it acknowledged."""
 
     verb: str
     ok: bool
     name: str
     error: str
+    id: str = ""
+    acked: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +292,9 @@ def _meta(levels: Sequence[str], body: dict[str, Any]) -> MetaHeard | None:
 
 
 def _answer(levels: Sequence[str], body: dict[str, Any]) -> Answer:
-    return Answer(shown(levels[1]), body.get("ok") is True, _text(body, "name"), _text(body, "error", 120))
+    names, verb, ok = body.get("acked"), shown(levels[1]), body.get("ok") is True
+    acked = tuple(shown(name) for name in names[:MAX_NAMES]) if isinstance(names, list) else None
+    return Answer(verb, ok, _text(body, "name"), _text(body, "error", 120), _text(body, "id"), acked)
 
 
 def _note(levels: Sequence[str], body: dict[str, Any]) -> NoteHeard | None:

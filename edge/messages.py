@@ -92,9 +92,15 @@ def _date(days: int) -> str:
     return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
-def occurrence_id(boot_id: str, number: int) -> str:
-    """Names one occurrence of an alarm for ever: the start of the monitor and its number there."""
-    return f"{boot_id}-{number}"
+def occurrence_id(boot_id: str, alarm: Alarm) -> str:
+    """Names one occurrence of an alarm for ever: the start of the monitor that raised it, and its number there."""
+    told = "" if alarm.origin is None else alarm.origin.occurrence
+    return told or f"{boot_id}-{alarm.occurrence}"
+
+
+def since_s(alarm: Alarm, stamp: Stamp) -> float:
+    """UTC seconds of an alarm's beginning."""
+    return stamp(alarm.since) if alarm.origin is None else alarm.origin.since_s
 
 
 def mark_late(payload: bytes) -> bytes:
@@ -247,14 +253,16 @@ class Composer:
             "state": alarm.state,
             "priority": alarm.priority,
             "kind": alarm.kind,
-            "since": iso(stamp(alarm.since)),
+            "since": iso(since_s(alarm, stamp)),
             "latched": alarm.latched,
             "acked": alarm.acked,
             "value": alarm.value,
             "limit": alarm.limit,
             "by": alarm.by,
-            "occurrence": occurrence_id(self.boot_id, alarm.occurrence),
+            "occurrence": occurrence_id(self.boot_id, alarm),
         }
+        if alarm.origin is not None:
+            fields["adopted"] = True
         self._standing.pop(name, None)
         if alarm.state != "cleared":
             self._standing[name] = alarm.priority

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edge.adoption import Adoption
 from edge.alarm_desk import ANALYSIS, AlarmDesk
 from edge.alarm_keeper import AlarmKeeper
 from edge.aside import Aside
@@ -17,12 +18,16 @@ from edge.commands import judged, read_command
 from edge.config import MqttConfig
 from edge.io.alarm_log import AlarmLog
 from edge.io.core import waited_s
+from edge.io.life import Life
+from edge.io.log import Say
+from edge.io.notify import Notifier
 from edge.io.plug import Plug
 from edge.io.poller import Poller
 from edge.io.publisher import Publisher
 from edge.io.source import Source, SourceEnded, SourceLost
 from edge.link import LinkWatch
 from edge.link_report import LinkReport
+from edge.log_lines import about_alarm, about_event
 from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stages import Stages
@@ -65,8 +70,12 @@ class Monitor:
         Where all alarms meet, counted with the pipeline's, and are written down; the log is closed with the monitor.
     unpin : callable, optional
         Called when the core that the process keeps to turns out to be somebody else's.
+    life : Life, optional
+        Told how the monitor fares, for the system's watchdog; default tells nobody.
     explainer : Explainer, optional
         Says what the networks saw; the pipelines run its `watched` models.
+    record : callable, optional
+        Takes every alarm for the recording.
 
     Attributes
     ----------
@@ -83,24 +92,32 @@ class Monitor:
         make_pipeline: Callable[[], Stages],
         composer: Composer,
         mqtt: MqttConfig,
-        log: Callable[[str], None],
+        log: Say,
         tap: Callable[[Message], None] | None = None,
         rest_s: float = 0.0,
         desk: AlarmDesk | None = None,
         alarm_log: AlarmLog | None = None,
         unpin: Callable[[], bool] | None = None,
+        life: Life | None = None,
         explainer: Explainer | None = None,
+        record: Callable[[Alarm], None] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
         self._log, self._tap, self._explainer = log, tap, explainer
+        self._life = life or Life(Notifier({}), composer.device, source, log)
         self._poller = Poller()
-        self.publisher = Publisher(mqtt, composer, self._poller, self._on_broker) if mqtt.host else None
+        adoption = Adoption(composer, time.monotonic())
+        self.publisher = (
+            Publisher(mqtt, composer, self._poller, self._on_broker, adoption=adoption) if mqtt.host else None
+        )
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
         self._throttle, self._report = Throttle(10, 10.0), LinkReport()
         self._aside = Aside(decoder)
         self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
-        self._keeper = AlarmKeeper(desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin)
+        self._keeper = AlarmKeeper(
+            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption, record
+        )
         self._plug = Plug(source, self._poller, self._on_bytes, self._note)
         self._heard = self._stop = False
         self._rest, self._rest_s = Rest(rest_s), 0.0
@@ -155,6 +172,7 @@ class Monitor:
         self._stop = True
 
     def _close(self) -> None:
+        self._life.close()
         self._plug.close()
         if self.publisher is not None:
             self.publisher.close()
@@ -255,6 +273,7 @@ class Monitor:
         """What an event means to the monitor itself; gives whether it is still to be published."""
         if isinstance(event, Status):
             self._status, self._status_due = event, True
+            self._life.pulse.answered(event.at)
             if asked_s is None and self._vigil.answered(time.monotonic()):
                 self._keeper.desk.set(ANALYSIS, False, "")
             if asked_s is not None:
@@ -268,7 +287,7 @@ class Monitor:
             if self._explainer is not None:
                 self._explainer.on_beat(event, time.monotonic())
         elif isinstance(event, Alarm):
-            self._log(f"ALARM {event.priority} {event.name} {event.state}: {event.value}")
+            self._log(about_alarm(event))
             self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
         return True
 
@@ -284,6 +303,7 @@ class Monitor:
         counts = {} if self.publisher is None else self.publisher.counts
         for message in self._composer.compose(self._status, stamp, self._watch.fs_est, age_ms, counts):
             self._publish(message)
+        self._life.pulse.said()
 
     def _publish(self, message: Message) -> None:
         if self._tap is not None:
@@ -314,11 +334,11 @@ class Monitor:
     def _note(self, kind: str, detail: str) -> None:
         """Something happened to the links: an event, and a line for the terminal."""
         if self._worth_telling(kind):
-            self._log(f"{kind}: {detail}")
+            self._log(about_event(kind, detail))
             self._publish(self._composer.note(kind, detail, self._stamps.utc_s(time.monotonic())))
 
     def _on_link(self, state: LinkState) -> None:
-        self._log(f"{state.kind}: {state.detail}")
+        self._log(about_event(state.kind, state.detail))
         if state.kind in ("signal", "no_signal"):
             self._hear(state.kind == "signal")
         self._push(state)
@@ -358,6 +378,8 @@ class Monitor:
                     f"mqtt: the broker refused us ({self.publisher.refused}); "
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
+        fs = 0.0 if self._watch.silent else self._stamps.fs
+        self._life.tick(now_s, self.publisher, self._stamps.last, fs, self._vigil.dead)
 
     def recording(self, trouble: str | None) -> None:
         """A recorder tells how it fares: None while it writes, else why it cannot. Any thread may call it."""

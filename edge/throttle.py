@@ -21,3 +21,18 @@ class Throttle:
             return None
         passed.append(t_s)
         return self._held.pop(kind, 0)
+
+    def held(self, t_s: float, over: bool = True) -> list[tuple[str, int]]:
+        """Kinds held back and how often, of which nobody is told again; all that is long over is forgotten.
+
+        Parameters
+        ----------
+        t_s : float
+            Monotonic time [s].
+        over : bool
+            Only kinds of which nothing passed for `per_s`; else all.
+        """
+        gone = [kind for kind, passed in self._passed.items() if not over or t_s - passed[-1] >= self._per_s]
+        for kind in gone:
+            del self._passed[kind]
+        return [(kind, self._held.pop(kind)) for kind in gone if kind in self._held]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.alarm_state import PRIORITIES
@@ -51,7 +52,19 @@ class WardScreen:
     def __init__(self, ward: Ward) -> None:
         self._ward = ward
         self._strips: dict[int, _Strip] = {}
-        self._chosen = 0
+        self._chosen: int | None = None
+        self._drawn: list[tuple[AlarmHeard, Bed]] = []
+
+    @property
+    def chosen(self) -> Bed | None:
+        """The bed that is shown largest."""
+        beds = self._beds()
+        return next((bed for bed in beds if bed.number == self._chosen), beds[0] if beds else None)
+
+    @property
+    def unseen(self) -> list[str]:
+        """Names of the chosen bed's alarms that stood on the screen when it was last drawn, and not acknowledged."""
+        return [a.name for a, bed in self._drawn if bed is self.chosen and not a.acked]
 
     def push(self, changes: list[Change]) -> None:
         """Take what the ward said."""
@@ -73,9 +86,14 @@ class WardScreen:
 
     def choose(self, step: int) -> None:
         """Another bed is shown largest: the next (1) or the one before (-1)."""
-        self._chosen += step
+        beds = self._beds()
+        if step and beds:
+            at = next(k for k, bed in enumerate(beds) if bed is self.chosen)
+            self._chosen = beds[(at + step) % len(beds)].number
 
-    def lines(self, width: int, height: int, now_s: float, head: str, colour: bool) -> list[str]:
+    def lines(
+        self, width: int, height: int, now_s: float, head: str, colour: bool, foot: Sequence[str] = ()
+    ) -> list[str]:
         """Draw.
 
         Parameters
@@ -88,19 +106,25 @@ class WardScreen:
             What the first line says besides how many beds there are.
         colour : bool
             Whether to use colours and bold letters.
+        foot : sequence of str
+            Lines at the bottom.
         """
-        rows = self._rows(max(20, width), max(4, height), now_s, head)[:height]
+        room = max(1, height - len(foot))
+        rows = self._rows(max(20, width), max(4, room), now_s, head)[:room]
+        if foot:
+            rows += [[] for _ in range(room - len(rows))] + [[Span(f" {line}", BOLD)] for line in foot]
+        rows = rows[:height]
         return ["".join(_dress(span, colour) for span in _cut(row, width)) for row in rows]
 
     def _rows(self, width: int, height: int, now_s: float, head: str) -> list[list[Span]]:
-        beds = sorted(self._ward.beds.values(), key=lambda bed: bed.name)
+        beds = self._beds()
         n_live = sum(not bed.stale for bed in beds)
         rows = [[Span(f" heartwire  {n_live} of {len(beds)} beds live   {head}", BOLD)]]
         rows += self._alarms(beds, max(1, height // 4))
         if not beds:
             return [*rows, [], [Span(f"   no bed heard yet on {self._ward.base}/+/state", DIM)]]
-        chosen = beds[self._chosen % len(beds)]
-        first = beds.index(chosen)
+        chosen = self.chosen
+        first = next(k for k, bed in enumerate(beds) if bed is chosen)
         room = height - len(rows)
         n_rows, n_drawn = _share(room, len(beds))
         for k, bed in enumerate(beds[first:] + beds[:first]):
@@ -109,11 +133,14 @@ class WardScreen:
                 rows += self._drawing(bed, width, n_rows)
         return rows
 
-    @staticmethod
-    def _alarms(beds: list[Bed], most: int) -> list[list[Span]]:
+    def _beds(self) -> list[Bed]:
+        return sorted(self._ward.beds.values(), key=lambda bed: bed.name)
+
+    def _alarms(self, beds: list[Bed], most: int) -> list[list[Span]]:
         found = [(alarm, bed) for bed in beds for alarm in bed.alarms.values() if alarm.state != "cleared"]
         found.sort(key=lambda pair: (pair[0].acked, PRIORITIES.index(pair[0].priority), pair[1].name))
-        rows = [[_alarm(alarm, bed)] for alarm, bed in found[:most]]
+        self._drawn = found[:most]
+        rows = [[_alarm(alarm, bed)] for alarm, bed in self._drawn]
         return [*rows, [Span(f" and {len(found) - most} more alarms", BOLD)]] if len(found) > most else rows
 
     def _drawing(self, bed: Bed, width: int, n_rows: int) -> list[list[Span]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edge.graph import Graph, Op
 from edge.runtime import sole_tensors
-from firmware_bridge.c_export import F32, GruWeights, Int8Layer, Int8Net
+from firmware_bridge.c_models import F32, GruWeights, Int8Layer, Int8Net
 
 
 def gru_weights(content: bytes, where: str) -> GruWeights:

@@ -1,7 +1,7 @@
 """[io] A wire and nothing else: every line read from a serial port is published at once, unfiltered and unlooked at.
 
 What it takes is what the kernel, the broker and the interpreter take here from any program; the rest of a
-build's time is its own. Run as ``python -m edge.bench.bare SERIAL-PORT BROKER-PORT TOPIC``; it prints "ready"
+build's time is its own. Run as ``python -m edge.bench.bare SERIAL-PORT BROKER TOPIC``; it prints "ready"
 and runs until it is ended.
 """
 
@@ -19,9 +19,9 @@ from edge.messages import Message
 from edge.waveform import HEADER, MAGIC, VERSION
 
 
-def run(port: str, broker_port: int, topic: str) -> None:
+def run(port: str, broker: str, topic: str) -> None:
     """Read and publish for ever."""
-    sock = connected(broker_port)
+    sock = connected(broker)
     with serial.Serial(port, 115200) as device:
         fd, rest, seq = device.fileno(), b"", 0
         os.set_blocking(fd, True)
@@ -36,4 +36,4 @@ def run(port: str, broker_port: int, topic: str) -> None:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    run(sys.argv[1], sys.argv[2], sys.argv[3])

@@ -1,4 +1,4 @@
-"""[io] A real Mosquitto on a free port of the loopback, for as long as a measurement lasts."""
+"""[io] A real Mosquitto on a free port of the loopback and a Unix socket, for as long as a measurement lasts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bench.process import end
@@ -23,9 +24,22 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=PLACES)
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a broker listens: its port on the loopback, and the path of its Unix socket (version 2 and newer)."""
+
+    port: int
+    socket_path: str | None
+
+    @property
+    def tcp(self) -> str:
+        """Its address over TCP, as ``--mqtt`` takes it."""
+        return f"127.0.0.1:{self.port}"
+
+
 @contextlib.contextmanager
-def mosquitto(program: str) -> Iterator[int]:
-    """Run a broker with Mosquitto's own defaults and no persistence; gives its port.
+def mosquitto(program: str) -> Iterator[Running]:
+    """Run a broker with Mosquitto's own defaults and no persistence.
 
     Raises
     ------
@@ -35,29 +49,36 @@ def mosquitto(program: str) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     with tempfile.TemporaryDirectory(prefix="heartwire-") as folder:
-        conf = Path(folder, "mosquitto.conf")
-        conf.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-        conf.chmod(0o644)
-        Path(folder).chmod(0o755)
-        process = subprocess.Popen(
-            [program, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        conf, path = Path(folder, "mosquitto.conf"), str(Path(folder, "broker.sock"))
+        plain = f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        Path(folder).chmod(0o1777)  # started as root, it makes its socket as somebody else
+        process = None
         try:
-            _await(process, port)
-            yield port
+            for local in (path, None):
+                conf.write_text(plain if local is None else f"{plain}listener 0 {local}\n")
+                conf.chmod(0o644)
+                process = subprocess.Popen(
+                    [program, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                if _answers(process, port):
+                    break
+            else:
+                raise BadInput(f"bench: mosquitto does not answer on port {port}; does it start by hand?")
+            yield Running(port, local)
         finally:
-            end(process)
+            if process is not None:
+                end(process)
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it comes to listen; False for one that ends, such as an old one that has no Unix sockets."""
     until_s = time.monotonic() + START_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-            return
+            return True
         except OSError:
             if process.poll() is not None or time.monotonic() > until_s:
-                raise BadInput(
-                    f"bench: mosquitto does not answer on port {port}; does it start by hand?"
-                ) from None
+                end(process)
+                return False
             time.sleep(0.01)

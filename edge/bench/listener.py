@@ -59,10 +59,19 @@ class PacketReader:
         return None
 
 
-def connected(port: int) -> socket.socket:
-    """A socket to the broker on `port` of the loopback, over which CONNECT has been sent: clean, no keepalive."""
-    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def connected(address: str) -> socket.socket:
+    """A socket to the broker at `address`, over which CONNECT has been sent: clean, no keepalive.
+
+    `address` is ``HOST:PORT`` or the path of a Unix socket.
+    """
+    if address.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(TIMEOUT_S)
+        sock.connect(address)
+    else:
+        host, _, port = address.rpartition(":")
+        sock = socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     clean_session, keepalive_s = 0x02, 0
     head = text("MQTT") + bytes([4, clean_session]) + struct.pack(">H", keepalive_s)
     sock.sendall(packet(CONNECT, head + text("")))
@@ -70,7 +79,7 @@ def connected(port: int) -> socket.socket:
 
 
 class Listener:
-    """Subscribed to `filters` at the broker on `port` of the loopback.
+    """Subscribed to `filters` at the broker at `address`, ``HOST:PORT`` or the path of a Unix socket.
 
     Raises
     ------
@@ -78,9 +87,9 @@ class Listener:
         When the broker does not take the subscription.
     """
 
-    def __init__(self, port: int, filters: list[str]) -> None:
+    def __init__(self, address: str, filters: list[str]) -> None:
         self._reader = PacketReader()
-        self.sock = connected(port)
+        self.sock = connected(address)
         wanted = b"".join(text(one) + b"\0" for one in filters)
         self.sock.sendall(packet(SUBSCRIBE, struct.pack(">H", 1) + wanted))
         self._waiting: list[tuple[str, bytes]] = []
@@ -90,7 +99,7 @@ class Listener:
                 if kind & 0xF0 == PUBLISH:
                     self._waiting.append(_published(body))
                 elif 0x80 in body[-len(filters) :] or (kind == 0x20 and body[1] != 0):
-                    raise BadInput(f"bench: the broker on port {port} refuses to be subscribed to")
+                    raise BadInput(f"bench: the broker at {address} refuses to be subscribed to")
                 acknowledged.add(kind)
 
     def read(self, timeout_s: float) -> list[tuple[str, bytes]]:

@@ -1,9 +1,9 @@
 """[io] From a byte on a serial port to a subscriber: this monitor, the plain build and a bare wire, in turn.
 
 Each is a process of its own, gets the same ECG at the same rate, one sample a frame, and publishes the same
-through the same real Mosquitto. For the path every sample is published by itself, and its latency is the time
-from writing its frame to its arrival; what a monitor costs is measured beside it with the waveform chunks it
-publishes by default.
+through the same real Mosquitto, by turns over its Unix socket and over TCP. For the path every sample is published
+by itself, and its latency is the time from writing its frame to its arrival; what a monitor costs is measured beside
+it with the waveform chunks it publishes by default.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bench.broker import Running
 from edge.bench.feed import I16, Line, Passage, play
 from edge.bench.listener import Listener
 from edge.bench.process import cpu_s, end, rss_mb
@@ -73,26 +74,32 @@ class PathCosts:
     bare: PathCost
 
 
-def path_costs(broker_port: int, seconds: float, n_rounds: int = 4) -> PathCosts:
-    """All three by turns, so that each sees the same of what else runs here.
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """Over the broker's Unix socket (None where it has none) and over TCP; and what the usual chunks cost."""
+
+    local: PathCosts | None
+    tcp: PathCosts
+    usual: PathCost
+    usual_plain: PathCost
+
+
+def path_costs(broker: Running, seconds: float, n_rounds: int = 2) -> Wires:
+    """All by turns, so that each sees the same of what else runs here; each build is fed for `seconds` in all.
 
     The latency comes from runs that publish every sample, CPU and memory from runs with the usual chunks.
     """
-    ours: list[Stretch] = []
-    plain: list[Stretch] = []
-    bare: list[Stretch] = []
-    part_s = seconds / n_rounds
+    wires = [broker.tcp] if broker.socket_path is None else [broker.socket_path, broker.tcp]
+    part_s = seconds / n_rounds / len(wires)
+    runs: dict[str, list[tuple[Stretch, Stretch, Stretch]]] = {wire: [] for wire in wires}
     for _ in range(n_rounds):
-        ours.append(monitor_stretch(broker_port, part_s, SAMPLE_MS))
-        plain.append(plain_stretch(broker_port, part_s, SAMPLE_MS))
-        bare.append(bare_stretch(broker_port, part_s))
-    usual = cost_of([monitor_stretch(broker_port, seconds / 2, CHUNK_MS)])
-    usual_plain = cost_of([plain_stretch(broker_port, seconds / 2, CHUNK_MS)])
-    return PathCosts(
-        replace(cost_of(ours), cpu_pct=usual.cpu_pct, rss_mb=usual.rss_mb),
-        replace(cost_of(plain), cpu_pct=usual_plain.cpu_pct, rss_mb=usual_plain.rss_mb),
-        cost_of(bare),
-    )
+        for wire in wires:
+            ours, plain = monitor_stretch(wire, part_s, SAMPLE_MS), plain_stretch(wire, part_s, SAMPLE_MS)
+            runs[wire].append((ours, plain, bare_stretch(wire, part_s)))
+    costs = [PathCosts(*(cost_of(list(one)) for one in zip(*runs[wire], strict=True))) for wire in wires]
+    usual = cost_of([monitor_stretch(broker.tcp, seconds / 2, CHUNK_MS)])
+    usual_plain = cost_of([plain_stretch(broker.tcp, seconds / 2, CHUNK_MS)])
+    return Wires(costs[0] if len(costs) > 1 else None, costs[-1], usual, usual_plain)
 
 
 def cost_of(stretches: list[Stretch]) -> PathCost:
@@ -108,7 +115,7 @@ def cost_of(stretches: list[Stretch]) -> PathCost:
     return PathCost(p50, p99, len(latency), cpu_pct, max(held, default=None))
 
 
-def monitor_stretch(broker_port: int, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
+def monitor_stretch(broker: str, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
     """The real monitor, waveforms on in chunks of `chunk_ms`, fed native frames for `seconds`."""
     samples = _samples(seconds)
     encoder = NativeEncoder(EncoderOptions(FS, ("ECG",)))
@@ -118,41 +125,39 @@ def monitor_stretch(broker_port: int, seconds: float, chunk_ms: float = CHUNK_MS
     def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
         return (STATE, b"online") in listener.read(0.1)
 
-    return _measure(
-        lambda line: monitor_command(line.port, broker_port, chunk_ms), samples, frames, broker_port, ready
-    )
+    return _measure(lambda line: monitor_command(line.port, broker, chunk_ms), samples, frames, broker, ready)
 
 
-def plain_stretch(broker_port: int, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
+def plain_stretch(broker: str, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
     """The plain build, publishing chunks of `chunk_ms`, fed text lines for `seconds`."""
     chunk = round(chunk_ms * FS / 1000.0)
-    return _text_stretch("edge.bench.plain", [str(chunk)], broker_port, seconds)
+    return _text_stretch("edge.bench.plain", [str(chunk)], broker, seconds)
 
 
-def bare_stretch(broker_port: int, seconds: float) -> Stretch:
+def bare_stretch(broker: str, seconds: float) -> Stretch:
     """The bare wire, publishing each sample, fed text lines for `seconds`."""
-    return _text_stretch("edge.bench.bare", [], broker_port, seconds)
+    return _text_stretch("edge.bench.bare", [], broker, seconds)
 
 
-def _text_stretch(module: str, more: list[str], broker_port: int, seconds: float) -> Stretch:
+def _text_stretch(module: str, more: list[str], broker: str, seconds: float) -> Stretch:
     """A program that reads text lines and says when it is ready."""
     samples = _samples(seconds)
     frames = [b"%.3f\n" % (uv / 1000.0) for uv in samples.tolist()]
 
     def command(line: Line) -> list[str]:
-        return [sys.executable, "-m", module, line.port, str(broker_port), WAVES + "ECG", *more]
+        return [sys.executable, "-m", module, line.port, broker, WAVES + "ECG", *more]
 
     def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
         assert process.stdout is not None
         return process.stdout.readline() == b"ready\n"
 
-    return _measure(command, samples, frames, broker_port, ready)
+    return _measure(command, samples, frames, broker, ready)
 
 
-def monitor_command(port: str, broker_port: int, chunk_ms: float = CHUNK_MS) -> list[str]:
+def monitor_command(port: str, broker: str, chunk_ms: float = CHUNK_MS) -> list[str]:
     """The command line of the real monitor on a native device at `port`."""
     source = ["--source", port, "--format", "native", "--device", DEVICE, "--wave-ms", f"{chunk_ms:.9g}"]
-    return [sys.executable, "-m", "edge.cli", "run", *source, "--mqtt", f"127.0.0.1:{broker_port}"]
+    return [sys.executable, "-m", "edge.cli", "run", *source, "--mqtt", broker]
 
 
 def environment() -> dict[str, str]:
@@ -180,11 +185,11 @@ def _measure(
     command: Callable[[Line], list[str]],
     samples: I16,
     frames: list[bytes],
-    broker_port: int,
+    broker: str,
     ready: Callable[[subprocess.Popen[bytes], Listener], bool],
 ) -> Stretch:
     line = Line()
-    listener = Listener(broker_port, [STATE, WAVES + "+"])
+    listener = Listener(broker, [STATE, WAVES + "+"])
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command(line), stdout=subprocess.PIPE, stderr=errors, env=environment())
         try:

@@ -2,7 +2,7 @@
 
 Text lines by pyserial's `readline`, `scipy.signal.sosfilt` sample by sample, one GRU step by the runtime's
 public calls for every sample, and a threaded paho client that publishes the same waveform chunks. It finds no
-beats and survives nothing. Run as ``python -m edge.bench.plain SERIAL-PORT BROKER-PORT TOPIC CHUNK``; it prints
+beats and survives nothing. Run as ``python -m edge.bench.plain SERIAL-PORT BROKER TOPIC CHUNK``; it prints
 "ready" and runs until it is ended.
 """
 
@@ -21,7 +21,7 @@ from edge.bench.peers import tflite_step
 from edge.waveform import encode_wave
 
 
-def run(port: str, broker_port: int, topic: str, chunk: int) -> None:
+def run(port: str, broker: str, topic: str, chunk: int) -> None:
     """Read, filter, step and publish for ever."""
     from scipy.signal import sosfilt
 
@@ -29,10 +29,11 @@ def run(port: str, broker_port: int, topic: str, chunk: int) -> None:
     step = tflite_step(models.gru)
     sos = np.array(models.manifests["gru"].sos)
     held = np.zeros((len(sos), 2))
-    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    local, (host, _, broker_port) = broker.startswith("/"), broker.rpartition(":")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, transport="unix" if local else "tcp")
     seq, raw = 0, []
     with serial.Serial(port, 115200) as device:
-        client.connect("127.0.0.1", broker_port)
+        client.connect(*((broker,) if local else (host, int(broker_port))))
         client.loop_start()
         print("ready", flush=True)
         while True:
@@ -46,4 +47,4 @@ def run(port: str, broker_port: int, topic: str, chunk: int) -> None:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

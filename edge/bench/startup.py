@@ -19,7 +19,7 @@ N_EMPTY = 5
 LONGEST_S = 30.0
 
 
-def first_read_ms(broker_port: int, n_starts: int = 5) -> float:
+def first_read_ms(broker: str, n_starts: int = 5) -> float:
     """Milliseconds, the median of `n_starts` starts after a first one that fills the caches.
 
     A delimiter is written about every 0.3 ms. Before the port is read they pile up; opening it throws them
@@ -30,14 +30,14 @@ def first_read_ms(broker_port: int, n_starts: int = 5) -> float:
     BadInput
         When the monitor ends or never reads.
     """
-    return statistics.median([_one(broker_port) for _ in range(n_starts + 1)][1:])
+    return statistics.median([_one(broker) for _ in range(n_starts + 1)][1:])
 
 
-def _one(broker_port: int) -> float:
+def _one(broker: str) -> float:
     line = Line()
     begun_s = time.monotonic()
     process = subprocess.Popen(
-        monitor_command(line.port, broker_port),
+        monitor_command(line.port, broker),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment(),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(words)
     except BadInput as error:
-        print(f"heartwire: {_printable(str(error))}", file=sys.stderr)
+        from edge.log_lines import mistake
+
+        print(mistake(str(error), _wants_json(words, os.environ), time.time()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -124,6 +127,6 @@ def _version() -> str:
         return "heartwire (from a checkout)"
 
 
-def _printable(text: str) -> str:
-    """One line without anything that a terminal obeys."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _wants_json(words: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether what goes to stderr is read by a program."""
+    return "--log-json" in words or environ.get("HEARTWIRE_LOG_JSON", "").lower() in ("1", "true")

@@ -24,9 +24,14 @@ LABELS = {
     "path_p50_us": "serial byte to subscriber, median [us]",
     "path_p99_us": "serial byte to subscriber, 99 % [us]",
     "path_chunks": "  over so many samples, each published by itself",
+    "path_wire": "  to and from Mosquitto over",
     "plain_path_p50_us": "the plain build, median [us]",
     "plain_path_p99_us": "the plain build, 99 % [us]",
     "bare_path_p50_us": "a wire without a monitor, median [us]",
+    "path_tcp_p50_us": "the same over TCP: serial byte to subscriber, median [us]",
+    "path_tcp_p99_us": "  99 % [us]",
+    "plain_path_tcp_p50_us": "  the plain build, median [us]",
+    "bare_path_tcp_p50_us": "  a wire without a monitor, median [us]",
     "cpu_pct": "monitor at 360 Hz, of one core [%]",
     "plain_cpu_pct": "the plain build, of one core [%]",
     "rss_mb": "monitor, resident memory [MB]",
@@ -97,22 +102,27 @@ def _paths(seconds: float) -> dict[str, Any]:
     if program is None:
         print("bench: no mosquitto (apt-get install mosquitto): the path is not measured", file=sys.stderr)
         return {}
-    with mosquitto(program) as port:
+    with mosquitto(program) as broker:
         _tell("start-up")
-        import_ms = first_read_ms(port)
+        import_ms = first_read_ms(broker.tcp)
         _tell(f"path, {4 * seconds:g} s")
-        costs = path_costs(port, seconds)
-    ours, plain = costs.ours, costs.plain
+        wires = path_costs(broker, seconds)
+    main, tcp = wires.local or wires.tcp, wires.tcp
     return {
-        "path_p50_us": ours.p50_us,
-        "path_p99_us": ours.p99_us,
-        "path_chunks": ours.n_chunks,
-        "plain_path_p50_us": plain.p50_us,
-        "plain_path_p99_us": plain.p99_us,
-        "bare_path_p50_us": costs.bare.p50_us,
-        "cpu_pct": ours.cpu_pct,
-        "plain_cpu_pct": plain.cpu_pct,
-        "rss_mb": ours.rss_mb,
+        "path_p50_us": main.ours.p50_us,
+        "path_p99_us": main.ours.p99_us,
+        "path_chunks": main.ours.n_chunks,
+        "path_wire": "TCP on the loopback" if wires.local is None else "its Unix socket",
+        "plain_path_p50_us": main.plain.p50_us,
+        "plain_path_p99_us": main.plain.p99_us,
+        "bare_path_p50_us": main.bare.p50_us,
+        "path_tcp_p50_us": tcp.ours.p50_us,
+        "path_tcp_p99_us": tcp.ours.p99_us,
+        "plain_path_tcp_p50_us": tcp.plain.p50_us,
+        "bare_path_tcp_p50_us": tcp.bare.p50_us,
+        "cpu_pct": wires.usual.cpu_pct,
+        "plain_cpu_pct": wires.usual_plain.cpu_pct,
+        "rss_mb": wires.usual.rss_mb,
         "import_ms": import_ms,
     }
 
@@ -127,9 +137,9 @@ def _page(seconds: float) -> dict[str, Any]:
     broker, browser = find_mosquitto(), find_chromium()
     if broker is None or browser is None:
         raise BadInput("bench --page: needs mosquitto and chromium (apt-get install mosquitto chromium)")
-    with mosquitto(broker) as port:
+    with mosquitto(broker) as running:
         _tell(f"page, {seconds:g} s")
-        found = frames(port, browser, seconds)
+        found = frames(running.port, browser, seconds)
     return {"page_frame_p50_ms": found.p50_ms, "page_frame_p99_ms": found.p99_ms}
 
 

@@ -7,11 +7,16 @@ import asyncio
 import os
 import secrets
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from edge import config as configuration
-from edge.cli.run import log, seconds
+from edge.address import host_port
+from edge.cli.run import seconds
+from edge.config_flags import add_reader_arguments
+from edge.io.log import Log
+from edge.log_lines import Line
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
@@ -24,7 +29,7 @@ TOKEN_NAME = "HEARTWIRE_DASHBOARD_TOKEN"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_reader_arguments(parser)
+    add_reader_arguments(parser)
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     config = configuration.load(args, os.environ)
     if not config.mqtt.host:
         raise BadInput("--mqtt none: the page shows what a broker brings; expected HOST:PORT")
-    host, port = configuration.host_port(args.listen, "--listen", LISTEN)
+    host, port = host_port(args.listen, "--listen", LISTEN)
     port = PORT if port is None else port
     if port > 65535:
         raise BadInput(f"--listen: got port {port}, expected 0 to 65535 (0: any that is free)")
@@ -59,21 +64,30 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(
             f"dashboard: {error.name} is not installed; pip install 'heartwire[dashboard]'"
         ) from None
+    log = Log(config.log_json, (config.mqtt.password, token))
     server = PageServer(config.mqtt, Access(host, args.name, token), log)
 
     def announce(port: int) -> None:
-        log(f"heartwire dashboard: {address(host, port, token)}    (Ctrl-C ends it)")
+        if log.for_people:  # the key is theirs, and nobody else reads along
+            print(f"heartwire dashboard: {address(host, port, token)}    (Ctrl-C ends it)", file=sys.stderr)
+            sys.stderr.flush()
+        else:
+            log(Line("dashboard", f"{address(host, port, '')} (the key behind it is {TOKEN_NAME})"))
         if not is_loopback(host):
-            log(f"{host} is no loopback address: who reaches it sees all beds, and nothing is encrypted")
+            text = f"{host} is no loopback address: who reaches it sees all beds, and nothing is encrypted"
+            log(Line("dashboard", text, "warning"))
 
-    asyncio.run(_serve(server, host, port, announce, args.seconds))
+    try:
+        asyncio.run(_serve(server, host, port, announce, args.seconds))
+    finally:
+        log.close()
     return 0
 
 
 def address(host: str, port: int, token: str) -> str:
     """What to open in a browser; the key stands behind ``#``, where no browser sends it anywhere."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}/#key={token}"
+    return f"http://{name}:{port}/" + (f"#key={token}" if token else "")
 
 
 def token_of(environ: Mapping[str, str]) -> str:

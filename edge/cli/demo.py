@@ -18,10 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.address import host_port
 from edge.cli import dashboard
-from edge.cli.run import as_json, log, make_monitor, seconds
-from edge.config import Config, host_port
+from edge.cli.run import as_json, make_monitor, seconds
+from edge.config import Config
 from edge.io import child
+from edge.io.log import Log
+from edge.log_lines import Line
 from edge.messages import topic_id
 from edge.ward import Ward
 from edge.ward_lines import WardLines
@@ -159,7 +162,7 @@ def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
     import paho.mqtt.client as mqtt
     from paho.mqtt.enums import CallbackAPIVersion
 
-    ward, lines_of = Ward(), WardLines()
+    ward, lines_of, log = Ward(), WardLines(), Log()
     latest = {} if monitor.publisher is None else monitor.publisher.latest
 
     def show(client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
@@ -176,7 +179,7 @@ def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             monitor.stop()
         except Exception as error:
-            log(f"demo: cannot show a message on {message.topic}: {error}")
+            log(Line("demo", f"cannot show a message on {message.topic}: {error}", "error"))
 
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.on_connect = lambda client, *_: client.subscribe("heartwire/#", 1)

@@ -7,7 +7,7 @@ import json
 import sys
 from difflib import get_close_matches
 
-from edge.config import host_port
+from edge.address import host_port
 from edge.integrations.catalogue import BASE, INTEGRATIONS, Site
 from edge.messages import base_topic, topic_id
 from firmware_bridge.types import BadInput
@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List them, or print one."""
+    if args.mqtt.startswith("/"):
+        raise BadInput(
+            f"--mqtt: got {args.mqtt[:80]!r}, a Unix socket; these programs need HOST:PORT, such as {BROKER}"
+        )
     host, port = host_port(args.mqtt.removeprefix("mqtt://"), "--mqtt", BROKER)
     base, device = base_topic(args.base, "--base"), topic_id(args.device, "--device")
     site = Site(host, 1883 if port is None else port, base, device)

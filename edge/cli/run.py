@@ -18,10 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
+from edge import config_flags
 from edge.config import Config, outbox_place
 from edge.io.core import allowed_cores, roam, stay_on_this_core
+from edge.io.log import Log
+from edge.log_lines import Line
+from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
+    from edge.artefact import Models
+    from edge.explain import Explainer
+    from edge.io.log import Say
     from edge.io.recorder import Recorder
     from edge.io.source import Source
     from edge.messages import Message
@@ -34,7 +41,7 @@ HELP = "monitor one bed: samples in, beats, rhythms and alarms out over MQTT"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_arguments(parser)
+    config_flags.add_arguments(parser)
     parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
     parser.add_argument("--json", action="store_true", help="print every published message as a JSON line")
 
@@ -42,6 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted, the end of the stream, or for `--seconds`."""
     config = configuration.load(args, os.environ)
+    log = Log(config.log_json, (config.mqtt.password,))
+    try:
+        _run(config, args, log)
+    except BadInput as error:
+        if log.for_people:
+            raise
+        log(Line("mistake", str(error), "error"))
+        return 2
+    finally:
+        log.close()
+    return 0
+
+
+def _run(config: Config, args: argparse.Namespace, log: Log) -> None:
     boot_id = secrets.token_hex(4)
     recorder = make_recorder(config, boot_id, log) if config.record else None
     tap = _printer(lambda: monitor.stop()) if args.json else None
@@ -57,10 +78,9 @@ def run(args: argparse.Namespace) -> int:
     finally:
         if recorder is not None:
             recorder.close()
-    return 0
 
 
-def make_recorder(config: Config, boot_id: str, log: Callable[[str], None]) -> Recorder:
+def make_recorder(config: Config, boot_id: str, log: Say) -> Recorder:
     """What records the bed into `config.record`, not started. Raises `BadInput` for a folder that cannot be used."""
     from edge.io.recorder import Recorder, check_folder
     from edge.io.reel import Reel
@@ -78,7 +98,7 @@ def make_recorder(config: Config, boot_id: str, log: Callable[[str], None]) -> R
 
 def make_monitor(
     config: Config,
-    log: Callable[[str], None],
+    log: Say,
     tap: Callable[[Message], None] | None = None,
     recorder: Recorder | None = None,
     boot_id: str | None = None,
@@ -88,17 +108,13 @@ def make_monitor(
     from edge.alarm_desk import AlarmDesk
     from edge.artefact import load_models
     from edge.io.alarm_log import AlarmLog
+    from edge.io.life import Life
+    from edge.io.notify import Notifier
     from edge.messages import Composer
     from edge.monitor import Monitor
     from edge.pipeline import Pipeline
 
-    models = load_models(Path(config.models) if config.models else None)
-    explainer = None
-    if config.explain:
-        from edge.explain import Explainer
-
-        explainer = Explainer(models)
-        models = explainer.watched
+    models, explainer = _watched(load_models(Path(config.models) if config.models else None), config.explain)
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
     limits, numbers = config.alarms.limits, count(1)
@@ -133,11 +149,23 @@ def make_monitor(
         desk=AlarmDesk(limits, numbers, config.alarms.audio_pause_s),
         alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
         unpin=partial(roam, allowed_cores()),
+        life=Life(Notifier(os.environ), config.device, source, log),
         explainer=explainer,
+        record=None if recorder is None else recorder.event,
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor
+
+
+def _watched(models: Models, explain: bool) -> tuple[Models, Explainer | None]:
+    """The models to run, and who looks into them if that is wanted."""
+    if not explain:
+        return models, None
+    from edge.explain import Explainer
+
+    explainer = Explainer(models)
+    return explainer.watched, explainer
 
 
 def _source_and_decoder(config: Config) -> tuple[Source, Decoder]:
@@ -172,15 +200,6 @@ def seconds(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of seconds above 0")
     return value
-
-
-def log(line: str) -> None:
-    """One line on stderr, without anything that a terminal obeys."""
-    clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    try:
-        print(clean, file=sys.stderr, flush=True)
-    except OSError:
-        return  # nobody reads stderr any more: monitoring goes on
 
 
 def as_json(topic: str, payload: bytes, retain: bool) -> str:

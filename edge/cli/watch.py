@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+import secrets
 import signal
+import socket
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from edge import config as configuration
-from edge.cli.run import as_json, log, seconds
+from edge.cli.run import as_json, seconds
+from edge.config_flags import add_reader_arguments
+from edge.io.log import Log
 from edge.io.subscription import LinkWord, Subscription
 from edge.io.terminal import can_draw, read_keys, whole_screen
+from edge.keys import Keys
+from edge.log_lines import Line
 from edge.ward import Ward
+from edge.ward_asking import Asking
 from edge.ward_lines import WardLines
 from edge.ward_screen import WardScreen
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
     from edge.config import MqttConfig
+    from edge.io.log import Say
     from edge.io.terminal import Terminal
     from edge.ward import Change
 
@@ -28,24 +37,31 @@ FRAME_S = 0.1
 TICK_S = 0.25
 MOST = 5000
 """Messages taken in one turn."""
+STEPS = {"tab": 1, "down": 1, "n": 1, "j": 1, "back-tab": -1, "up": -1, "p": -1, "k": -1}
+"""How far a key goes in the list of beds."""
 START_S = 15.0
 """A refusal by the broker ends it only this soon after its start; later it keeps trying."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    configuration.add_reader_arguments(parser)
+    add_reader_arguments(parser)
     parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
+    parser.add_argument(
+        "--read-only", action="store_true", help="no key acknowledges an alarm or pauses the sound"
+    )
     parser.add_argument("--plain", action="store_true", help="lines, as into a pipe, even on a terminal")
     parser.add_argument("--json", action="store_true", help="print every message as a JSON line")
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch until interrupted, ``q``, or for `--seconds`."""
-    config = configuration.load(args, os.environ).mqtt
+    whole = configuration.load(args, os.environ)
+    config = whole.mqtt
     if not config.host:
         raise BadInput("--mqtt none: there is nothing to watch without a broker; expected HOST:PORT")
-    watch = Watch(config)
+    log = Log(whole.log_json, (config.password,))
+    watch = Watch(config, log, args.read_only or not sys.stdin.isatty())
     signal.signal(signal.SIGTERM, lambda *_: watch.stop())
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
@@ -62,13 +78,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Watch:
-    """A ward that is fed from a broker, a turn at a time."""
+    """A ward that is fed from a broker, a turn at a time.
 
-    def __init__(self, config: MqttConfig) -> None:
-        self._config = config
+    Parameters
+    ----------
+    config : MqttConfig
+        The broker and the base topic.
+    log : callable
+        Takes a line about the broker.
+    read_only : bool
+        Whether no key may change anything.
+    """
+
+    def __init__(self, config: MqttConfig, log: Say, read_only: bool = False) -> None:
+        self._config, self._log, self._read_only = config, log, read_only
         self._ward = Ward(config.base)
         self._begun_s = time.monotonic()
         self._stop = False
+        self._told = LinkWord(False)
         self._subscription = Subscription(config, self._ward.topics, lambda: None)
         self._subscription.start()
 
@@ -82,23 +109,45 @@ class Watch:
 
     def draw(self, terminal: Terminal, end_s: float | None, colour: bool) -> None:
         """Draw all beds until it is time to end."""
-        screen = WardScreen(self._ward)
+        screen, keys = WardScreen(self._ward), Keys()
+        asking = Asking(self._config.base, who(), secrets.token_hex(4))
         while self._goes_on(end_s):
-            for key in _keys(read_keys(FRAME_S)):
-                self._stop |= key == "q"
-                screen.choose({"n": 1, "p": -1}.get(key, 0))
+            for key in keys.push(read_keys(FRAME_S)):
+                self._stop |= key in ("q", "Q")
+                screen.choose(STEPS.get(key, 0))
+                if not self._read_only:
+                    self._ask(key, screen, asking)
             now_s = time.monotonic()
-            screen.push(self._changes(now_s))
-            terminal.draw(screen.lines(*terminal.size(), now_s, self._head(), colour))
+            changes = self._changes(now_s)
+            screen.push(changes)
+            asking.push(changes, now_s)
+            word = asking.word(now_s)
+            foot = [*([word] if word else []), self._help(screen)]
+            terminal.draw(screen.lines(*terminal.size(), now_s, self._head(), colour, foot))
+
+    def _ask(self, key: str, screen: WardScreen, asking: Asking) -> None:
+        """A person asks the chosen bed's monitor for something."""
+        now_s, up = time.monotonic(), self._subscription.word.up
+        commands = []
+        if key == "a":
+            commands = asking.acknowledge(screen.chosen, screen.unseen, up, now_s)
+        elif key == "s":
+            commands = asking.pause(screen.chosen, up, now_s)
+        for topic, payload in commands:
+            self._subscription.send(topic, payload)
+
+    def _help(self, screen: WardScreen) -> str:
+        """What the keys do."""
+        bed = screen.chosen
+        ask = "" if bed is None else f"a acknowledge alarms of {bed.name}   s its sound off, on   "
+        return ("read only   " if self._read_only else ask) + "Tab next bed   q quit"
 
     def print_lines(self, end_s: float | None) -> None:
         """Print what happens, a line at a time."""
-        lines, word = WardLines(), None
+        lines = WardLines()
         while self._goes_on(end_s):
             time.sleep(TICK_S)
-            if self._subscription.word not in (word, LinkWord(False)):
-                word = self._subscription.word
-                log(f"broker {self._where()}: {word.why or 'connected'}")
+            self._tell_link()
             for line in lines.push(self._changes(time.monotonic()), time.time()):
                 print(line)
             sys.stdout.flush()
@@ -107,9 +156,18 @@ class Watch:
         """Print every message as it came."""
         while self._goes_on(end_s):
             time.sleep(TICK_S)
+            self._tell_link()
             for message in self._subscription.take(MOST):
                 print(as_json(message.topic, message.payload, message.retain))
             sys.stdout.flush()
+
+    def _tell_link(self) -> None:
+        """A line, beside what goes into a pipe, when the broker comes or goes."""
+        word = self._subscription.word
+        if word not in (self._told, LinkWord(False)):
+            self._told = word
+            level = "info" if word.up else "warning"
+            self._log(Line("broker", f"{self._where()}: {word.why or 'connected'}", level))
 
     def _goes_on(self, end_s: float | None) -> bool:
         """Whether there is another turn.
@@ -136,22 +194,16 @@ class Watch:
     def _head(self) -> str:
         """Where from, and whether it is there."""
         word = self._subscription.word
-        hint = "Tab next bed, q quits"
-        return f"{self._where()}   {hint}" if word.up else f"{self._where()} BROKER AWAY: {word.why}   {hint}"
+        return self._where() if word.up else f"{self._where()} BROKER AWAY: {word.why}"
 
     def _where(self) -> str:
-        return f"{self._config.host}:{self._config.port}"
+        return self._config.place
 
 
-def _keys(typed: str) -> str:
-    """What was typed in three letters: q ends, n and p choose the next bed and the one before."""
-    for sequence, key in (
-        ("\x1b[Z", "p"),
-        ("\x1b[A", "p"),
-        ("\x1b[B", "n"),
-        ("\t", "n"),
-        ("j", "n"),
-        ("k", "p"),
-    ):
-        typed = typed.replace(sequence, key)
-    return typed.lower()
+def who() -> str:
+    """The person at this terminal, as far as the system knows: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

@@ -12,11 +12,12 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -28,6 +29,8 @@ from firmware_bridge.types import BadInput
 
 CONNECT_S = 5.0
 CONNACK_S = 5.0
+STUCK_S = 60.0
+"""Looking up a name and connecting take half a minute at the most."""
 PING_S = 2.0
 DEAD_S = 6.0
 MAX_INFLIGHT = 20
@@ -60,7 +63,8 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
 
 def make_client(config: MqttConfig, client_id: str, tls: ssl.SSLContext | None = None) -> mqtt.Client:
     """A paho client that is set up but not connected (MQTT 3.1.1, clean session)."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
+    wire: Literal["unix", "tcp"] = "unix" if config.is_local else "tcp"
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311, transport=wire)
     if config.username:
         client.username_pw_set(config.username, config.password or None)
     if tls is not None:
@@ -99,12 +103,23 @@ class Dialler:
         self._here, self._there = socket.socketpair()
         self._here.setblocking(False)
         self._closed = False
-        self.busy = False
+        self._since_s: float | None = None
         poller.register(self._here.fileno(), READ, self._on_wake)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an attempt is under way."""
+        return self._since_s is not None
+
+    def stuck(self, now_s: float) -> str:
+        """Why the attempt's thread must be taken for dead; empty while it is not."""
+        if self._since_s is None or now_s - self._since_s <= STUCK_S:
+            return ""
+        return f"the thread that connects to the broker has not answered for {now_s - self._since_s:.0f} s"
 
     def dial(self, client: mqtt.Client) -> None:
         """Begin one attempt. Not while `busy`."""
-        self.busy = True
+        self._since_s = time.monotonic()
         threading.Thread(target=self._attempt, args=(client,), name="heartwire-dial", daemon=True).start()
 
     def close(self) -> None:
@@ -134,7 +149,7 @@ class Dialler:
             self._here.recv(64)
         while self._done:
             client, error = self._done.popleft()
-            self.busy = False
+            self._since_s = None
             self._on_done(client, error)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import socket
 import threading
+import time
 from collections import deque
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ import paho.mqtt.client as mqtt
 
 from edge.config import MqttConfig
 from edge.envelope import wrap
-from edge.io.mqtt_link import NOT_AUTHORISED, make_client, tls_context
+from edge.io.mqtt_link import NOT_AUTHORISED, STUCK_S, make_client, tls_context
 from edge.io.source import SourceLost
 from edge.messages import base_topic
 from firmware_bridge.types import BadInput
@@ -87,6 +88,13 @@ class MqttSource:
     def tick(self, now_s: float) -> None:
         """The connection has a thread and timers of its own."""
 
+    def stuck(self, now_s: float) -> str:
+        """Why the thread must be taken for dead; empty while it is not."""
+        link = self._link
+        if link is None or link.gone is not None or now_s - link.turned_s <= STUCK_S:
+            return ""
+        return f"the thread that reads {self.name} has not moved for {now_s - link.turned_s:.0f} s"
+
     def close(self) -> None:
         """End the connection."""
         if self._link is not None:
@@ -107,6 +115,7 @@ class _Connection:
         self.connected = False
         self.refusal: str | None = None
         self.gone: str | None = None
+        self.turned_s = time.monotonic()
         client.on_connect = self._on_connect
         client.on_message = self._on_message
         self._thread = threading.Thread(target=self._run, name="heartwire-ingest", daemon=True)
@@ -133,6 +142,7 @@ class _Connection:
         try:
             self._client.reconnect()
             while not self._closing and not self.refusal:
+                self.turned_s = time.monotonic()
                 code = self._client.loop(0.1)
                 if code != mqtt.MQTT_ERR_SUCCESS:
                     reason = f"connection ended ({mqtt.error_string(code).rstrip('.')})"

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Union
 
 from edge.io.disk_budget import NoRoom
+from edge.io.log import Say
 from edge.io.reel import Handed, Reel
+from edge.log_lines import Line
 from edge.segments import Arrived, began_s
 from edge.types import Alarm, Beat, Command, Event, LinkState, Rhythm, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
@@ -52,7 +54,7 @@ class Recorder:
         Items that went because the disk did not take them in time.
     """
 
-    def __init__(self, reel: Reel, log: Callable[[str], None]) -> None:
+    def __init__(self, reel: Reel, log: Say) -> None:
         self._reel, self._log = reel, log
         self._queue: deque[Handed] = deque()
         self._wake, self._ended = threading.Event(), threading.Event()
@@ -100,7 +102,8 @@ class Recorder:
         self._wake.set()
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
-            self._log(f"recording: the disk does not answer; what came in the last {CLOSE_S:.0f} s is lost")
+            lost = f"the disk does not answer; what came in the last {CLOSE_S:.0f} s is lost"
+            self._log(Line("recording", lost, "error"))
 
     def _bound(self) -> None:
         while self._handed_s - self._taken_s > MOST_S and self._queue:
@@ -153,7 +156,7 @@ class Recorder:
         n = self._reel.begin()
         self._begun = True
         if n:
-            self._log(f"recording: {n} records that were cut off have been mended")
+            self._log(Line("recording", f"{n} records that were cut off have been mended"))
 
     def _settled(self, now_s: float) -> bool:
         """Whether enough of a run has come to tell when it began: what waited in a port's buffer comes at once."""
@@ -183,7 +186,8 @@ class Recorder:
 
     def _tell(self, problem: str | None) -> None:
         if problem != self._problem:
-            self._log(f"recording stopped: {problem}" if problem else "recording goes on")
+            stopped = Line("recording", f"stopped: {problem}", "warning")
+            self._log(stopped if problem else Line("recording", "goes on"))
         self._problem = problem
 
 
@@ -196,7 +200,9 @@ def _step_back() -> None:
 
 
 class Recorded:
-    """A pipeline, and a recorder that is handed all that goes in and comes out.
+    """A pipeline, and a recorder that is handed all that goes in and comes out, but for alarms.
+
+    Those it gets as they are told: the monitor raises some itself, and a failure of the pipeline ends none.
 
     Parameters
     ----------
@@ -240,7 +246,7 @@ class Recorded:
     def _note(self, events: list[Event]) -> None:
         """Hand events over; with a status, once a second, also look whether the recording goes on."""
         for event in events:
-            if isinstance(event, (Beat, Rhythm, Alarm, Status)):
+            if isinstance(event, (Beat, Rhythm, Status)):
                 self._recorder.event(event)
             if isinstance(event, Status):
                 self._look()

@@ -7,7 +7,7 @@ import os
 import socket
 import stat
 import sys
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from firmware_bridge.types import BadInput
@@ -48,6 +48,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Close the link. Closing twice does nothing."""
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """A source whose bytes are fetched by a thread of its own."""
+
+    def stuck(self, now_s: float) -> str:
+        """Why that thread must be taken for dead at a monotonic time; empty while it is not."""
 
 
 class BackOff:

@@ -15,12 +15,12 @@ from edge.bench.listener import PUBLISH, Listener, PacketReader, packet, text
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def running() -> Iterator[broker.Running]:
     program = broker.find_mosquitto()
     if program is None:
         pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
-    with broker.mosquitto(program) as port:
-        yield port
+    with broker.mosquitto(program) as running:
+        yield running
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.data())
@@ -41,12 +41,15 @@ def test_packet_when_long_then_its_length_is_in_base_128() -> None:
     assert text("a/b").hex(" ") == "00 03 61 2f 62"
 
 
-def test_listener_when_something_is_published_then_it_hears_that_and_what_was_retained(port: int) -> None:
+@pytest.mark.parametrize("wire", ["tcp", "socket_path"])
+def test_listener_when_something_is_published_then_it_hears_that_and_what_was_retained(
+    running: broker.Running, wire: str
+) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", port)
+    client.connect("127.0.0.1", running.port)
     client.loop_start()
     client.publish("t/old", b"kept", qos=1, retain=True).wait_for_publish(10.0)
-    listener = Listener(port, ["t/#"])
+    listener = Listener(getattr(running, wire), ["t/#"])
     got = []
     client.publish("t/new", b"\0\1\2" * 100, qos=1).wait_for_publish(10.0)
     client.publish("u/new", b"not for us", qos=1).wait_for_publish(10.0)

@@ -39,14 +39,14 @@ def test_environment_when_the_user_has_settings_then_the_measured_monitor_has_no
 
 
 def test_first_read_when_no_broker_listens_then_the_port_is_read_all_the_same() -> None:
-    assert startup.first_read_ms(broker_port=9, n_starts=1) > 1.0
+    assert startup.first_read_ms("127.0.0.1:9", n_starts=1) > 1.0
 
 
 def test_plain_when_its_port_is_missing_then_it_survives_nothing() -> None:
     with pytest.raises(serial.SerialException):
-        plain.run("/dev/heartwire-is-not-here", 9, "t", 36)
+        plain.run("/dev/heartwire-is-not-here", "127.0.0.1:9", "t", 36)
 
 
 def test_bare_when_its_port_is_missing_then_it_survives_nothing() -> None:
     with pytest.raises(OSError, match="refused"):
-        bare.run("/dev/heartwire-is-not-here", 9, "t")
+        bare.run("/dev/heartwire-is-not-here", "127.0.0.1:9", "t")

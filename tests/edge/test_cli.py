@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main, verbs
-from edge.cli.run import as_json, log
+from edge.cli.run import as_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +94,14 @@ def test_json_line_when_printed_then_json_text_or_base64(payload: bytes, shown: 
     assert json.loads(as_json("a/b", payload, True)) == {"topic": "a/b", "payload": shown, "retain": True}
 
 
-def test_log_when_text_is_hostile_then_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    log("lead \x1b]0;owned\x07 \u202e")
-    assert capsys.readouterr().err == "lead \\x1b]0;owned\\x07 \\u202e\n"
+@pytest.mark.parametrize("asked", ["flag", "variable"])
+def test_mistake_when_a_program_reads_it_then_a_json_object(
+    asked: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if asked == "variable":
+        monkeypatch.setenv("HEARTWIRE_LOG_JSON", "true")
+    words = ["run", "--source", "/dev/x", "--fs", "-3", *(["--log-json"] if asked == "flag" else [])]
+    assert main(words) == 2
+    said = json.loads(capsys.readouterr().err)
+    assert (said["level"], said["what"]) == ("error", "mistake")
+    assert "fs: got -3.0" in said["text"]

@@ -38,6 +38,7 @@ def test_integrations_when_asked_for_one_then_the_file_alone_on_stdout(one: Any,
         (["grafana", "--base", "a/#"], "--base: got '#'"),
         (["grafana", "--device", "bed 4"], "--device: got 'bed 4'"),
         (["grafana", "--mqtt", "h:x"], "--mqtt: got 'h:x'"),
+        (["grafana", "--mqtt", "/run/m.sock"], "--mqtt: got '/run/m.sock', a Unix socket"),
     ],
 )
 def test_integrations_when_asked_wrongly_then_one_line_says_what_is_right(

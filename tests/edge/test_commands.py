@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.commands import judged, read_command
+from edge.commands import judged, read_command, write_command
 from edge.types import Command
 
 ACK = "heartwire/bed4/command/ack"
@@ -31,6 +31,30 @@ def test_command_when_readable_then_obeyed_and_its_id_comes_back(
     command, answer = read_command(ACK, payload)
     assert command == Command("ack", name)
     assert (answer["ok"], answer["name"], answer.get("id")) == (True, name, id_)
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "expected"),
+    [
+        ("ack", {"name": "vt"}, Command("ack", "vt", "ana@ward")),
+        ("pause", {"seconds": 60}, Command("pause", "", "ana@ward", 60.0)),
+        ("label", {"beat": 17, "aami": "V"}, Command("label", "V", "ana@ward", beat=17)),
+        ("reset", {}, Command("reset", "", "ana@ward")),
+    ],
+)
+def test_command_when_written_then_read_back_as_meant(
+    verb: str, more: dict[str, object], expected: Command
+) -> None:
+    made = write_command("heartwire", "bed4", verb, "ana@ward", "x-1", **more)
+    assert made is not None
+    assert made[0] == f"heartwire/bed4/command/{verb}"
+    command, answer = read_command(*made)
+    assert (command, answer["id"]) == (expected, "x-1")
+
+
+@pytest.mark.parametrize(("device", "name"), [("bed 4", "vt"), ("#", "vt"), ("a/b", "vt"), ("bed4", "<b>")])
+def test_command_when_a_name_is_no_monitors_then_none_is_written(device: str, name: str) -> None:
+    assert write_command("heartwire", device, "ack", "ana", "x", name=name) is None
 
 
 PAUSE = "heartwire/bed4/command/pause"

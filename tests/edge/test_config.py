@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from edge.address import host_port
 from edge.cli import run
 from edge.config import (
     Config,
     MqttConfig,
-    add_arguments,
-    add_reader_arguments,
-    host_port,
     load,
     outbox_place,
     parse,
 )
+from edge.config_flags import add_arguments, add_reader_arguments
 from edge.io.source import StdinSource
 from firmware_bridge.types import BadInput
 
@@ -84,6 +83,7 @@ def test_alarms_when_given_then_limits_of_the_preset_with_those_instead() -> Non
         ("[::1]", "::1", 1883),
         ("mqtt://h:7", "h", 7),
         ("none", "", 1883),
+        ("/run/mosquitto/mosquitto.sock", "/run/mosquitto/mosquitto.sock", 1883),
     ],
 )
 def test_broker_when_in_one_word_then_host_and_port(text: str, host: str, port: int) -> None:
@@ -112,6 +112,10 @@ def test_broker_when_in_one_word_then_host_and_port(text: str, host: str, port: 
         ("scale = nan", "scale: got nan, expected a finite factor"),
         ("device = 'bed 4'", "device: got 'bed 4', expected"),
         ("[mqtt]\nport = 70000", "mqtt.port: got 70000, expected 1 to 65535"),
+        (
+            "[mqtt]\nhost = '/run/m.sock'\ntls = true",
+            "mqtt.tls: got '/run/m.sock' as the broker, a Unix socket",
+        ),
         ("mqtt = ':'", "expected HOST or HOST:PORT"),
         ("a = [", "not valid TOML"),
         ("zzzzzzzzzzzz = 1", "known are: baud, device"),

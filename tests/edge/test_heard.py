@@ -86,6 +86,10 @@ def test_read_when_rhythm_note_and_words_were_composed_then_they_are_read() -> N
     answer = said(composer.response("ack", {"verb": "ack", "ok": True, "name": "vt"}, T_S))
     assert answer is not None
     assert answer.fact == Answer("ack", True, "vt", "")
+    fields = {"verb": "ack", "ok": True, "name": "vt", "id": "x-1", "acked": ["vt", "\x1b[2J"]}
+    answer = said(composer.response("ack", fields, T_S))
+    assert answer is not None
+    assert answer.fact == Answer("ack", True, "vt", "", "x-1", ("vt", "\\x1b[2J"))
 
 
 def test_read_when_a_waveform_was_composed_then_meta_and_counts_with_holes() -> None:

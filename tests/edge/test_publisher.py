@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ class Loop:
         self.notes: list[tuple[str, str]] = []
         self.poller = Poller()
         self.composer = Composer("bed4", "b00t")
-        config = MqttConfig(host="127.0.0.1", port=port, **{"replay_after_s": 0.0, **more})
+        config = MqttConfig(port=port, **{"host": "127.0.0.1", "replay_after_s": 0.0, **more})
         self.publisher = Publisher(config, self.composer, self.poller, self._note, self.clock)
 
     def _note(self, kind: str, detail: str) -> None:
@@ -99,6 +100,28 @@ def test_publisher_when_broker_is_there_then_online_and_messages_arrive(
     assert subscriber.payloads(BRIDGE)[-1] == b"online"
     assert subscriber.payloads(AVAILABLE) == [b"online"]
     assert "late" not in events(subscriber)[0]
+
+
+def test_publisher_when_the_broker_listens_on_a_unix_socket_then_the_same_and_again_after_its_death(
+    broker: Any, make_subscriber: Any, make_loop: Any
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="heartwire-") as folder:  # a socket's path is at most 107 bytes
+        path = f"{folder}/broker.sock"
+        local = type(broker)(Path(folder), f"allow_anonymous true\nlistener 0 {path}\n")
+        local.start()
+        try:
+            loop = make_loop(1, host=path)
+            loop.until_ready()
+            local.stop()
+            loop.until_lost()
+            assert loop.notes[-1][1].startswith(f"broker {path}: ")
+            local.start()
+            subscriber = make_subscriber(local.port)
+            loop.until_ready()
+            loop.alarm(1)
+            loop.until(lambda: events(subscriber), "an event")
+        finally:
+            local.stop()
 
 
 def test_publisher_when_closed_then_both_words_are_offline_and_retained(

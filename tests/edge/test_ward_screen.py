@@ -87,6 +87,44 @@ def test_screen_when_another_bed_is_chosen_then_it_comes_first() -> None:
     assert played.text()[1].startswith(">bed3")
 
 
+def test_screen_when_other_beds_come_then_the_chosen_one_stays_chosen() -> None:
+    played = Played("bed5", "bed7", seconds=1.0)
+    played.screen.choose(1)
+    assert played.screen.chosen is not None
+    assert played.screen.chosen.name == "bed7"
+    played.take(PlayedBed("bed1", "sinus:60s", 9, 1.79e9).status())
+    assert played.text()[1].startswith(">bed7")
+    assert Played().screen.chosen is None
+
+
+def test_screen_when_alarms_stand_then_unseen_are_those_of_the_chosen_bed_that_were_drawn() -> None:
+    played = Played("bed1", "bed2")
+    names = ("vt", "run", "couplet", "brady", "tachy", "af", "pause")
+    for name in names:
+        played.take(played.beds[0].alarm(name))
+    played.take(played.beds[1].alarm("vf"))
+    assert played.screen.unseen == []  # nothing was drawn yet
+    text = "\n".join(played.text(80, 24))
+    assert set(played.screen.unseen) == {name for name in names if f" bed1  {name}  " in text}
+    assert 0 < len(played.screen.unseen) < 7
+    played.take(played.beds[0].alarm("vt", acked=True))
+    played.text(80, 60)
+    assert set(played.screen.unseen) == set(names) - {"vt"}
+    played.screen.choose(1)
+    assert played.screen.unseen == ["vf"]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 6), (20, 2), (10, 1)])
+def test_screen_when_there_is_a_foot_then_at_the_bottom_and_all_fits(size: tuple[int, int]) -> None:
+    played = Played("bed1")
+    lines = played.screen.lines(*size, 0.0, "here", False, ["a word", "the keys"])
+    assert len(lines) == size[1]
+    if size[1] > 2:
+        assert lines[-2:] == [" a word", " the keys"]
+        assert any("bed1" in line for line in lines[:-2])
+    assert all(_cells(line) <= size[0] for line in lines)
+
+
 def test_screen_when_there_are_more_beds_than_rows_then_each_has_its_numbers() -> None:
     played = Played(*(f"bed{k}" for k in range(9)), seconds=1.0)
     text = "\n".join(played.text(80, 24))

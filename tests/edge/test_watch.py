@@ -19,8 +19,10 @@ from typing import Any
 
 import pytest
 
+from edge.alarm_log import read_log
 from edge.bench.beds import Beds
 from edge.cli import main
+from edge.cli.watch import who
 from edge.io.terminal import ENTER, LEAVE, Terminal, can_draw
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,71 @@ def test_watch_when_on_a_terminal_then_beds_curves_alarms_and_stale_and_the_term
     assert seen.end() == 0
 
 
+def test_watch_when_a_key_acknowledges_then_on_the_topic_in_the_log_and_said_what_came_back(
+    broker: Any,
+    tmp_path: Path,
+    make_subscriber: Callable[..., Any],
+    spawn_unheard: Callable[..., Any],
+    until: Callable[..., Any],
+) -> None:
+    subscriber = make_subscriber(broker.port, "heartwire/+/command/+")
+    link, log = tmp_path / "ttyECG", tmp_path / "bed4.jsonl"
+    spawn_unheard("simulate", "--script", "sinus:6s rate=80; asystole:300s", "--to", f"pty:{link}", "--wait")
+    until(link.exists, "the device", 60.0)
+    words = ["--source", str(link), "--device", "bed4", "--mqtt", f"127.0.0.1:{broker.port}"]
+    monitor = spawn_unheard("run", *words, "--alarms-log", str(log))
+    seen = Seen(broker.port)
+    seen.until("a acknowledge alarms of bed4   s its sound off, on   Tab next bed   q quit", 60.0)
+    seen.until("!!! bed4  asystole", 60.0)
+    seen.press("\x1bOA\x1b[1;5A")  # arrows that hold the letter: nothing is acknowledged by them
+    seen.press("a")
+    seen.until("bed4: asystole acknowledged", 60.0)
+    seen.until(f"asystole, acknowledged by {who()}", 60.0)
+    seen.press("s")
+    seen.until("bed4: sound paused", 60.0)
+    seen.until("SOUND PAUSED until", 60.0)
+    commands = [
+        (topic, json.loads(payload), retain)
+        for topic, payload, retain in until(lambda: subscriber.got[1:] and subscriber.got, "both commands")
+    ]
+    assert [(topic, retain) for topic, _, retain in commands] == [
+        ("heartwire/bed4/command/ack", False),
+        ("heartwire/bed4/command/pause", False),
+    ]
+    assert (commands[0][1]["name"], commands[0][1]["by"]) == ("asystole", who())
+    records = until(
+        lambda: [r for r in read_log(log.read_bytes())[0] if r["what"] == "paused"], "the log", 60.0
+    )
+    acknowledged = [r for r in read_log(log.read_bytes())[0] if r["what"] == "acknowledged"]
+    assert [(r["name"], r["by"]) for r in acknowledged] == [("asystole", who())]
+    assert [r["by"] for r in records] == [who()]
+    monitor.kill()
+    seen.until("STALE: nothing for", 60.0)
+    seen.press("a")
+    seen.until("bed4: NOT sent: its monitor is silent", 60.0)
+    broker.stop()
+    seen.until("BROKER AWAY", 60.0)
+    seen.press("a")
+    seen.until("NOT sent: the broker is away", 60.0)
+    seen.press("q")
+    assert seen.end() == 0
+
+
+def test_watch_when_read_only_then_no_key_changes_anything(
+    broker: Any, beds: Beds, make_subscriber: Callable[..., Any]
+) -> None:
+    subscriber = make_subscriber(broker.port, "heartwire/+/command/+")
+    seen = Seen(broker.port, "--read-only")
+    seen.until("read only   Tab next bed   q quit", 60.0)
+    beds.alarm("bed1", "vt")
+    seen.until("!!! bed1  vt", 60.0)
+    seen.press("as\t")
+    seen.until(">bed2", 60.0)  # what was pressed before has been taken
+    seen.press("q")
+    assert seen.end() == 0
+    assert subscriber.got == []
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_watch_when_told_to_end_then_the_terminal_is_given_back(
     broker: Any, number: int, status: int
@@ -110,6 +177,43 @@ def test_watch_when_the_broker_is_away_then_said_on_the_screen(broker: Any) -> N
     assert seen.end() == 0
 
 
+@pytest.mark.parametrize("freezes", [False, True])
+def test_watch_when_the_broker_dies_or_freezes_under_it_then_said_and_no_value_stands(
+    broker: Any, beds: Beds, freezes: bool
+) -> None:
+    seen = Seen(broker.port, NO_COLOR="1")
+    seen.until("2 of 2 beds live", 60.0)
+    seen.until("HR  7", 60.0)
+    broker.signal(signal.SIGSTOP if freezes else signal.SIGKILL)
+    seen.until("BROKER AWAY: no sign of life for 2.5 s" if freezes else "BROKER AWAY: connection ended", 60.0)
+    seen.until("0 of 2 beds live", 60.0)
+    seen.text = ""
+    seen.until("STALE: nothing for", 60.0)
+    assert "HR " not in seen.text
+    seen.press("q")
+    assert seen.end() == 0
+
+
+@pytest.mark.parametrize("form", ["--plain", "--json"])
+def test_watch_when_the_broker_freezes_under_a_pipe_then_a_line_beside_it(
+    broker: Any, beds: Beds, form: str
+) -> None:
+    command = [sys.executable, "-u", "-m", "edge.cli", "watch", "--mqtt", f"127.0.0.1:{broker.port}", form]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        assert process.stderr.readline().endswith(f"info     broker: 127.0.0.1:{broker.port}: connected\n")
+        broker.signal(signal.SIGSTOP)
+        assert process.stderr.readline().endswith(
+            f"WARNING  broker: 127.0.0.1:{broker.port}: no sign of life for 2.5 s\n"
+        )
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_watch_when_into_a_pipe_then_lines_without_a_control_character(broker: Any, beds: Beds) -> None:
     command = [
         sys.executable,
@@ -123,7 +227,8 @@ def test_watch_when_into_a_pipe_then_lines_without_a_control_character(broker: A
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == f"broker 127.0.0.1:{broker.port}: connected\n"
+    assert done.stderr.endswith(f"Z info     broker: 127.0.0.1:{broker.port}: connected\n")
+    assert done.stderr.count("\n") == 1
     assert [line for line in done.stdout.splitlines() if " bed1       beat N  RR" in line]
     assert [line for line in done.stdout.splitlines() if " bed2       beat V  RR" in line]
     assert all(line.isprintable() for line in done.stdout.splitlines())

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.audio_pause import MAX_PAUSE_S
+from edge.commands import write_command
 from edge.explained import ExplainHeard
 from edge.heard import (
     AlarmHeard,
@@ -126,16 +127,10 @@ def read_asked(text: bytes) -> Asked | Inside | None:
 def command_of(ward: Ward, asked: Asked) -> tuple[str, bytes] | None:
     """Topic and payload of the monitor's command; None where that bed has no such alarm, or no monitor's id."""
     bed = ward.beds.get(asked.bed)
-    if bed is None or not ID.match(bed.device):
+    if bed is None or (isinstance(asked, Ack) and asked.alarm not in bed.alarms):
         return None
-    body: dict[str, Any] = {"id": "page", "by": "page"}
-    if isinstance(asked, Pause):
-        body["seconds"] = asked.seconds
-    elif asked.alarm in bed.alarms and ID.match(asked.alarm):
-        body["name"] = asked.alarm
-    else:
-        return None
-    return f"{ward.base}/{bed.device}/command/{asked.verb}", _encode(body)
+    more: dict[str, Any] = {"seconds": asked.seconds} if isinstance(asked, Pause) else {"name": asked.alarm}
+    return write_command(ward.base, bed.device, asked.verb, "page", "page", **more)
 
 
 def tick(utc_ms: float, up: bool, why: str, n_refused: int, base: str) -> Item:

@@ -24,7 +24,9 @@ from edge.explained import ExplainHeard
 from edge.io.dashboard import assets, feed
 from edge.io.dashboard.access import HEADERS, Access
 from edge.io.dashboard.outgoing import Outgoing
+from edge.io.log import Say
 from edge.io.subscription import Subscription
+from edge.log_lines import Line
 from edge.throttle import Throttle
 from edge.ward import Change, Ward
 from firmware_bridge.types import BadInput
@@ -75,7 +77,7 @@ class PageServer:
         Requests that were not answered with what they asked for.
     """
 
-    def __init__(self, config: MqttConfig, access: Access, log: Callable[[str], None]) -> None:
+    def __init__(self, config: MqttConfig, access: Access, log: Say) -> None:
         self._config, self._access, self._log = config, access, log
         self._ward = Ward(config.base, explain=True)
         self._files = assets.load()
@@ -157,7 +159,8 @@ class PageServer:
                 )
             if word.up != self._up and (word.up or self._up or word.why != "not connected yet"):
                 self._up = word.up
-                self._log(f"broker {self._config.host}:{self._config.port}: {word.why or 'connected'}")
+                level = "info" if word.up else "warning"
+                self._log(Line("broker", f"{self._config.place}: {word.why or 'connected'}", level))
             one = self._now()
             for viewer in self._viewers:
                 viewer.push(one)

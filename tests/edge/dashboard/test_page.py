@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,12 @@ from edge.bench.beds import Beds
 from edge.bench.broker import find_mosquitto, mosquitto
 from edge.bench.browser import Browser, chromium, find_chromium
 
-SIZES = {"phone": (390, 844, 2.0, True), "laptop": (1366, 768, 1.0, False), "wide": (1920, 1080, 1.0, False)}
+SIZES = {
+    "old phone": (320, 568, 2.0, True),
+    "phone": (390, 844, 2.0, True),
+    "laptop": (1366, 768, 1.0, False),
+    "wide": (1920, 1080, 1.0, False),
+}
 HOSTILE = '<img src=x onerror="window.owned=1">'
 INK = """(() => {
   const c = document.querySelector('.bed .trace');
@@ -33,7 +39,7 @@ def port() -> Iterator[int]:
     if program is None:
         pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
     with mosquitto(program) as made:
-        yield made
+        yield made.port
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +74,9 @@ def test_page_when_opened_then_on_every_screen_a_moving_trace_with_marks_and_num
         assert len(shot) > 20_000
         Path(os.environ.get("HEARTWIRE_SHOTS", tmp_path), f"{name}.png").write_bytes(shot)
         assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for inner in (".top button", ".numbers", ".bed > header"):
+            fits = "(node) => node.scrollWidth <= node.clientWidth"
+            assert browser.evaluate(f"[...document.querySelectorAll('{inner}')].every({fits})"), (name, inner)
     words = browser.evaluate("document.querySelector('.bed canvas[role=img]').getAttribute('aria-label')")
     assert "heart rate" in words
     assert browser.errors == []
@@ -208,24 +217,40 @@ def test_page_when_the_monitors_stop_then_stale_within_three_seconds(
     browser.open(open_page(port).address)
     live = "[...document.querySelectorAll('.bed:not(.stale)')].length"
     browser.until(f"{live} >= 3")
+    words = "document.querySelector('#link .words').textContent"
+    browser.until(f"{words} === 'live'")
+    beds.alarm("bed1", "run", priority="medium")
+    browser.until("document.querySelector('.alarm[data-priority=medium]')")
     beds.stop()
     stopped = time.monotonic()
     browser.until(f"{live} === 0", 5.0)
     assert time.monotonic() - stopped < 3.0
     assert browser.evaluate("[...document.querySelectorAll('.hr dd')].every((dd) => dd.textContent === '--')")
     assert "Stale" in browser.evaluate("document.querySelector('.bed .state').textContent")
+    browser.until(f"{words} === 'no bed live' && document.querySelector('#link').dataset.up === 'false'", 5.0)
+    browser.until("document.getElementById('summary').textContent.endsWith('0 alarms, 1 from before')", 5.0)
 
 
-def test_page_when_its_server_goes_then_nothing_is_shown_as_current(
-    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP])
+def test_page_when_its_server_goes_dies_or_freezes_then_nothing_is_shown_as_current(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any], number: signal.Signals
 ) -> None:
     page = open_page(port)
     browser.open(page.address)
     browser.until("[...document.querySelectorAll('.bed:not(.stale)')].length >= 3")
-    page.close()
-    browser.until("!document.getElementById('trouble').hidden", 5.0)
-    assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
-    assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+    page.process.send_signal(number)
+    try:
+        browser.until("!document.getElementById('trouble').hidden", 60.0)
+        assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
+        assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+        assert set(
+            browser.evaluate("[...document.querySelectorAll('.hr dd')].map((dd) => dd.textContent)")
+        ) == {"--"}
+        assert browser.evaluate("document.querySelector('#link .words').textContent") == "no connection"
+    finally:
+        page.process.send_signal(signal.SIGCONT)
+        page.process.terminate()
+        page.process.wait(60)
     browser.errors.clear()
 
 

@@ -16,6 +16,7 @@ import pytest
 from edge.config import MqttConfig
 from edge.io.serial_source import SerialSource
 from edge.io.source import Source
+from edge.log_lines import Line
 from edge.messages import Composer, Message
 from edge.monitor import Monitor
 from edge.stages import Stages
@@ -87,12 +88,13 @@ class Bed:
         self.lines: list[str] = []
         self.published: list[Message] = []
         composer = Composer("bed4", "b00t")
-        self.monitor = Monitor(
-            source, decoder, self._make, composer, mqtt, self.lines.append, self.published.append
-        )
+        self.monitor = Monitor(source, decoder, self._make, composer, mqtt, self._hear, self.published.append)
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def _hear(self, line: Line) -> None:
+        self.lines.append(str(line))
 
     def _make(self) -> Stages:
         self.stages.append(Counting())

@@ -147,7 +147,7 @@ def test_recorder_when_the_disk_fails_then_it_says_why_and_goes_on_when_it_can(
     recorder.block(block(0))
     until(lambda: recorder.problem is None and reel.taken, "the recording to go on")
     recorder.close()
-    assert lines == [f"recording stopped: {text}", "recording goes on"]
+    assert [str(line) for line in lines] == [f"recording: stopped: {text}", "recording: goes on"]
 
 
 def test_recorder_when_a_real_disk_is_full_then_older_data_stay_and_it_resumes(

@@ -85,6 +85,11 @@ export class Alarms {
     return [...this.rows.values()].filter((row) => !row.it.acked && !row.tile.stale).length;
   }
 
+  // Open when their bed fell silent: nobody knows whether they still stand.
+  get nStale() {
+    return [...this.rows.values()].filter((row) => !row.it.acked && row.tile.stale).length;
+  }
+
   make(tile, it) {
     const root = document.getElementById("alarm").content.cloneNode(true).firstElementChild;
     const row = { root, tile, it, asked: 0, answer: "", told: false };

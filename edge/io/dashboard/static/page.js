@@ -197,11 +197,14 @@ function onState(up) {
   showLink();
 }
 
+const nLive = () => [...tiles.values()].filter((tile) => !tile.stale).length;
+
 function showLink() {
   const trouble = $("trouble");
   const up = link.up && broker !== null && broker.up;
-  $("link").dataset.up = String(up);
-  write($("link").querySelector(".words"), up ? "live" : link.up ? "no broker" : "no connection");
+  const live = up && (tiles.size === 0 || nLive() > 0);
+  $("link").dataset.up = String(live);
+  write($("link").querySelector(".words"), live ? "live" : up ? "no bed live" : link.up ? "no broker" : "no connection");
   let text = "";
   if (!link.up) text = "The connection to heartwire is lost: nothing here is current. Trying again.";
   else if (broker !== null && !broker.up) text = `The broker is away (${broker.why}): nothing here is current. Trying again.`;
@@ -218,8 +221,8 @@ function everySecond() {
   for (const tile of tiles.values()) tile.age();
   if (spoken.length > 0) $("say").textContent = spoken.splice(0).join(". ");
   const n = alarms.nOpen;
-  const fresh = [...tiles.values()].filter((tile) => !tile.stale).length;
-  write($("summary"), `${fresh} of ${tiles.size} ${tiles.size === 1 ? "bed" : "beds"} live, ${n} ${n === 1 ? "alarm" : "alarms"}`);
+  const old = alarms.nStale === 0 ? "" : `, ${alarms.nStale} from before`;
+  write($("summary"), `${nLive()} of ${tiles.size} ${tiles.size === 1 ? "bed" : "beds"} live, ${n} ${n === 1 ? "alarm" : "alarms"}${old}`);
   const title = n > 0 ? `(${n}) heartwire` : "heartwire";
   if (document.title !== title) document.title = title;
 }
