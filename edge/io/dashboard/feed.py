@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import msgspec
 
+from edge.alarm_guide import MEANING
 from edge.audio_pause import MAX_PAUSE_S
 from edge.commands import write_command
 from edge.explained import ExplainHeard
@@ -189,6 +190,9 @@ def _body(change: Change) -> Any:
     what = change.what
     if isinstance(what, Found):
         return {"name": change.bed.name, "can_ack": bool(ID.match(change.bed.device))}
+    if isinstance(what, AlarmHeard):
+        meaning, wrong = (text.replace("`", "") for text in MEANING.get(what.name, ("", "")))
+        return {**asdict(what), "meaning": meaning, "wrong": wrong}
     if isinstance(what, AlarmUnkept):
         return {"name": what.name, "state": "cleared", "priority": "low", "acked": True, "value": ""}
     if isinstance(what, Lead):

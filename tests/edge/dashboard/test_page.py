@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge.alarm_guide import MEANING
 from edge.bench.beds import Beds
 from edge.bench.broker import find_mosquitto, mosquitto
 from edge.bench.browser import Browser, chromium, find_chromium
@@ -135,6 +136,67 @@ def test_page_when_an_alarm_is_acknowledged_then_on_the_topic_and_shown(
     browser.until(f"{row} === null")
 
 
+DOUBLE = """new Promise((done) => {
+  const list = document.querySelector('#alarms ul');
+  const first = () => list.querySelector('.alarm:not(.acked)');
+  const onMoved = (_, observer) => {
+    observer.disconnect();
+    first().querySelector('button').click();
+    done([first().querySelector('.answer').textContent, first().querySelector('.where').textContent]);
+  };
+  new MutationObserver(onMoved).observe(list, { childList: true });
+  first().querySelector('button').click();
+})"""
+
+
+def test_page_when_acknowledge_is_pressed_twice_then_the_next_alarm_is_not_acknowledged_unseen(
+    port: int,
+    beds: Beds,
+    browser: Browser,
+    open_page: Callable[..., Any],
+    make_subscriber: Callable[..., Any],
+    until: Callable[..., Any],
+) -> None:
+    watcher = make_subscriber(port, "heartwire/+/command/ack")
+    browser.size(390, 844, 2.0, True)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed:not(.stale)').length >= 3")
+    for device in ("bed1", "bed2"):
+        beds.alarm(device, "vt")
+        browser.until(
+            f"[...document.querySelectorAll('.alarm .where')].some((w) => w.textContent === '{device}')"
+        )
+    time.sleep(0.7)
+    answer, device = browser.evaluate(DOUBLE)
+    assert answer == "the list has just moved: press again"
+    browser.until("document.querySelector('.alarm:not(.acked) .answer').textContent === ''", 30.0)
+    assert len(watcher.got) == 1
+    assert watcher.got[0][0] != f"heartwire/{device}/command/ack"
+    browser.click(".alarm:not(.acked) button")
+    until(lambda: len(watcher.got) == 2, "the second acknowledgement")
+    browser.until("document.querySelectorAll('.alarm.acked').length === 2")
+    for device in ("bed1", "bed2"):
+        beds.alarm(device, "vt", "cleared")
+
+
+def test_page_when_an_alarm_is_asked_about_then_what_it_means_and_how_it_can_be_wrong(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.size(390, 844, 2.0, True)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed').length >= 3")
+    beds.alarm("bed1", "asystole")
+    browser.until("document.querySelector('.alarm .more')")
+    browser.click(".alarm .more summary")
+    browser.until("document.querySelector('.alarm .more').open")
+    words = browser.evaluate("document.querySelector('.alarm .more').innerText")
+    meaning, wrong = (text.replace("`", "") for text in MEANING["asystole"])
+    assert meaning in words
+    assert f"It can be wrong: {wrong}" in words
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    beds.alarm("bed1", "asystole", "cleared")
+
+
 def test_page_when_the_sound_is_paused_then_on_the_topic_and_shown_until_it_is_over(
     port: int,
     beds: Beds,
@@ -176,6 +238,7 @@ def test_page_when_its_sound_is_on_then_the_worst_that_is_open_is_heard_but_not_
     assert browser.evaluate(heard) == ""  # nobody has asked for sound
     browser.click("#sound")
     browser.until(f"{heard} === 'low 1'")
+    browser.until("document.getElementById('sound').dataset.awake === 'true'")  # the screen stays on
     beds.alarm("bed2", "vt")
     browser.until(f"{heard} === 'high 2'")
     browser.until(f"{heard} === 'high 3'", 30.0)
@@ -191,6 +254,7 @@ def test_page_when_its_sound_is_on_then_the_worst_that_is_open_is_heard_but_not_
     browser.evaluate(f"({bed}.querySelector('.hush').click(), 0)")
     browser.until(f"{heard}.startsWith('medium')", 30.0)
     browser.evaluate("(document.getElementById('sound').click(), 0)")
+    browser.until("document.getElementById('sound').dataset.awake === 'false'")
     for device, name, priority in (
         ("bed1", "couplet", "low"),
         ("bed2", "vt", "high"),
