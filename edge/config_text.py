@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.config import SECRETS, SECTIONS, keys, type_of
+from edge.config import SECRETS, SECTIONS, keys
 from edge.config_flags import range_words
 
 WIDTH = 100
@@ -75,8 +75,3 @@ def _comment(words: str) -> list[str]:
             line = "#"
         line += f" {word}"
     return [*out, line]
-
-
-def readable(values: Iterable[tuple[tuple[str, ...], Any]]) -> dict[tuple[str, ...], Any]:
-    """Values by key, with numbers of the type that the key has, so that a file of them is read back the same."""
-    return {path: float(value) if type_of(path) is float else value for path, value in values}

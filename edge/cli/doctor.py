@@ -57,14 +57,13 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--calibration-mv is {args.calibration_mv:g}: expected 0.01 to 1000")
     from edge.doctor.examination import config_lines, examine, wrong
 
-    path = Path(args.port)
-    heard, pieces = _from_file(path, args) if path.is_file() else _from_port(args)
+    heard, pieces = hear(args)
     if args.capture:
         from firmware_bridge import capture
 
         capture.write(Path(args.capture), pieces)
     if heard is None:
-        return _at_a_loss(pieces, args)
+        return at_a_loss(pieces, args.json)
     findings = examine(heard, pieces, args.calibration_mv)
     _print(findings, config_lines(heard, findings), args)
     if args.capture and not args.json:
@@ -73,6 +72,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 # -- listening -------------------------------------------------------------------------------------------
+
+
+def hear(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
+    """What `args.port` says, a port or a capture: which device in which format (None: not understood), and all bytes.
+
+    `args` is what `add_arguments` makes; read are port, seconds, baud, format and no_ask.
+    """
+    path = Path(args.port)
+    return _from_file(path, args) if path.is_file() else _from_port(args)
 
 
 def _from_port(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
@@ -244,7 +252,8 @@ def _print(findings: Sequence[Finding], config: Sequence[str], args: argparse.Na
     print("\n".join(config))
 
 
-def _at_a_loss(pieces: Sequence[Piece], args: argparse.Namespace) -> int:
+def at_a_loss(pieces: Sequence[Piece], as_json: bool = False) -> int:
+    """Say why nothing was understood; gives the exit status."""
     from edge.doctor.formats import other_version
 
     n = sum(len(data) for _, data in pieces)
@@ -257,7 +266,7 @@ def _at_a_loss(pieces: Sequence[Piece], args: argparse.Namespace) -> int:
         )
     else:
         text = "nothing came: is the device on, is it this port, is its transmit line connected?"
-    if args.json:
+    if as_json:
         print(json.dumps({"what": "format", "level": "wrong", "text": text, "value": None, "config": None}))
     else:
         print(f"wrong  format      {text}", file=sys.stderr)

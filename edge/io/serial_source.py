@@ -93,11 +93,14 @@ class SerialSource(FdSource):
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A serial port of this machine: the path to use, what it calls itself, and its USB maker (None: not USB)."""
+    """A serial port of this machine: the path to use, what it calls itself, its USB maker (None: not USB), product
+    and serial number."""
 
     path: str
     title: str
     vid: int | None = None
+    pid: int | None = None
+    serial: str = ""
 
 
 def list_ports() -> list[Port]:
@@ -109,7 +112,7 @@ def list_ports() -> list[Port]:
     for port in sorted(lister.comports()):
         ids = "" if port.vid is None else f" [{port.vid:04x}:{port.pid:04x}]"
         path = links.get(os.path.realpath(port.device), port.device)
-        found.append(Port(path, f"{port.description}{ids}", port.vid))
+        found.append(Port(path, f"{port.description}{ids}", port.vid, port.pid, port.serial_number or ""))
     return found
 
 

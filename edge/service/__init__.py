@@ -1,0 +1,1 @@
+"""What lets heartwire run by itself: the files of the system's own services, made out for one machine."""
