@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -100,10 +100,11 @@ def _is_done(job: Job, done: Sequence[record.Run]) -> bool:
 def plan(todo: Sequence[Job], done: Sequence[record.Run]) -> int:
     """Print the runs by claim and the hours of a core they are expected to take, by what the finished ones took."""
     pace = pace_of(done)
-    n, hours = Counter[int](), Counter[int]()
+    n: dict[int, int] = Counter()
+    hours: dict[int, float] = defaultdict(float)
     for job in todo:
         n[job.claims[0]] += 1
-        hours[job.claims[0]] += arms.seconds(job) * pace / 3600.0  # type: ignore[assignment]
+        hours[job.claims[0]] += arms.seconds(job) * pace / 3600.0
     for job in todo:
         print(f"{'+'.join(map(str, job.claims)):<8}{job.arm:<36} seed {job.seed} fold {job.fold}"
               f" {arms.seconds(job) * pace:8.0f} s")  # fmt: skip
