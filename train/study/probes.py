@@ -108,6 +108,12 @@ class ProbeScore:
     unit: int = -1
 
 
+def from_line(content: dict[str, object]) -> ProbeScore:
+    """What :func:`line` wrote."""
+    nothing = {"low": float("nan"), "high": float("nan")}
+    return ProbeScore(**{**nothing, **content})  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """One patient's rows: what each layer says (n, width), and the targets of the same n."""
