@@ -90,7 +90,7 @@ def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
 
 
 def draw_reach(slopes: Sequence[Slope], path: Path) -> None:
-    """How far back a hundredth of the largest slope is felt, by depth: colour is the cell, open symbols are residual."""
+    """How far back a hundredth of the largest slope is felt, by depth: open symbols have residuals."""
     columns = list(dict.fromkeys(s.stage for s in slopes))
     with figure(path, 3.6 * len(columns) + 0.4, 3.2, ncols=len(columns), sharey=True) as (_, axes):
         for column, stage in enumerate(columns):

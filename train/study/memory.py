@@ -34,8 +34,8 @@ class MemoryScore:
     """Macro F1 over N, S and V of answers that have heard `heard_s` seconds (0: all since the record began).
 
     `low` and `high` are its 95 % bootstrap interval over patients; `loss` is what is lost against the whole record, the
-    same patients drawn for both, with `loss_low` and `loss_high`. `f1` are those of N, S and V. Beats weigh as many as they stand for: at most :data:`MOST_OF_A_CLASS` of each class and
-    patient are asked for.
+    same patients drawn for both, with `loss_low` and `loss_high`. `f1` are those of N, S and V. Beats weigh as many as
+    they stand for: at most :data:`MOST_OF_A_CLASS` of each class and patient are asked for.
     """
 
     heard_s: float

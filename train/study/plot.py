@@ -26,7 +26,7 @@ COLOURS = {
     "trees": "#222222",
     "nn1": "#888888",
 }
-"""A colour a family, after Okabe and Ito (2008): told apart by colour-blind readers too, most of them in grey as well."""
+"""A colour a family, after Okabe and Ito (2008): told apart by colour-blind readers too."""
 
 MARKERS = {
     "cnn": "o",
@@ -101,7 +101,7 @@ def figure(path: Path, width: float, height: float, **subplots: Any) -> Iterator
 
 
 def tidy(svg: str) -> str:
-    """The same picture in fewer bytes: paths to two digits after the point, no trailing spaces, no notes of matplotlib."""
+    """The same picture in fewer bytes: paths to two digits, no trailing spaces, no notes of matplotlib."""
     svg = re.sub(r"<!--.*?-->\n?\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"\d+\.\d{3,}", _two, path[0]), svg)
     svg = re.sub(r'(?<= [xy]=")\d+\.\d{3,}(?=")', _two, svg)

@@ -52,7 +52,7 @@ class Point:
 
     @property
     def gap(self) -> float:
-        """Mean over its runs of macro F1 on training beats less that on held-out ones, both from the curves' last epoch."""
+        """Macro F1 on training beats less that on held-out ones, from the curves' last epoch, mean over the runs."""
         found = [
             r.curves["train_f1"][-1] - r.curves["test_f1"][-1]
             for r in self.runs

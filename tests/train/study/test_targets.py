@@ -1,4 +1,4 @@
-"""Targets: intervals, widths and P-waves of beats that were drawn by hand, and of patients whose every beat is known."""
+"""Targets: intervals, widths and P-waves of beats that were drawn by hand, and of patients whose beats are known."""
 
 from __future__ import annotations
 
