@@ -33,7 +33,7 @@ SEEN_BEFORE, SEEN_AFTER, EVERY = 225, 63, 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A layer on a beat: `values` (units, steps) of int8, times `scale`; its first step is `first_s` after the R-peak."""
+    """A layer on a beat: `values` (units, steps) of int8 times `scale`, from `first_s` after the R-peak on."""
 
     name: str
     values: NDArray[np.int8]
