@@ -59,7 +59,7 @@ def make_interpreter(content: bytes, batch: int | None = None) -> Any:
     """
     cls, name = load_interpreter_class()
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             interpreter = cls(model_content=content, num_threads=1)
             if batch is not None:
                 for detail in interpreter.get_input_details():
@@ -90,7 +90,7 @@ def sole_tensors(interpreter: Any, where: str) -> tuple[Any, Any]:
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Keep the runtime's start-up chatter (written by C++ to descriptor 2) off the user's terminal."""
     try:
         saved = os.dup(2)

@@ -106,23 +106,26 @@ class Budget:
         Beats in a step (about, for strips).
     rate : float
         Highest learning rate.
-    test_beats : int
-        At most so many held-out beats are scored (0: all).
+    test_s : float
+        Only so much of each held-out record is scored [s] (0: all).
     curve_beats : int
         At most so many held-out and training beats are looked at after each epoch.
     """
 
-    epochs: int = 10
-    beats: int = 4096
+    epochs: int = 12
+    beats: int = 12288
     batch: int = 64
-    rate: float = 3e-3
-    test_beats: int = 0
+    rate: float = 5e-3
+    test_s: float = 0.0
     curve_beats: int = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training: an arm, a seed, a held-out fold (of `n_folds`; with 1 nobody is held out)."""
+    """One training: an arm, a seed, a held-out fold (of `n_folds`; with 1 nobody is held out).
+
+    It is scored once more for each of `resets`, with its state set back so often [s].
+    """
 
     claims: tuple[int, ...]
     arm: str
@@ -133,6 +136,7 @@ class Job:
     fold: int
     n_folds: int
     preset: str
+    resets: tuple[float, ...] = ()
 
     @property
     def config(self) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
-from train.gru_layer import run_layer
+from train import gru_layer
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -43,7 +45,7 @@ class Stack(nn.Module):
             given = None if state is None else state[i]
             if isinstance(cell, nn.GRU):
                 zero = z.new_zeros(1, len(z), cell.hidden_size)
-                h, last = run_layer(cell, z, zero if given is None else given)
+                h, last = run_gru(cell, z, zero if given is None else given)
             else:
                 h, last = cell(z, given)
             if self.residual:
@@ -51,3 +53,32 @@ class Stack(nn.Module):
                 h = h + z if h.shape == z.shape else h
             z = h
             yield z, last
+
+
+LANES = 16
+"""The kernel of :mod:`train.gru_layer` takes so many units at once."""
+
+
+def run_gru(cell: nn.GRU, z: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """What ``cell(z, state)`` gives, by the kernel whatever the width.
+
+    Units of zero weights fill the last lanes: they begin at zero and stay there, and no gradient comes out of them.
+    """
+    width = cell.hidden_size
+    room = -width % LANES
+    if not room or gru_layer.load(width + room) is None:
+        return gru_layer.run_layer(cell, z, state)
+
+    def wider(value: Tensor, columns: int) -> Tensor:
+        gates = value.reshape(3, width, -1)
+        return pad(gates, (0, columns, 0, room)).reshape(3 * (width + room), -1)
+
+    filled: Any = SimpleNamespace(
+        hidden_size=width + room,
+        weight_ih_l0=wider(cell.weight_ih_l0, 0),
+        weight_hh_l0=wider(cell.weight_hh_l0, room),
+        bias_ih_l0=wider(cell.bias_ih_l0, 0)[:, 0],
+        bias_hh_l0=wider(cell.bias_hh_l0, 0)[:, 0],
+    )
+    h, last = gru_layer.run_layer(filled, z, pad(state, (0, room)))
+    return h[:, :, :width], last[:, :, :width]

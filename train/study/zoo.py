@@ -301,5 +301,7 @@ def build(config: NetConfig, n_window: int) -> Net:
         return Recurrent(config, n_window)
     kinds: dict[str, type[Net]] = {"conv_gru": ConvGru, "gru_conv": GruConv, "late": Late, "tcn": Tcn}
     if config.family not in kinds:
-        raise BadInput(f"network: got family {config.family!r}, expected cnn, rnn, lstm, gru, {', '.join(kinds)}")
+        raise BadInput(
+            f"network: got family {config.family!r}, expected cnn, rnn, lstm, gru, {', '.join(kinds)}"
+        )
     return kinds[config.family](config, n_window)
