@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from train.dataset import Patient
 from train.front import FS_MODEL
+from train.study.baselines import qrs_width
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
-QRS_HALF, STEEP = 15, 0.15
-"""The QRS lies within so many samples (120 ms) of the R-peak, from the first to the last slope that reaches this share
-of the steepest one there."""
+QRS_HALF = 15
+"""The QRS lies within so many samples (120 ms) of the R-peak."""
 
 P_FROM, P_TO, P_FOOT = 30, 8, 3
 """The P-wave lies in these samples before the R-peak (240 to 64 ms); its foot is a line through the means of so many
@@ -52,7 +52,7 @@ class Targets:
     rr_ratio : ndarray of float32, shape (n,)
         `rr_s` over the median of the :data:`HISTORY` intervals before it.
     qrs_ms : ndarray of float32, shape (n,)
-        Width of the QRS.
+        Width of the QRS, by :func:`train.study.baselines.qrs_width`.
     p_mv : ndarray of float32, shape (n,)
         How far the lead rises above its foot line before the QRS.
     p_there : ndarray of bool, shape (n,)
@@ -93,20 +93,10 @@ def targets_of(patient: Patient) -> Targets:
         rr_s=rr[index].astype(np.float32),
         rr_before_s=rr[index - 1].astype(np.float32),
         rr_ratio=(rr / past)[index].astype(np.float32),
-        qrs_ms=qrs_width_ms(lead, at[index]),
+        qrs_ms=(1000.0 * qrs_width(lead, at[index].astype(np.float64), FS_MODEL)).astype(np.float32),
         p_mv=p_mv,
         p_there=(p_mv >= P_LEAST_MV) & (p_mv >= P_LEAST_SHARE * height_mv),
     )
-
-
-def qrs_width_ms(lead: F32, at: I64) -> F32:
-    """Widths (n,) of the QRS at samples `at` (n,): from the first to the last steep slope round the R-peak, in ms."""
-    around = lead[at[:, None] + np.arange(-QRS_HALF, QRS_HALF + 1)]
-    slope = np.abs(np.diff(around, axis=1))
-    steep = slope > STEEP * slope.max(1, keepdims=True)
-    n = steep.shape[1]
-    first, last = steep.argmax(1), n - 1 - steep[:, ::-1].argmax(1)
-    return ((last - first + 1) * 1000.0 / FS_MODEL).astype(np.float32)
 
 
 def qrs_height_mv(lead: F32, at: I64) -> F32:
