@@ -18,7 +18,7 @@ NETWORKS = (("beat CNN", COLOURS["cnn"]), ("GRU", COLOURS["gru"]))
 
 def draw_layers(scores: Sequence[ProbeScore], path: Path) -> None:
     """A panel a question: the probe's score from layer to layer, trained (filled) and never trained (open)."""
-    layers = [s for s in scores if s.unit < 0]
+    layers = [s for s in scores if s.unit < 0 and s.depth >= 0]
     questions = list(dict.fromkeys(s.question for s in layers))
     rows = -(-len(questions) // 4)
     with figure(path, 11.0, 2.9 * rows, nrows=rows, ncols=4) as (drawn, axes):

@@ -109,17 +109,25 @@ def fit(
     return ridges(x, y, importance, (best,))[0]
 
 
-def interval(
+def replicates(
     measure: Measure, answers: F64, truth: NDArray[np.generic], patients: I64, n: int = 300, seed: int = 0
-) -> tuple[float, float]:
-    """95 % bootstrap interval of `measure`, patients drawn with replacement; draws without a value do not count."""
+) -> F64:
+    """`measure` (n,) of rows whose patients were drawn with replacement.
+
+    The same patients are drawn whatever is measured, so replicates of two probes on the same rows are pairs.
+    """
     rng = np.random.default_rng(seed)
     rows = [np.flatnonzero(patients == who) for who in np.unique(patients)]
     found = []
     for _ in range(n):
         drawn = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
         found.append(measure(answers[drawn], truth[drawn]))
-    kept = np.array(found)[np.isfinite(found)]
+    return np.array(found)
+
+
+def interval(found: F64) -> tuple[float, float]:
+    """The middle 95 % of replicates (n,), those without a value left out; nan where none has one."""
+    kept = found[np.isfinite(found)]
     if not len(kept):
         return float("nan"), float("nan")
     low, high = np.percentile(kept, (2.5, 97.5))

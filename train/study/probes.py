@@ -8,7 +8,7 @@ shape that were never trained: what depth is worth without learning.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from train.study.linear import (
     fit,
     interval,
     rank_correlation,
+    replicates,
 )
 from train.study.targets import Targets, drawn, targets_of
 
@@ -90,6 +91,8 @@ SINCE = Question(
 class ProbeScore:
     """One probe: which network, layer (`depth` from 0, the input) and question, and how well it did on strangers.
 
+    With a `depth` of -1 it is the difference of two probes on the same beats, named in `layer`.
+
     `low` and `high` are the 95 % bootstrap interval over patients, whose number is `n_patients`. `unit` is the unit of
     the layer looked at alone (its rank correlation or 2 area - 1, no fitting), -1 for the whole layer.
     """
@@ -106,6 +109,10 @@ class ProbeScore:
     n_beats: int
     n_patients: int
     unit: int = -1
+
+
+Probed = tuple[ProbeScore, F64]
+"""A score and its replicates."""
 
 
 def from_line(content: dict[str, object]) -> ProbeScore:
@@ -157,50 +164,58 @@ def moment_rows(pair: Pair, patient: Patient, seed: int = 0) -> Rows:
     return Rows(maps, moments)
 
 
+Folds = Sequence[tuple[Sequence[Rows], Sequence[Rows]]]
+"""For each fold the rows of patients to fit, and those of patients held out."""
+
+
 def scores(
-    network: str,
-    folds: Sequence[tuple[Sequence[Rows], Sequence[Rows]]],
-    layers: Sequence[str],
-    questions: Sequence[Question],
-) -> Iterator[ProbeScore]:
-    """One score for every layer and question; `folds` are (rows of patients to fit, rows of those held out)."""
+    network: str, folds: Folds, layers: Sequence[str], questions: Sequence[Question]
+) -> Iterator[Probed]:
+    """One score for every layer and question, with its replicates."""
     for question in questions:
         for depth, layer in enumerate(layers):
             yield _score(network, folds, layer, depth, question)
 
 
-def _score(
-    network: str,
-    folds: Sequence[tuple[Sequence[Rows], Sequence[Rows]]],
-    layer: str,
-    depth: int,
-    question: Question,
-) -> ProbeScore:
+def _score(network: str, folds: Folds, layer: str, depth: int, question: Question) -> Probed:
     said, truth, whose, n = [], [], [], 0
     for given, held in folds:
         x, y, who = _table(given, layer, question)
         probe = _fitted(x, y, who, question)
         xh, yh, whoh = _table(held, layer, question)
-        answers = probe(xh)
-        said.append(_standard(answers))
+        said.append(_standard(probe(xh)))
         truth.append(yh)
         whose.append(whoh + n)
         n += len(held)
     answers, labels, owner = np.concatenate(said), np.concatenate(truth), np.concatenate(whose)
-    low, high = interval(question.measure, answers, labels, owner)
+    drawn = replicates(question.measure, answers, labels, owner)
     width = folds[0][0][0].layers[layer].shape[1]
-    value = question.measure(answers, labels)
-    shown = [round(v, 4) for v in (value, low, high)]
+    shown = [round(v, 4) for v in (question.measure(answers, labels), *interval(drawn))]
+    counts = len(labels), len(np.unique(owner))
     return ProbeScore(
-        network,
-        layer,
-        depth,
-        width,
-        question.name,
-        question.measure_name,
-        *shown,
-        len(labels),
-        len(np.unique(owner)),
+        network, layer, depth, width, question.name, question.measure_name, *shown, *counts
+    ), drawn
+
+
+def differences(found: Sequence[Probed], other: Sequence[Probed]) -> Iterator[ProbeScore]:
+    """What depth gains: the last layer less the first that learns, layer by layer, and less the same layer of `other`
+    (never trained); each with the interval of its pairs."""
+    for question in dict.fromkeys(score.question for score, _ in found):
+        own = [(score, drawn) for score, drawn in found if score.question == question]
+        learned = [pair for pair in own if pair[0].depth > 0]
+        yield _less(learned[-1], learned[0])
+        yield from (_less(late, early) for early, late in zip(own, own[1:], strict=False))
+        same = [pair for pair in other if pair[0].question == question and pair[0].layer == own[-1][0].layer]
+        yield from (_less(own[-1], pair) for pair in same)
+
+
+def _less(one: Probed, two: Probed) -> ProbeScore:
+    (a, drawn), (b, other) = one, two
+    low, high = interval(drawn - other)
+    names = (a.layer, b.layer) if a.network == b.network else (a.layer, b.network)
+    shown = [round(v, 4) for v in (a.score - b.score, low, high)]
+    return replace(
+        a, layer=f"{names[0]} less {names[1]}", depth=-1, score=shown[0], low=shown[1], high=shown[2]
     )
 
 
@@ -278,26 +293,38 @@ def _single(questions: Sequence[Question]) -> list[Question]:
 def run(limit: int | None = None, tell: Callable[[str], None] = lambda line: None) -> Iterator[ProbeScore]:
     """All probes of the folds' networks and of untrained ones; with `limit` of about so many patients."""
     keys = patients(limit)
-    for network, pair_of in (
-        ("folds", lambda k: shipped_pair(fold_models() / Fold(k, FOLDS).folder)),
-        ("untrained", lambda k: untrained_pair(k)),
-    ):
+    kinds = {
+        "untrained": untrained_pair,
+        "folds": lambda k: shipped_pair(fold_models() / Fold(k, FOLDS).folder),
+    }
+    before: dict[str, list[Probed]] = {}
+    for kind, pair_of in kinds.items():
         cnn, gru, moments = [], [], []
         for k in range(FOLDS):
             out = Fold(k, FOLDS).held_out()
             pair = pair_of(k)
-            tell(f"{network} {k + 1}/{FOLDS}: {len(keys)} patients")
+            tell(f"probes, {kind} {k + 1}/{FOLDS}: {len(keys)} patients")
             made = [(*_both(pair, key), (key[0], key[1]) in out) for key in keys]
             for rows, place in ((cnn, 0), (gru, 1), (moments, 2)):
                 given, held = [m[place] for m in made if not m[3]], [m[place] for m in made if m[3]]
                 rows.append((given, held))
-            if network == "folds" and k == 0:
-                yield from unit_scores("gru, fold 0", gru[0][1], "state", 3, QUESTIONS)
-                yield from unit_scores("gru, fold 0", moments[0][1], "state", 3, [SINCE])
-        tell(f"{network}: probes")
-        yield from scores(f"beat CNN, {network}", cnn, CNN_LAYERS[:-1], QUESTIONS)
-        yield from scores(f"GRU, {network}", gru, GRU_LAYERS[:-1], QUESTIONS)
-        yield from scores(f"GRU, {network}", moments, GRU_LAYERS[:-1], [SINCE])
+            if kind == "folds" and k == 0:
+                yield from unit_scores("GRU, fold 0", gru[0][1], "state", 3, QUESTIONS)
+                yield from unit_scores("GRU, fold 0", moments[0][1], "state", 3, [SINCE])
+        tell(f"probes, {kind}: fitting")
+        for name, parts in (
+            ("beat CNN", ((cnn, CNN_LAYERS[:-1], QUESTIONS),)),
+            ("GRU", ((gru, GRU_LAYERS[:-1], QUESTIONS), (moments, GRU_LAYERS[:-1], [SINCE]))),
+        ):
+            found = [
+                pair
+                for rows, layers, asked in parts
+                for pair in scores(f"{name}, {kind}", rows, layers, asked)
+            ]
+            yield from (score for score, _ in found)
+            if kind == "folds":
+                yield from differences(found, before[name])
+            before[name] = found
 
 
 def _both(pair: Pair, key: tuple[str, str, str]) -> tuple[Rows, Rows, Rows]:

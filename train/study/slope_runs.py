@@ -50,7 +50,9 @@ def wanted(preset: str) -> list[Key]:
     return out + [(c, d, r, SEEDS[0], "trained") for d in deep for c in CELLS for r in sides]
 
 
-def run(preset: str, done: Sequence[Slope], tell: Callable[[str], None] = lambda line: None) -> Iterator[Slope]:
+def run(
+    preset: str, done: Sequence[Slope], tell: Callable[[str], None] = lambda line: None
+) -> Iterator[Slope]:
     """What of :func:`wanted` is not done: the first fold of DS1, its held-out patients' beats."""
     there = {(s.family, s.layers, s.residual, s.seed, s.stage) for s in done}
     todo = [key for key in wanted(preset) if key not in there]

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from train.study.linear import area, balanced_accuracy, fit, interval, rank_correlation, ranks, ridges
+from train.study.linear import (
+    area,
+    balanced_accuracy,
+    fit,
+    interval,
+    rank_correlation,
+    ranks,
+    replicates,
+    ridges,
+)
 
 
 def test_ranks_when_values_are_equal_then_they_share_their_mean() -> None:
@@ -61,11 +70,13 @@ def test_fit_when_a_feature_is_each_patients_own_then_the_strength_is_chosen_aga
     probe = fit(x[~new], truth[~new, None], np.ones(400), patients[~new], score)
     answers = probe.answers(x[new])[:, 0]
     assert rank_correlation(answers, truth[new]) > 0.7
-    low, high = interval(rank_correlation, answers, truth[new], patients[new], 100)
+    drawn = replicates(rank_correlation, answers, truth[new], patients[new], 100)
+    assert drawn.tolist() == replicates(rank_correlation, answers, truth[new], patients[new], 100).tolist()
+    low, high = interval(drawn)
     assert 0.6 < low < rank_correlation(answers, truth[new]) < high < 1.0
 
 
 def test_interval_when_no_draw_has_a_value_then_it_has_none() -> None:
-    low, high = interval(area, np.arange(6.0), np.ones(6), np.arange(6), 10)
+    low, high = interval(replicates(area, np.arange(6.0), np.ones(6), np.arange(6), 10))
     assert math.isnan(low)
     assert math.isnan(high)

@@ -44,13 +44,22 @@ def test_run_when_patients_are_virtual_then_the_trained_state_holds_what_untrain
     assert {s.question for s in units} == {"class is V", "class is S", "interval before", SINCE.name}
     assert {s.unit for s in units} == set(range(64))
     assert all(-1.0 <= s.score <= 1.0 for s in units)
-    whole = {(s.network, s.layer, s.question): s for s in found if s.unit < 0}
+    whole = {(s.network, s.layer, s.question): s for s in found if s.unit < 0 and s.depth >= 0}
     assert len(whole) == 2 * (5 * 2 + 4 * 2 + 4)
     trained = whole["GRU, folds", "state", "interval before"]
     assert trained.score > whole["GRU, folds", "17 samples", "interval before"].score
     assert trained.low <= trained.score <= trained.high
     assert whole["GRU, folds", "state", SINCE.name].score > 0.6
     assert whole["beat CNN, folds", "conv 1", "class N S V"].width == 1024
+    less = {(s.network, s.layer, s.question): s for s in found if s.depth < 0}
+    gain = less["beat CNN, folds", "conv 4 less conv 1", "class N S V"]
+    last, first = (whole["beat CNN, folds", f"conv {k}", "class N S V"].score for k in (4, 1))
+    assert gain.score == pytest.approx(last - first, abs=2e-4)
+    assert gain.low <= gain.score <= gain.high
+    learned = less["GRU, folds", "state less GRU, untrained", "interval before"]
+    assert learned.score == pytest.approx(
+        trained.score - whole["GRU, untrained", "state", "interval before"].score, abs=2e-4
+    )
 
 
 def test_line_when_a_score_has_no_interval_then_none_is_written() -> None:
