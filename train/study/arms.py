@@ -61,7 +61,7 @@ def _baselines(claim: int, task: TaskConfig, mark: str = "") -> Iterator[Arm]:
 
 
 def _sizes() -> Iterator[Arm]:
-    """Claim 5: GRUs on the stream (the three of 16 to 64 units also on windows), CNNs on windows, by depth and width."""
+    """Claim 5: GRUs on the stream (of 16 to 64 units on windows too), CNNs on windows, by depth and width."""
     yield from _baselines(5, WINDOW)
     for width in (8, 16, 32, 64):
         for layers in (1, 2, 3, 4):

@@ -45,7 +45,7 @@ def features(beats: Beats) -> F32:
 
 
 def qrs_width(x: F32, r: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
-    """Width [s] of each QRS (n,): where the middle nine tenths of the slope's energy within 160 ms of the R-peak lie."""
+    """Width [s] of each QRS (n,): of the middle nine tenths of the slope's energy within 160 ms of the R-peak."""
     half = round(0.16 * fs)
     at = np.clip(np.rint(r).astype(np.int64), half + 1, len(x) - half - 2)
     energy = np.cumsum(np.square(np.diff(x))[at[:, None] + np.arange(-half, half + 1)], 1)

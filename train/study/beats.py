@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,13 +24,15 @@ FIRST_S = 33.0
 """No beat before this is taken, so that every window from 0.5 to 32 s is asked for the same beats."""
 
 DEAL = 1
-"""Which deal of DS1 into folds. Of the first four it is the one in which no fold holds out all bundle branch blocks of a
-kind (left 109 207, right 118 124): nobody tells from V what he has never seen."""
+"""Which deal of DS1 into folds. Of the first four it is the one in which no fold holds out all bundle branch blocks of
+a kind (left 109 207, right 118 124): nobody tells from V what he has never seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lead:
-    """One record: `x` (n, 2) filtered, over its height in the first 30 s (the first lead twice where there is one), R-peaks `r` (samples), classes `c`.
+    """One record: `x` (n, 2) filtered, over its height in the first 30 s; R-peaks `r` (samples), classes `c`.
+
+    Where there is one lead it stands twice.
 
     `ok` says which beats are asked for: N S V F, in readable signal, from :data:`FIRST_S` on.
     """
@@ -108,7 +110,7 @@ def lead_of(name: str, x: F32, r: NDArray[np.float64], c: I64, mask: NDArray[np.
 
 
 def scales(x: F32) -> F32:
-    """Height [mV] of each column of x (n, 2) at 125 Hz: the median over the first 30 s of the largest value in a second.
+    """Height [mV] of each column of x (n, 2) at 125 Hz: the median over the first 30 s of a second's largest value.
 
     Known before the first beat that is asked for.
     """
@@ -178,7 +180,7 @@ def shares(beats: Beats) -> NDArray[np.float64]:
 
 
 def chances(beats: Beats) -> NDArray[np.float64]:
-    """Chance (n,) of each beat to be drawn: classes by :func:`shares`, patients in a class by the root of their beats."""
+    """Chance (n,) of each beat to be drawn: classes by :func:`shares`, patients in one by the root of their beats."""
     group = beats.lead * len(CLASSES) + beats.c
     n_group = np.bincount(group, minlength=len(beats.leads) * len(CLASSES))[group]
     chance = 1.0 / np.sqrt(n_group)
@@ -189,6 +191,13 @@ def chances(beats: Beats) -> NDArray[np.float64]:
             chance[of_class] *= wanted[k] / chance[of_class].sum()
     out: NDArray[np.float64] = chance / chance.sum()
     return out
+
+
+def draws(beats: Beats, rng: np.random.Generator) -> Callable[[int], I64]:
+    """Gives a function that draws so many beats (indices) by :func:`chances`; their sums are made once."""
+    sums = np.cumsum(chances(beats))
+    sums /= sums[-1]
+    return lambda n: np.searchsorted(sums, rng.random(n), side="right").astype(np.int64)
 
 
 def thinned(beats: Beats, most: int) -> Beats:
@@ -257,14 +266,14 @@ def strips(beats: Beats, task: TaskConfig, rng: np.random.Generator, batch: int)
     their answer.
     """
     n, warm = round(task.strip_s * beats.fs), task.n_window
-    asked, chance = beats.asked_at(task), chances(beats)
+    asked, draw = beats.asked_at(task), draws(beats, rng)
     edges = np.searchsorted(beats.lead, np.arange(len(beats.leads) + 1))
     while True:
         rows: list[F32] = []
         row, at, c = [], [], []
         total = 0
         while total < batch:
-            anchor = int(rng.choice(len(beats), p=chance))
+            anchor = int(draw(1)[0])
             k = int(beats.lead[anchor])
             x = beats.leads[k].x
             start = int(asked[anchor] - rng.integers(warm, n))

@@ -47,11 +47,9 @@ class Arms:
         rng = np.random.default_rng(0)
         n = len(self.records)
         drawn = rng.integers(0, max(n, 1), (draws, n))
-        self._times = (
-            np.stack([(drawn == k).sum(1) for k in range(n)], 1).astype(np.float64)
-            if n
-            else np.zeros((draws, 0))
-        )
+        self._times = np.zeros((draws, n))
+        for k in range(n):
+            self._times[:, k] = (drawn == k).sum(1)
         self._seeds = rng.random((draws, 64))
 
     def example(self, name: str) -> Run:

@@ -6,13 +6,15 @@ import argparse
 import json
 import multiprocessing
 import os
+import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from importlib.resources import files
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +102,11 @@ def _is_done(job: Job, done: Sequence[record.Run]) -> bool:
 def plan(todo: Sequence[Job], done: Sequence[record.Run]) -> int:
     """Print the runs by claim and the hours of a core they are expected to take, by what the finished ones took."""
     pace = pace_of(done)
-    n, hours = Counter[int](), Counter[int]()
+    n: dict[int, int] = Counter()
+    hours: dict[int, float] = defaultdict(float)
     for job in todo:
         n[job.claims[0]] += 1
-        hours[job.claims[0]] += arms.seconds(job) * pace / 3600.0  # type: ignore[assignment]
+        hours[job.claims[0]] += arms.seconds(job) * pace / 3600.0
     for job in todo:
         print(f"{'+'.join(map(str, job.claims)):<8}{job.arm:<36} seed {job.seed} fold {job.fold}"
               f" {arms.seconds(job) * pace:8.0f} s")  # fmt: skip
@@ -144,7 +147,7 @@ def run(todo: Sequence[Job], out: Path, n_processes: int, most_s: float) -> int:
     fresh = multiprocessing.get_context("spawn")
     expected = sum(arms.seconds(job) for job in todo)
     bar: Any = tqdm(total=round(expected), unit="s", desc="study", smoothing=0.05, disable=not todo)
-    with ProcessPoolExecutor(n_processes, mp_context=fresh) as pool, bar:
+    with ProcessPoolExecutor(n_processes, fresh, leave_with_parent) as pool, bar:
         at: dict[Future[list[record.Run]], Job] = {}
         while waiting or running:
             late = most_s and time.monotonic() - begun > most_s
@@ -169,6 +172,19 @@ def run(todo: Sequence[Job], out: Path, n_processes: int, most_s: float) -> int:
                 bar.update(round(arms.seconds(job)))
     print(json.dumps({"out": str(out / RESULTS), "runs": len(todo) - len(waiting), "left": len(waiting)}))
     return 0
+
+
+def leave_with_parent() -> None:
+    """Have this process end with the one that began it, in the middle of a training too."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def do(job: Job, out: Path) -> list[record.Run]:

@@ -68,9 +68,9 @@ class TaskConfig:
     """What a network is given and asked.
 
     The question is a beat's class, `after_s` after its (annotated) R-peak. In mode ``window`` the network sees
-    `window_s` of signal up to that moment and nothing else. In mode ``stream`` it learns from strips of `strip_s`, where
-    every beat later than `window_s` is asked for, and is scored with its state carried through the record, set back
-    every `reset_s` seconds (0: never).
+    `window_s` of signal up to that moment and nothing else. In mode ``stream`` it learns from strips of `strip_s`,
+    where every beat later than `window_s` is asked for, and is scored with its state carried through the record, set
+    back every `reset_s` seconds (0: never).
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.study.beats import Beats, Strips, chances, shares, strips, thinned, windows
+from train.study.beats import Beats, Strips, draws, shares, strips, thinned, windows
 from train.study.carry import carried
 from train.study.config import CLASSES, Budget, TaskConfig
 from train.study.recurrent import Stack
@@ -100,9 +100,9 @@ def _batches(
     net: Net, task: TaskConfig, budget: Budget, beats: Beats, rng: np.random.Generator
 ) -> Iterator[Batch]:
     if task.mode == "window":
-        chance = chances(beats)
+        draw = draws(beats, rng)
         while True:
-            part = beats.part(rng.choice(len(beats), budget.batch, p=chance))
+            part = beats.part(draw(budget.batch))
             yield (
                 net(torch.from_numpy(windows(part, task, rng))),
                 torch.from_numpy(part.c),

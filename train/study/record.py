@@ -26,7 +26,7 @@ class Cost:
     weight_bytes, state_bytes : int
         float32; the state is what must be kept between samples, a window's buffer included.
     us : float
-        Measured: microseconds per sample for what steps on samples, per beat for what looks at windows; 0: not measured.
+        Measured: microseconds per sample for what steps on samples, per beat for what looks at windows; 0: it was not.
     us_per : str
         'sample' or 'beat'.
     us_s : float

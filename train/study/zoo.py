@@ -50,7 +50,7 @@ class Net(nn.Module):
 
 
 class Cnn(Net):
-    """Convolutions with batch norm and ReLU, and a dense layer: the four kinds of :data:`train.study.config.CNN_KINDS`."""
+    """Convolutions with batch norm and ReLU, and a dense layer: see :data:`train.study.config.CNN_KINDS`."""
 
     def __init__(self, config: NetConfig, n_window: int, n_out: int = len(CLASSES)) -> None:
         super().__init__(config, n_window)
