@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from train.study.arms import SLOW
 from train.study.plot import COLOURS, WORDS, figure
 from train.study.slopes import Slope, mean_curve
 
@@ -54,7 +55,8 @@ def draw_layers(slopes: Sequence[Slope], path: Path) -> None:
                     axis.set_title(_title(stage, residual))
                 if row == 2:
                     axis.set_xlabel("layer (1 is next to the samples)")
-            axes[row, 0].set_ylabel(f"{WORDS[cell]}\nlog10 of rms d loss / d weight")
+            axes[row, 0].set_ylabel(WORDS[cell])
+        drawn.supylabel("log10 of root mean square d loss / d weight", fontsize=9)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         drawn.legend(handles, labels, title="layers in the stack", loc="outside lower center", ncols=6)
 
@@ -78,12 +80,13 @@ def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
                         lags, curve = mean_curve(own)
                         axis.plot(lags, np.maximum(curve, -20.0), color=colour, label=str(depth))
                 axis.set_xscale("log")
-                axis.axvline(125.0, color="#888888", linewidth=0.8, linestyle="--")
+                axis.axvline(SLOW.fs, color="#888888", linewidth=0.8, linestyle="--")
                 if row == 0:
                     axis.set_title(_title(stage, residual))
                 if row == 2:
                     axis.set_xlabel("lag k, samples (dashed: 1 s)")
-            axes[row, 0].set_ylabel(f"{WORDS[cell]}\nlog10 of rms d loss / d x[t−k], 1/mV")
+            axes[row, 0].set_ylabel(WORDS[cell])
+        drawn.supylabel("log10 of root mean square d loss / d x[t−k], 1/mV", fontsize=9)
         axes[0, 0].set_ylim(-20.5, 1.5)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         drawn.legend(handles, labels, title="layers in the stack", loc="outside lower center", ncols=6)
@@ -102,7 +105,7 @@ def draw_reach(slopes: Sequence[Slope], path: Path) -> None:
                     mean = [np.exp(np.mean([np.log(s.reach) for s in own if s.layers == d])) for d in depths]
                     label = f"{WORDS[cell]}{', residual + LN' if residual else ''}"
                     axis.plot(
-                        depths, np.array(mean) / 125.0, color=COLOURS[cell], linestyle=":" if residual else "-",
+                        depths, np.array(mean) / SLOW.fs, color=COLOURS[cell], linestyle=":" if residual else "-",
                         marker="o", markersize=4, markerfacecolor="white" if residual else COLOURS[cell], label=label,
                     )  # fmt: skip
             axis.set_yscale("log")

@@ -95,8 +95,8 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "maps-cnn",
-        "The beat CNN on a beat of each class, of patients it has never seen: image on top, then each convolution, a row "
-        "a unit, dark for silence. The beats are those of median probability of their class.",
+        "The beat CNN on a beat of each class, of patients it has never seen: image on top, then each convolution, a "
+        "row a unit, dark for silence. The beats are those of median probability of their class.",
         lambda path: figure_maps.draw_cnn([k for k in looks.maps if k.network == "cnn"], path),
         bool(looks.maps),
     )
@@ -109,8 +109,8 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "probes",
-        "What a linear probe reads off each layer on unseen patients (bars: 95 % intervals over patients; dashed: chance). "
-        "Layer 0 is the input. Dotted: the same shapes, never trained.",
+        "What a linear probe reads off each layer on unseen patients (bars: 95 % intervals over patients; dashed: "
+        "chance). Layer 0 is the input. Dotted: the same shapes, never trained.",
         lambda path: figure_probes.draw_layers(looks.probes, path),
         bool(looks.probes),
     )

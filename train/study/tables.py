@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from train.study import words
+from train.study.arms import SLOW
 from train.study.looks import Looks
 from train.study.plot import WORDS
 from train.study.points import Point, front
@@ -37,9 +38,9 @@ def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
     yield "# CNN or RNN, how deep, and why"
     yield ""
     yield (
-        "Why do four LSTM layers do the work of ten to fifteen convolution layers on ECG, and is it vanishing gradients or "
-        "overfitting that keeps RNNs shallow? Asked in public (Data Science Stack Exchange 53474); the answer was a row of "
-        "claims. Here each is put to a test that was written down before its arms were run."
+        "Why do four LSTM layers do the work of ten to fifteen convolution layers on ECG, and is it vanishing "
+        "gradients or overfitting that keeps RNNs shallow? Asked in public (Data Science Stack Exchange 53474); the "
+        "answer was a row of claims. Here each is put to a test that was written down before its arms were run."
     )
     yield ""
     yield (
@@ -70,16 +71,16 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
     whole = [s for s in looks.probes if s.unit < 0]
     if whole:
         yield (
-            f"- **Looks into the monitor's own networks**: the GRU and the beat CNN of three folds (`train/folds`, one "
-            f"training each), on {max(s.n_patients for s in whole)} patients of mitdb DS1 and svdb that they have not "
-            f"seen, {max(s.n_beats for s in whole)} beats; beside them the same shapes, never trained."
+            f"- **Looks into the monitor's own networks**: the GRU and the beat CNN of three folds (`train/folds`, "
+            f"one training each), on {max(s.n_patients for s in whole)} patients of mitdb DS1 and svdb that they "
+            f"have not seen, {max(s.n_beats for s in whole)} beats; beside them the same shapes, never trained."
         )
     if looks.slopes:
         count = Counter(s.stage for s in looks.slopes)
         seeds = {s.seed for s in looks.slopes if s.stage == "initial"}
         yield (
-            f"- **Gradients**: {count['initial']} stacks before training (seeds {_list(seeds)}) and {count['trained']} "
-            f"after it, of 32 units, led back through ECG of patients held out."
+            f"- **Gradients**: {count['initial']} stacks before training (seeds {_list(seeds)}) and "
+            f"{count['trained']} after it, of 32 units, led back through ECG of patients held out."
         )
 
 
@@ -129,14 +130,14 @@ def verdict_table(verdicts: Sequence[Verdict], claims: Mapping[int, str], portug
 def portuguese(runs: Sequence[Run], verdicts: Sequence[Verdict]) -> Iterator[str]:
     """The summary in Portuguese: the question came to us in it."""
     yield (
-        "A pergunta: por que 4 camadas LSTM fazem em ECG o trabalho de 10 a 15 camadas convolucionais, e são os gradientes "
-        "que desaparecem ou o sobreajuste que mantêm as RNNs rasas? Cada afirmação da resposta foi posta à prova em ECG "
-        "real (mitdb DS1, pacientes que a rede nunca viu); os intervalos são de bootstrap por paciente."
+        "A pergunta: por que 4 camadas LSTM fazem em ECG o trabalho de 10 a 15 camadas convolucionais, e são os "
+        "gradientes que desaparecem ou o sobreajuste que mantêm as RNNs rasas? Cada afirmação da resposta foi posta "
+        "à prova em ECG real (mitdb DS1, pacientes que a rede nunca viu); os intervalos são de bootstrap por paciente."
     )
     if runs and runs[0].preset == "quick":
         yield (
-            "Dos braços do estudo só o preset rápido foi executado: ele mostra que tudo roda e **não decide nada**. O que "
-            "está decidido vem das redes do próprio monitor e dos gradientes."
+            "Dos braços do estudo só o preset rápido foi executado: ele mostra que tudo roda e **não decide nada**. "
+            "O que está decidido vem das redes do próprio monitor e dos gradientes."
         )
     yield ""
     yield from verdict_table(verdicts, words.CLAIMS_PT, portuguese=True)
@@ -145,8 +146,8 @@ def portuguese(runs: Sequence[Run], verdicts: Sequence[Verdict]) -> Iterator[str
     if memory is not None:
         yield ""
         yield (
-            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high)} de macro F1: é o que se perde "
-            "quando o estado só ouviu os últimos 2 s."
+            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high)} de macro F1: é o que se "
+            "perde quando o estado só ouviu os últimos 2 s."
         )
     if falls is not None:
         yield (
@@ -193,9 +194,9 @@ def probe_table(looks: Looks) -> Iterator[str]:
         return
     yield ""
     yield (
-        "Probes are linear and fitted on other patients' beats through the same networks. P-waves are nobody's labels in "
-        "these databases: one is there where the lead rises at least 0.04 mV and 3 % of the QRS above the line between "
-        "240 and 64 ms before the R-peak, asked of N and S alone. QRS widths are measured too."
+        "Probes are linear and fitted on other patients' beats through the same networks. P-waves are nobody's "
+        "labels in these databases: one is there where the lead rises at least 0.04 mV and 3 % of the QRS above the "
+        "line between 240 and 64 ms before the R-peak, asked of N and S alone. QRS widths are measured too."
     )
     for network, last, first, word in (
         ("beat CNN", "conv 4", "conv 1", "first convolution to last"),
@@ -249,7 +250,7 @@ def slope_table(looks: Looks) -> Iterator[str]:
 
 def _slope_row(cell: str, residual: bool, stage: str, depth: int, own: Sequence[Slope]) -> str:
     first = float(np.mean([s.first_to_last for s in own]))
-    reach = float(np.exp(np.mean(np.log([s.reach for s in own])))) / 62.5
+    reach = float(np.exp(np.mean(np.log([s.reach for s in own])))) / SLOW.fs
     scored = [s.macro_f1 for s in own if s.macro_f1 >= 0.0]
     f1 = f"{np.mean(scored):.3f}" if scored else "–"
     name = f"{WORDS[cell]}{', residual + LayerNorm' if residual else ''}"
@@ -260,10 +261,11 @@ def tail(runs: Sequence[Run]) -> Iterator[str]:
     """What it changed, and how to run it again."""
     yield from ("", "## What it changed in the shipped models", "")
     yield (
-        "Nothing yet: no artefact was trained anew for it. What it says about them: the GRU's state is carried through the "
-        "whole record in training (strips of four minutes) and in the monitor, and claim 3's memory is why that is worth its "
-        "price; after a gap the monitor marks its answers as `warming` until the state has heard enough again. One "
-        "recurrent layer stays one layer as long as nothing above shows that a second one pays."
+        "Nothing yet: no artefact was trained anew for it. What it says about them: the GRU's state is carried "
+        "through the whole record in training (strips of four minutes) and in the monitor, and claim 3's memory is "
+        "why that is worth its price; after a gap the monitor marks its answers as `warming` until the state has "
+        "heard enough again. One recurrent layer stays one layer as long as nothing above shows that a second one "
+        "pays."
     )
     yield from ("", "## Run it again", "", "```sh")
     yield "python -m train study --preset quick            # every arm and every figure, in minutes"

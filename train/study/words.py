@@ -56,18 +56,19 @@ WHOM_PT = {
 }
 
 CHANGE = {
-    1: "A CNN whose last convolution tells a linear probe no more than its first, over several trainings of a fold; or "
-    "probes with a hidden layer, should they find in the first layer what linear ones do not.",
+    1: "A CNN whose last convolution tells a linear probe no more than its first, over several trainings of a fold; "
+    "or probes with a hidden layer, should they find in the first layer what linear ones do not.",
     2: "Three seeds of the full preset. The test is the power of the window by which the needed depth grows; a deeper "
     "grid than eight layers could move it where eight are the most that is tried.",
-    3: "A window network without a state that loses nothing against the carried state; or a GRU trained on records cut "
-    "off at the same length that reaches the carried one, which would make the memory a habit and not a need.",
+    3: "A window network without a state that loses nothing against the carried state; or a GRU trained on records "
+    "cut off at the same length that reaches the carried one, which would make the memory a habit and not a need.",
     4: "Three seeds of the full preset, in which conv → GRU is ahead of all others at two of three budgets with an "
     "interval above zero; trees or a TCN level with it refute the claim.",
-    5: "Three seeds of the full preset. A GRU that steps on every sample pays at every sample, beat or not; one that steps "
-    "on a beat's features, as the monitor's fusion does, is another machine and would have to be an arm of its own.",
+    5: "Three seeds of the full preset. A GRU that steps on every sample pays at every sample, beat or not; one that "
+    "steps on a beat's features, as the monitor's fusion does, is another machine and would have to be an arm of its "
+    "own.",
     6: "The scores: where eight plain layers train to the same macro F1 as one, gradients that fall are no reason for "
     "shallow stacks, and the claim is refuted. Another start of the weights than PyTorch's would move the slopes.",
-    7: "Three seeds of the full preset at equal parameters and equal patients. The gap must open earlier and wider in GRUs "
-    "than in CNNs; more augmentation would narrow both.",
+    7: "Three seeds of the full preset at equal parameters and equal patients. The gap must open earlier and wider "
+    "in GRUs than in CNNs; more augmentation would narrow both.",
 }
