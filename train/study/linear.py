@@ -57,9 +57,9 @@ def ranks(values: F64) -> F64:
 class Ridge:
     """Answers are ``((x - mean) / scale) @ weight + offset``; `weight` is (n_features, n_answers)."""
 
-    mean: F64
-    scale: F64
-    weight: F64
+    mean: F32
+    scale: F32
+    weight: F32
     offset: F64
 
     def answers(self, x: F32) -> F64:
@@ -68,45 +68,63 @@ class Ridge:
         return out
 
 
-def ridges(x: F32, y: F64, importance: F64, strengths: tuple[float, ...] = STRENGTHS) -> list[Ridge]:
-    """One ridge regression for each strength, from one decomposition.
+class Rows:
+    """Rows taken apart once, for ridge regressions of several answers and strengths.
 
     Parameters
     ----------
     x : ndarray of float32, shape (n, n_features)
-    y : ndarray of float64, shape (n, n_answers)
     importance : ndarray of float64, shape (n,)
         Weight of each row.
     """
-    share = importance / importance.sum()
-    mean = share @ x
-    scale = np.sqrt(share @ (x - mean) ** 2) + 1e-6
-    z, offset = (x - mean) / scale, share @ y
-    weighed = z * share[:, None]
-    values, vectors = np.linalg.eigh(weighed.T @ z)
-    turned = vectors.T @ (weighed.T @ (y - offset))
-    return [Ridge(mean, scale, vectors @ (turned / (values + s)[:, None]), offset) for s in strengths]
+
+    def __init__(self, x: F32, importance: F64) -> None:
+        share = importance / importance.sum()
+        self._share = share
+        self._mean = (share @ x).astype(np.float32)
+        self._scale = (np.sqrt(share @ (x - self._mean) ** 2) + 1e-6).astype(np.float32)
+        z = (x - self._mean) / self._scale
+        self._weighed = z * share[:, None].astype(np.float32)
+        self._values, self._vectors = np.linalg.eigh(self._weighed.T @ z)
+
+    def ridge(self, y: F64, strength: float) -> Ridge:
+        """The regression of answers (n, n_answers); `strength` is a multiple of the number of rows."""
+        offset = self._share @ y
+        turned = self._vectors.T @ (self._weighed.T @ (y - offset).astype(np.float32))
+        weight = self._vectors @ (turned / (np.maximum(self._values, 0.0) + np.float32(strength))[:, None])
+        return Ridge(self._mean, self._scale, weight, offset)
 
 
-def fit(
-    x: F32, y: F64, importance: F64, patients: I64, score: Callable[[F64, NDArray[np.bool_]], float]
-) -> Ridge:
-    """The ridge of the strength that does best on the half of the patients that it was not fitted to.
+class Halves:
+    """The patients' rows, and those of every second patient, taken apart once for all that is asked of them.
 
     Parameters
     ----------
-    x, y, importance
-        As in :func:`ridges`.
+    x, importance
+        As for :class:`Rows`.
     patients : ndarray of int64, shape (n,)
-        Whose each row is; every second patient is in the first half.
-    score : callable
-        (answers of the rows left out, which rows these are) to how good they are.
+        Whose each row is.
     """
-    _, order = np.unique(patients, return_inverse=True)
-    half = order.reshape(-1) % 2 == 0
-    tried = [score(r.answers(x[~half]), ~half) for r in ridges(x[half], y[half], importance[half])]
-    best = STRENGTHS[int(np.nanargmax(tried))] if np.isfinite(tried).any() else STRENGTHS[-1]
-    return ridges(x, y, importance, (best,))[0]
+
+    def __init__(self, x: F32, importance: F64, patients: I64) -> None:
+        _, order = np.unique(patients, return_inverse=True)
+        self._half = order.reshape(-1) % 2 == 0
+        self._rest = x[~self._half]
+        self._first, self._all = Rows(x[self._half], importance[self._half]), Rows(x, importance)
+
+    def fit(self, y: F64, score: Callable[[F64, NDArray[np.bool_]], float]) -> Ridge:
+        """The ridge of the strength that does best on the half of the patients that it was not fitted to.
+
+        Parameters
+        ----------
+        y : ndarray of float64, shape (n, n_answers)
+        score : callable
+            (answers of the rows left out, which rows these are) to how good they are.
+        """
+        made = [self._first.ridge(y[self._half], strength) for strength in STRENGTHS]
+        tried = [score(ridge.answers(self._rest), ~self._half) for ridge in made]
+        best = STRENGTHS[int(np.nanargmax(tried))] if np.isfinite(tried).any() else STRENGTHS[-1]
+        return self._all.ridge(y, best)
 
 
 def replicates(

@@ -49,8 +49,8 @@ def run(preset: str, folder: Path, tell: Tell = lambda line: None) -> Looks:
     limit = QUICK_PATIENTS if preset == "quick" else None
     makers: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
         "maps": lambda: (look.to_dict() for look in maps.run()),
-        "memory": lambda: (asdict(score) for score in memory.run(limit, tell)),
         "probes": lambda: packed(probes.run(limit, tell)),
+        "memory": lambda: (asdict(score) for score in memory.run(limit, tell)),
     }
     for name, make in makers.items():
         path = folder / f"{name}.jsonl"

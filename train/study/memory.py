@@ -25,7 +25,7 @@ from train.study.targets import drawn, targets_of
 HEARD_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """How much is heard before the answer, in seconds; after these stands the state that has heard the whole record."""
 
-MOST_OF_A_CLASS = 60
+MOST_OF_A_CLASS = 40
 BATCH = 64
 
 

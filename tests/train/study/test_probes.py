@@ -35,25 +35,26 @@ def test_questions_when_a_beat_is_ventricular_then_no_p_wave_is_asked_for() -> N
 def test_run_when_patients_are_virtual_then_the_trained_state_holds_what_untrained_layers_do_not(
     synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probes, "MOST_OF_A_CLASS", 40)
+    monkeypatch.setattr(probes, "MOST_OF_A_CLASS", 25)
     monkeypatch.setattr(
         probes, "QUESTIONS", tuple(q for q in QUESTIONS if q.name in ("class N S V", "interval before"))
     )
+    monkeypatch.setattr(probes, "CNN_LAYERS", ("image", "conv 3", "conv 4", "logits"))
     found = list(run(limit=6))
     units = [s for s in found if s.unit >= 0]
     assert {s.question for s in units} == {"class is V", "class is S", "interval before", SINCE.name}
     assert {s.unit for s in units} == set(range(64))
     assert all(-1.0 <= s.score <= 1.0 for s in units)
     whole = {(s.network, s.layer, s.question): s for s in found if s.unit < 0 and s.depth >= 0}
-    assert len(whole) == 2 * (5 * 2 + 4 * 2 + 4)
+    assert len(whole) == 2 * (3 * 2 + 4 * 2 + 4)
     trained = whole["GRU, folds", "state", "interval before"]
     assert trained.score > whole["GRU, folds", "17 samples", "interval before"].score
     assert trained.low <= trained.score <= trained.high
     assert whole["GRU, folds", "state", SINCE.name].score > 0.6
-    assert whole["beat CNN, folds", "conv 1", "class N S V"].width == 1024
+    assert whole["beat CNN, folds", "conv 4", "class N S V"].width == 512
     less = {(s.network, s.layer, s.question): s for s in found if s.depth < 0}
-    gain = less["beat CNN, folds", "conv 4 less conv 1", "class N S V"]
-    last, first = (whole["beat CNN, folds", f"conv {k}", "class N S V"].score for k in (4, 1))
+    gain = less["beat CNN, folds", "conv 4 less conv 3", "class N S V"]
+    last, first = (whole["beat CNN, folds", f"conv {k}", "class N S V"].score for k in (4, 3))
     assert gain.score == pytest.approx(last - first, abs=2e-4)
     assert gain.low <= gain.score <= gain.high
     learned = less["GRU, folds", "state less GRU, untrained", "interval before"]
