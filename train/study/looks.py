@@ -31,7 +31,7 @@ class Looks:
     slopes: tuple[Slope, ...] = ()
 
 
-def run(preset: str, folder: Path, tell: Tell = lambda line: None) -> Looks:
+def run(preset: str, folder: Path, tell: Tell = lambda line: None, limit: int | None = None) -> Looks:
     """Look into the networks of the folds, and into stacks made for it; what `folder` has is not looked at again.
 
     Parameters
@@ -40,13 +40,15 @@ def run(preset: str, folder: Path, tell: Tell = lambda line: None) -> Looks:
         'quick' (few patients, hardly trained stacks) or 'full'.
     folder : Path
         Where probes.jsonl, maps.jsonl, memory.jsonl and slopes.jsonl are, or will be.
+    limit : int, optional
+        Look at about so many patients instead of all (60); 'quick' looks at :data:`QUICK_PATIENTS`.
 
     Raises
     ------
     BadInput
         When records or the folds' networks are missing, or the folder cannot be written.
     """
-    limit = QUICK_PATIENTS if preset == "quick" else None
+    limit = QUICK_PATIENTS if preset == "quick" else limit
     makers: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
         "maps": lambda: (look.to_dict() for look in maps.run()),
         "probes": lambda: packed(probes.run(limit, tell)),

@@ -46,6 +46,9 @@ KINDS = 3
 MOST_OF_A_CLASS = 150
 """Beats of each class and patient that are looked at, and moments between beats."""
 
+LOOKED_AT_S = 900.0
+"""So much of each record is looked at."""
+
 EARLIEST, LONGEST_S = 25, 3.0
 """Moments between beats come at least so many samples (200 ms) after the first, in intervals below so many seconds."""
 
@@ -137,6 +140,14 @@ def patients(limit: int | None = None) -> list[tuple[str, str, str]]:
     everyone = [key for key in beat_records() if key[2] != "paced"]
     step = 1 if limit is None else max(1, len(everyone) // limit)
     return everyone[::step]
+
+
+def first_part(patient: Patient, seconds: float = LOOKED_AT_S) -> Patient:
+    """The first `seconds` of a record."""
+    n = round(seconds * FS_MODEL)
+    early = patient.r < n - 1
+    x, mask, rhythm = patient.x[:n], patient.mask[:n], patient.rhythm[:n]
+    return Patient(patient.name, patient.group, x, patient.r[early], patient.c[early], mask, rhythm)
 
 
 def rows_of(pair: Pair, patient: Patient, seed: int = 0) -> tuple[Rows, Rows, Rows]:
@@ -257,7 +268,12 @@ def _standard(answers: F64) -> F64:
 
 def _table(rows: Sequence[Rows], layer: str, question: Question) -> tuple[F32, F64, I64, bytes]:
     """(features, answers, patient) of all rows of which the question may be asked, and a key of which these are."""
-    x, y, who, key = [], [], [], [question.measure_name.encode() if question.measure is balanced_accuracy else b""]
+    x, y, who, key = (
+        [],
+        [],
+        [],
+        [question.measure_name.encode() if question.measure is balanced_accuracy else b""],
+    )
     for k, own in enumerate(rows):
         answer = question.answer(own.targets)
         kept = np.isfinite(answer)
@@ -320,7 +336,7 @@ def run(limit: int | None = None, tell: Callable[[str], None] = lambda line: Non
                     if kind == "folds"
                     else untrained_pair(0)
                 )
-                made = {key[:2]: rows_of(pair, load_patient(*key)) for key in patients(limit)}
+                made = {key[:2]: rows_of(pair, first_part(load_patient(*key))) for key in patients(limit)}
             for parts, place in ((cnn, 0), (gru, 1), (moments, 2)):
                 given = [rows[place] for key, rows in made.items() if key not in held[k]]
                 parts.append((given, [rows[place] for key, rows in made.items() if key in held[k]]))

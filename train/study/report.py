@@ -24,33 +24,53 @@ from train.study.points import Point, points
 from train.study.record import Run
 from train.study.verdicts import Verdict, arms_of, judge
 
-FIGURES = "figures"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """All that a report is made of: `runs` of one preset, and what was seen inside of networks."""
+    """All that a report is made of.
 
-    runs: tuple[Run, ...]
+    Attributes
+    ----------
+    runs : dict of int to tuple of Run
+        For each claim the runs that speak for it: those of the full preset where it has all that the test needs,
+        else those of the quick one.
+    verdicts : tuple of Verdict
+        By claim; where networks were looked into as well, that verdict follows the arms'.
+    looks : Looks
+    """
+
+    runs: dict[int, tuple[Run, ...]]
+    verdicts: tuple[Verdict, ...]
     looks: Looks
 
     @property
-    def preset(self) -> str:
-        """Of the runs; 'quick' where there is none."""
-        return self.runs[0].preset if self.runs else "quick"
+    def all_runs(self) -> list[Run]:
+        """Every run that speaks for a claim, once."""
+        return list({(r.key, r.preset, r.split): r for own in self.runs.values() for r in own}.values())
 
     def of_claim(self, *claims: int) -> list[Point]:
         """Points of the arms of some claims, each network once, trees and nearest neighbour too."""
         found: dict[tuple[str, str, str], Point] = {}
         for claim in claims:
-            for p in points(arms_of(claim, self.runs)) if self.runs else []:
+            own = self.runs.get(claim, ())
+            for p in points(arms_of(claim, own)) if own else []:
                 found.setdefault((p.family, str(p.net), str(p.task)), p)
         return list(found.values())
 
-    def verdicts(self) -> list[Verdict]:
-        """By claim; where networks were looked into as well, that verdict follows the arms'."""
-        found = [*(judge(self.runs) if self.runs else []), *seen.judge(self.looks)]
-        return sorted(found, key=lambda v: (v.claim, v.preset in ("folds", "gradients")))
+
+def results_of(runs: Sequence[Run], looks: Looks) -> Results:
+    """What runs of both presets and looks come to."""
+    by_preset = {preset: [r for r in runs if r.preset == preset] for preset in ("full", "quick")}
+    said = {preset: {v.claim: v for v in judge(own)} for preset, own in by_preset.items() if own}
+    speaks: dict[int, tuple[Run, ...]] = {}
+    verdicts = list(seen.judge(looks))
+    for preset in ("quick", "full"):
+        for claim, verdict in said.get(preset, {}).items():
+            if verdict.outcome != "missing" or claim not in speaks:
+                speaks[claim] = tuple(by_preset[preset])
+                verdicts = [v for v in verdicts if (v.claim, v.preset) != (claim, "quick")] + [verdict]
+    order = ("full", "quick", "folds", "gradients")
+    return Results(speaks, tuple(sorted(verdicts, key=lambda v: (v.claim, order.index(v.preset)))), looks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +83,8 @@ class Picture:
     when: bool
 
 
-def write(results: Results, folder: Path, text: str = "STUDY.md") -> list[Path]:
-    """Write the report and all figures that can be drawn into `folder`; gives the files.
+def write(results: Results, folder: Path, figures: str = "figures") -> list[Path]:
+    """Write ``STUDY.md`` into `folder`, and all figures that can be drawn into its folder `figures`; gives the files.
 
     Raises
     ------
@@ -74,10 +94,10 @@ def write(results: Results, folder: Path, text: str = "STUDY.md") -> list[Path]:
     drawn = {p.name: p for p in pictures(results) if p.when}
     files = []
     for picture in drawn.values():
-        files.append(folder / FIGURES / f"{picture.name}.svg")
+        files.append(folder / figures / f"{picture.name}.svg")
         picture.draw(files[-1])
-    plot.write(folder / text, "\n".join(lines(results, drawn)) + "\n")
-    return [*files, folder / text]
+    plot.write(folder / "STUDY.md", "\n".join(lines(results, drawn, figures)) + "\n")
+    return [*files, folder / "STUDY.md"]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -195,16 +215,16 @@ OF_CLAIM = {
 """Which figures stand under which claim; the one of costs is on top of all."""
 
 
-def lines(results: Results, drawn: dict[str, Picture]) -> Iterator[str]:
-    """The report, line by line."""
-    verdicts = results.verdicts()
-    yield from tables.head(results.runs, results.looks)
-    yield from _figure(drawn, "pareto")
+def lines(results: Results, drawn: dict[str, Picture], figures: str) -> Iterator[str]:
+    """The report, line by line, with the figures that were `drawn` in folder `figures`."""
+    verdicts, runs = results.verdicts, results.all_runs
+    yield from tables.head(runs, results.looks)
+    yield from _figure(drawn, "pareto", figures)
     yield from tables.front_table(results.of_claim(5, 4))
     yield from ("", "## Verdicts", "")
     yield from tables.verdict_table(verdicts, words.CLAIMS, portuguese=False)
     yield from ("", "## Em português", "")
-    yield from tables.portuguese(results.runs, verdicts)
+    yield from tables.portuguese(runs, verdicts)
     for claim in sorted(words.CLAIMS):
         own = [v for v in verdicts if v.claim == claim]
         yield from ("", f"## Claim {claim}: {words.CLAIMS[claim]}", "")
@@ -216,12 +236,12 @@ def lines(results: Results, drawn: dict[str, Picture]) -> Iterator[str]:
         if claim == 6:
             yield from tables.slope_table(results.looks)
         for name in OF_CLAIM[claim]:
-            yield from _figure(drawn, name)
+            yield from _figure(drawn, name, figures)
         yield from ("", f"*What would change it:* {words.CHANGE[claim]}")
-    yield from tables.tail(results.runs)
+    yield from tables.tail(runs)
 
 
-def _figure(drawn: dict[str, Picture], name: str) -> Sequence[str]:
+def _figure(drawn: dict[str, Picture], name: str, figures: str) -> Sequence[str]:
     if name not in drawn:
         return ()
-    return ("", f"![{name}]({FIGURES}/{name}.svg)", "", f"*{drawn[name].caption}*")
+    return ("", f"![{name}]({figures}/{name}.svg)", "", f"*{drawn[name].caption}*")

@@ -52,21 +52,16 @@ def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
 
 
 def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
-    if runs:
-        seeds, folds = {r.seed for r in runs}, {r.fold for r in runs}
-        held = {name for r in runs for name in r.counts}
+    for preset in ("full", "quick"):
+        own = [r for r in runs if r.preset == preset]
+        if own:
+            yield _arms_line(own, preset)
+    if any(r.preset == "quick" for r in runs):
         yield (
-            f"- **Arms**, preset `{runs[0].preset}`: {len(runs)} runs of {len({r.arm for r in runs})} arms, seeds "
-            f"{_list(seeds)}, folds {_list(folds)} of {runs[0].n_folds}; {len(held)} records held out; "
-            f"{sum(r.wall_s for r in runs) / 3600.0:.1f} hours of a core. Scored on DS1 by grouped folds; "
-            f"DS2: {'scored once' if any(r.split == 'ds2' for r in runs) else 'not touched'}."
+            "  In the quick preset every network sees some hundred beats and one fold: it shows that every arm runs, "
+            "and **decides nothing**. Numbers of its arms below are of such networks."
         )
-        if runs[0].preset == "quick":
-            yield (
-                "  In this preset every network sees some hundred beats and one fold: it shows that every arm runs, "
-                "and **decides nothing**. Numbers of arms below are of such networks."
-            )
-    else:
+    if not runs:
         yield "- **Arms**: none have been run."
     whole = [s for s in looks.probes if s.unit < 0]
     if whole:
@@ -82,6 +77,20 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
             f"- **Gradients**: {count['initial']} stacks before training (seeds {_list(seeds)}) and "
             f"{count['trained']} after it, of 32 units, led back through ECG of patients held out."
         )
+
+
+def _arms_line(own: Sequence[Run], preset: str) -> str:
+    seeds, folds, held = (
+        {r.seed for r in own},
+        {r.fold for r in own},
+        {name for r in own for name in r.counts},
+    )
+    ds2 = "scored once" if any(r.split == "ds2" for r in own) else "not touched"
+    return (
+        f"- **Arms, preset `{preset}`**: {len(own)} runs of {len({r.arm for r in own})} arms, seeds {_list(seeds)}, "
+        f"folds {_list(folds)} of {own[0].n_folds}; {len(held)} records held out; "
+        f"{sum(r.wall_s for r in own) / 3600.0:.1f} hours of a core. Scored on DS1 by grouped folds; DS2 {ds2}."
+    )
 
 
 def _list(values: set[int]) -> str:
@@ -134,7 +143,7 @@ def portuguese(runs: Sequence[Run], verdicts: Sequence[Verdict]) -> Iterator[str
         "gradientes que desaparecem ou o sobreajuste que mantêm as RNNs rasas? Cada afirmação da resposta foi posta "
         "à prova em ECG real (mitdb DS1, pacientes que a rede nunca viu); os intervalos são de bootstrap por paciente."
     )
-    if runs and runs[0].preset == "quick":
+    if runs and all(r.preset == "quick" for r in runs):
         yield (
             "Dos braços do estudo só o preset rápido foi executado: ele mostra que tudo roda e **não decide nada**. "
             "O que está decidido vem das redes do próprio monitor e dos gradientes."

@@ -52,7 +52,7 @@ def test_ridge_when_the_strength_is_small_then_it_is_least_squares() -> None:
     x = rng.normal(size=(400, 5)).astype(np.float32)
     y = (x.astype(float) @ np.arange(5.0) + 2.0)[:, None]
     rows = Rows(x, np.ones(400))
-    weak, strong = rows.ridge(y, 1e-9), rows.ridge(y, 1e9)
+    weak, strong = rows.ridge(y, 1e-7), rows.ridge(y, 1e9)
     assert np.allclose(weak.answers(x), y, atol=1e-3)
     assert np.allclose(strong.answers(x), y.mean(), atol=1e-4)
 
