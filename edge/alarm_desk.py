@@ -11,15 +11,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
+from edge.adoption import Left
 from edge.alarm_limits import AlarmLimits, in_words
 from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmState
 from edge.audio_pause import AudioPause, sounding
-from edge.types import Alarm, Event
+from edge.types import Alarm, Event, Origin
 
 ANALYSIS = "analysis"
 """A dead analysis is told as `unreadable`: nobody reads the signal."""
 
+RESTARTED = "the monitor was started again"
 _SPEC = {spec.name: spec for spec in SPECS}
+_ANY = _SPEC | {spec.name: spec for spec in MONITOR_SPECS}
 
 
 class AlarmDesk:
@@ -49,12 +52,14 @@ class AlarmDesk:
         pause_s: float = 120.0,
     ) -> None:
         words, numbers = in_words(limits or AlarmLimits()), count(1) if numbers is None else numbers
+        self._numbers = numbers
         # Over before the analysis, back at work, could find the signal itself unreadable: both have one topic.
         unread = replace(_SPEC["unreadable"], off_s=1.0, hold_s=0.0)
         own = {spec.name: spec for spec in MONITOR_SPECS} | {ANALYSIS: unread}
         self._states = {name: AlarmState(spec, words[spec.name], numbers) for name, spec in own.items()}
         self._causes: dict[str, tuple[bool, str]] = {}
         self._held: dict[str, Alarm] = {}
+        self._another = False
         self._pause_s = pause_s
         self.pause = AudioPause()
         self.alarms: dict[str, Alarm] = {}
@@ -101,6 +106,7 @@ class AlarmDesk:
 
     def forget_patient(self, at: int) -> list[Alarm]:
         """Another patient: what was held of the last one is over, and nothing is silenced for him."""
+        self._another = True
         self.pause.begin(0.0, 0.0)
         return [self._over(held, at, "") for held in list(self._held.values())]
 
@@ -136,6 +142,37 @@ class AlarmDesk:
         self._held.pop(held.name, None)
         return replace(held, state="cleared", latched=False, acked=bool(by), by=by, at=at)
 
+    # -- what an earlier start has left ----------------------------------------------------------------
+
+    def adopt(self, left: Left, at: int) -> Alarm | None:
+        """What becomes of an alarm that a monitor left which was killed; None where nothing is to be told.
+
+        A lethal one that nobody has acknowledged is latched, with the time and the identity that it had. Of any other
+        nobody knows any more how it stands: it is over. What this start has said itself of that alarm is newer.
+        """
+        spec = _ANY[left.name]
+        unseen = spec.latching and left.state != "cleared" and not left.acked and not self._another
+        if left.name in self.alarms or not (unseen or left.stands):
+            return None
+        alarm = Alarm(
+            name=left.name,
+            state="latched" if unseen else "cleared",
+            priority=spec.priority,
+            kind=spec.kind,
+            since=at,
+            latched=unseen,
+            acked=left.acked,
+            value=_of_then(left.value, "before" if unseen else "not followed since"),
+            at=at,
+            occurrence=next(self._numbers),
+            limit=left.limit,
+            by=left.by,
+            origin=Origin(left.occurrence, left.since_s),
+        )
+        if unseen:
+            self._held[alarm.name] = alarm
+        return alarm
+
     # -- how it stands -------------------------------------------------------------------------------
 
     @property
@@ -150,3 +187,9 @@ class AlarmDesk:
     def sounding(self, now_s: float) -> str | None:
         """The priority that should be heard now, or None."""
         return sounding(self.open, self.pause.left_s(now_s) is not None)
+
+
+def _of_then(value: str, when: str) -> str:
+    """What was seen, and that an earlier start of the monitor saw it: said once, however often it was started."""
+    seen = value.rpartition(" (")[0] if value.endswith(f"{RESTARTED})") else value
+    return f"{seen} ({when} {RESTARTED})".strip()

@@ -5,9 +5,10 @@ Pure: times are arguments, and what must be done in the world is a callable give
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
+from edge.adoption import Adoption
 from edge.alarm_desk import AlarmDesk
 from edge.alarm_log import Diary
 from edge.load import LoadWatch
@@ -25,6 +26,9 @@ class Lines(Protocol):
     def notes(self) -> list[tuple[str, str]]:
         """What happened to the log since the last call: kind and detail."""
 
+    def left(self) -> list[Mapping[str, Any]]:
+        """The newest records of alarms that earlier starts wrote, once they are read; each is given once."""
+
 
 class AlarmKeeper:
     """Keeps the alarms of one bed.
@@ -41,6 +45,10 @@ class AlarmKeeper:
         Take (kind, detail) of an event, and a message.
     unpin : callable, optional
         Called when the core that the process keeps to turns out to be somebody else's; gives whether it left it.
+    adoption : Adoption, optional
+        Gathers what earlier starts have left.
+    record : callable, optional
+        Takes every alarm as it is told, whoever raised it: it belongs into the recording.
     """
 
     def __init__(
@@ -51,9 +59,12 @@ class AlarmKeeper:
         note: Callable[[str, str], None],
         publish: Callable[[Message], None],
         unpin: Callable[[], bool] | None = None,
+        adoption: Adoption | None = None,
+        record: Callable[[Alarm], None] | None = None,
     ) -> None:
         self.desk, self._composer, self._lines = desk, composer, lines
         self._note, self._publish, self._unpin = note, publish, unpin
+        self._adoption, self._record = adoption, record
         self._diary = Diary(composer.device, composer.boot_id)
         self._audio: tuple[str | None, bool] | None = None
         self._by = ""
@@ -69,11 +80,13 @@ class AlarmKeeper:
         """An alarm changed: write it down; a new lethal one ends the pause of the sound."""
         before, broke_through = self.desk.take(alarm)
         self._write(self._diary.alarm(alarm, before, status, stamp))
+        if self._record is not None:
+            self._record(alarm)
         if broke_through:
             self._end_pause(f"a new alarm: {alarm.name}", utc_s)
 
     def tick(self, now_s: float, at: int, broker: str | None) -> list[Alarm]:
-        """Time passed; gives the monitor's own alarms that changed.
+        """Time passed; gives the monitor's own alarms that changed, and those of earlier starts.
 
         Parameters
         ----------
@@ -87,7 +100,19 @@ class AlarmKeeper:
         self.desk.set("overload", self.load.cause, self.load.detail)
         if broker is not None:
             self.desk.set("broker_lost", bool(broker), broker or "connected")
-        return self.desk.tick(now_s, at)
+        return [*self._adopted(now_s, at), *self.desk.tick(now_s, at)]
+
+    def _adopted(self, now_s: float, at: int) -> list[Alarm]:
+        """What becomes of the alarms of earlier starts, once it is time; topics of rubbish are emptied."""
+        if self._adoption is None:
+            return []
+        self._adoption.logged([] if self._lines is None else self._lines.left())
+        found, rubbish = self._adoption.due(now_s)
+        for topic in rubbish:
+            self._publish(Message(topic, b"", True, 1))
+        for kind, detail in self._adoption.notes():
+            self._note(kind, detail)
+        return [alarm for left in found if (alarm := self.desk.adopt(left, at)) is not None]
 
     def tell(self, now_s: float, utc_s: float) -> None:
         """What follows from time and from the alarms: the end of a pause, what should be heard, the log's troubles."""

@@ -5,8 +5,8 @@
 "by": "", "hr_bpm": 171.0, "rhythm": "vt", "sqi": 0.93, "rr_ms": 350.0, "pvc_per_min": 12.0, "lead_off": false}``
 
 `what` is raised, acknowledged, returned (acknowledged, and there again), latched (over, and not acknowledged) or
-cleared; of the bed it is started, paused, pause_ended, reset. The values are those that the monitor last gave when
-it happened.
+cleared; adopted where an earlier start raised it and nobody has acknowledged it (`occurrence` and `since` are of then);
+of the bed it is started, paused, pause_ended, reset. The values are those that the monitor last gave when it happened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from edge.messages import TRUSTED_FROM_S, iso, occurrence_id
+from edge.messages import TRUSTED_FROM_S, iso, occurrence_id, since_s
 from edge.types import Alarm, Status
 
 VALUES = ("hr_bpm", "rhythm", "sqi", "rr_ms", "pvc_per_min", "lead_off")
@@ -57,12 +57,12 @@ class Diary:
         return self._line(
             stamp(alarm.at),
             what_happened(alarm, before),
-            occurrence=occurrence_id(self.boot_id, alarm.occurrence),
+            occurrence=occurrence_id(self.boot_id, alarm),
             name=alarm.name,
             state=alarm.state,
             priority=alarm.priority,
             kind=alarm.kind,
-            since=iso(stamp(alarm.since)),
+            since=iso(since_s(alarm, stamp)),
             value=alarm.value,
             limit=alarm.limit,
             by=alarm.by,
@@ -88,6 +88,8 @@ class Diary:
 def what_happened(alarm: Alarm, before: Alarm | None) -> str:
     """One word for a change of an alarm."""
     same = before is not None and before.occurrence == alarm.occurrence
+    if alarm.origin is not None and not same:
+        return "cleared" if alarm.state == "cleared" else "adopted"
     seen_before = before is not None and same and before.acked
     if alarm.acked and not seen_before:
         return "acknowledged"
@@ -114,14 +116,18 @@ def read_log(data: bytes) -> tuple[list[dict[str, Any]], int]:
     return records, n_torn
 
 
-def unseen(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of the lethal alarms in a log, those that nobody has acknowledged: the newest record of each."""
-    found: dict[Any, Mapping[str, Any]] = {}
+def newest(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of each alarm of each bed the newest record, the oldest of these first."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for record in records:
-        if record.get("priority") != "high" or not isinstance(record.get("occurrence"), str):
-            continue
-        if record.get("what") in ("raised", "latched"):
-            found[record["occurrence"]] = record
-        else:
-            found.pop(record["occurrence"], None)
+        if isinstance(record.get("occurrence"), str):
+            key = str(record.get("device")), str(record.get("name"))
+            found.pop(key, None)
+            found[key] = record
     return list(found.values())
+
+
+def unseen(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the lethal alarms in a log, those that nobody has acknowledged since they were last raised."""
+    open_ = ("raised", "latched", "adopted")
+    return [r for r in newest(records) if r.get("priority") == "high" and r.get("what") in open_]

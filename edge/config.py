@@ -201,6 +201,11 @@ class Config:
         None,
         PERSONAL_MODES,
     )
+    explain: bool = _key(
+        False,
+        "publish what the networks saw of a beat a second, for the page's Explain view (32 kB a second)",
+        True,
+    )
     models: str = _key("", "folder of the models; default is the shipped ones", "/opt/heartwire/models")
     record: str = _key(
         "", "folder to record into, a folder in it for each bed; empty records nothing", "/var/lib/heartwire"

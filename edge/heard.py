@@ -13,7 +13,9 @@ from typing import Any, Union
 
 import msgspec
 
+from edge import explained
 from edge.alarm_state import PRIORITIES
+from edge.explained import ExplainHeard
 from edge.messages import ONLINE
 from edge.shown import shown
 from edge.types import AAMI
@@ -153,6 +155,7 @@ Fact = Union[  # noqa: UP007 (a runtime alias on 3.10)
     Signal,
     Answer,
     NoteHeard,
+    ExplainHeard,
 ]
 
 
@@ -179,7 +182,7 @@ def read(levels: Sequence[str], payload: bytes) -> Heard | None:
     payload : bytes
         As it came.
     """
-    if not levels or len(payload) > MAX_BYTES:
+    if not levels or len(payload) > most_bytes(levels[-1]):
         return None
     kind, n = levels[0], len(levels)
     if kind == "waveform" and n == 2:
@@ -196,6 +199,11 @@ def read(levels: Sequence[str], payload: bytes) -> Heard | None:
     seq = number(body.get("seq"))
     late = body.get("late") is True
     return Heard(fact, shown(body.get("boot_id", "")), -1 if seq is None else int(seq), late)
+
+
+def most_bytes(topic: str) -> int:
+    """Bytes that a message may have on a topic, or on one that ends like it; a longer one is none of ours."""
+    return explained.MAX_BYTES if topic.rpartition("/")[2] == "explain" else MAX_BYTES
 
 
 def number(value: object, most: float = 1e15) -> float | None:
@@ -295,6 +303,11 @@ def _note(levels: Sequence[str], body: dict[str, Any]) -> NoteHeard | None:
     return NoteHeard(_text(body, "event_type"), _text(body, "detail", 200))
 
 
+def _explain(levels: Sequence[str], body: dict[str, Any]) -> ExplainHeard | None:
+    t_ms = utc_ms(body.get("t"))
+    return None if t_ms is None else explained.read(body, t_ms)
+
+
 def _wave(lead: str, payload: bytes) -> Heard | None:
     try:
         seq, t_us, counts = decode_wave(payload)
@@ -312,6 +325,7 @@ _MAKERS: dict[tuple[str, int], _Maker] = {
     ("beat", 1): _beat,
     ("rhythm", 1): _rhythm,
     ("event", 1): _note,
+    ("explain", 1): _explain,
     ("alarm", 2): _alarm,
     ("audio", 1): _audio,
     ("response", 2): _answer,

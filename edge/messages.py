@@ -92,9 +92,15 @@ def _date(days: int) -> str:
     return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
-def occurrence_id(boot_id: str, number: int) -> str:
-    """Names one occurrence of an alarm for ever: the start of the monitor and its number there."""
-    return f"{boot_id}-{number}"
+def occurrence_id(boot_id: str, alarm: Alarm) -> str:
+    """Names one occurrence of an alarm for ever: the start of the monitor that raised it, and its number there."""
+    told = "" if alarm.origin is None else alarm.origin.occurrence
+    return told or f"{boot_id}-{alarm.occurrence}"
+
+
+def since_s(alarm: Alarm, stamp: Stamp) -> float:
+    """UTC seconds of an alarm's beginning."""
+    return stamp(alarm.since) if alarm.origin is None else alarm.origin.since_s
 
 
 def mark_late(payload: bytes) -> bytes:
@@ -247,14 +253,16 @@ class Composer:
             "state": alarm.state,
             "priority": alarm.priority,
             "kind": alarm.kind,
-            "since": iso(stamp(alarm.since)),
+            "since": iso(since_s(alarm, stamp)),
             "latched": alarm.latched,
             "acked": alarm.acked,
             "value": alarm.value,
             "limit": alarm.limit,
             "by": alarm.by,
-            "occurrence": occurrence_id(self.boot_id, alarm.occurrence),
+            "occurrence": occurrence_id(self.boot_id, alarm),
         }
+        if alarm.origin is not None:
+            fields["adopted"] = True
         self._standing.pop(name, None)
         if alarm.state != "cleared":
             self._standing[name] = alarm.priority
@@ -318,6 +326,17 @@ class Composer:
             "final": beat.final,
         }
         return self._json("device_beat", fields, stamp(beat.sample))
+
+    def explain(self, beat: Beat, body: dict[str, Any], stamp: Stamp) -> Message:
+        """What the networks saw of a beat (:mod:`edge.explain`). It takes no number of `seq`: with it or without it
+        all other messages are the same.
+        """
+        utc_s = stamp(beat.r_peak.sample)
+        delay_ms = _number(1000.0 * (stamp(beat.at) - utc_s), 1)
+        fields = {**body, "delay_ms": delay_ms, "t": iso(utc_s), "boot_id": self.boot_id}
+        if not utc_s >= TRUSTED_FROM_S:
+            fields["synced"] = False
+        return Message(f"{self._prefix}explain", _encode(fields), False, 0)
 
     def response(self, verb: str, fields: dict[str, Any], utc_s: float) -> Message:
         """The answer to a command."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from edge.adoption import Adoption
 from edge.alarm_desk import ANALYSIS, AlarmDesk
 from edge.alarm_keeper import AlarmKeeper
 from edge.aside import Aside
@@ -30,11 +32,14 @@ from edge.messages import Composer, Message
 from edge.rest import Rest
 from edge.stages import Stages
 from edge.stamps import Stamps
-from edge.throttle import Throttle
+from edge.telling import Telling
 from edge.types import Alarm, Beat, Command, Event, LinkState, Note, Status, WaveChunk
 from edge.vigil import Vigil, status_of_the_dead
 from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
+
+if TYPE_CHECKING:
+    from edge.explain import Explainer
 
 TICK_S = 0.25
 START_S = 15.0
@@ -67,6 +72,10 @@ class Monitor:
         Called when the core that the process keeps to turns out to be somebody else's.
     life : Life, optional
         Told how the monitor fares, for the system's watchdog; default tells nobody.
+    explainer : Explainer, optional
+        Says what the networks saw; the pipelines run its `watched` models.
+    record : callable, optional
+        Takes every alarm for the recording.
 
     Attributes
     ----------
@@ -90,18 +99,27 @@ class Monitor:
         alarm_log: AlarmLog | None = None,
         unpin: Callable[[], bool] | None = None,
         life: Life | None = None,
+        explainer: Explainer | None = None,
+        record: Callable[[Alarm], None] | None = None,
     ) -> None:
         self._source, self._decoder, self._composer = source, decoder, composer
         self._make_pipeline, self._pipeline = make_pipeline, make_pipeline()
-        self._log, self._tap = log, tap
+        self._log, self._explainer = log, explainer
         self._life = life or Life(Notifier({}), composer.device, source, log)
-        self._poller = Poller()
-        self.publisher = Publisher(mqtt, composer, self._poller, self._on_broker) if mqtt.host else None
         self._watch, self._stamps = LinkWatch(), Stamps(time.monotonic(), time.time())
-        self._throttle, self._report = Throttle(10, 10.0), LinkReport()
+        self._telling = Telling(composer, self._stamps, log, tap)
+        self._publish, self._note = self._telling.publish, self._telling.note
+        self._poller = Poller()
+        adoption = Adoption(composer, time.monotonic())
+        self.publisher = (
+            Publisher(mqtt, composer, self._poller, self._on_broker, adoption=adoption) if mqtt.host else None
+        )
+        self._report, self._telling.publisher = LinkReport(), self.publisher
         self._aside = Aside(decoder)
         self._alarm_log, self._broker, self._rested_s = alarm_log, "not connected yet", 0.0
-        self._keeper = AlarmKeeper(desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin)
+        self._keeper = AlarmKeeper(
+            desk or AlarmDesk(), composer, alarm_log, self._note, self._publish, unpin, adoption, record
+        )
         self._plug = Plug(source, self._poller, self._on_bytes, self._note)
         self._heard = self._stop = False
         self._rest, self._rest_s = Rest(rest_s), 0.0
@@ -134,6 +152,8 @@ class Monitor:
             now_s = tick_s = monotonic()
             while not self._stop:
                 turn(max(0.0, tick_s - now_s))
+                if self._explainer is not None:
+                    self._explain(self._explainer)
                 if self._rest_s:
                     time.sleep(self._rest_s)
                     self._rested_s += self._rest_s
@@ -263,16 +283,15 @@ class Monitor:
             self._publish_status(time.monotonic(), stamp)
             return False
         if isinstance(event, Note):
-            return event.kind == "label" or self._worth_telling(event.kind)
+            return event.kind == "label" or self._telling.is_worth(event.kind)
         if isinstance(event, Beat):
             self._aside.compare(event)
+            if self._explainer is not None:
+                self._explainer.on_beat(event, time.monotonic())
         elif isinstance(event, Alarm):
             self._log(about_alarm(event))
             self._keeper.on_alarm(event, self._status, stamp, self._stamps.utc_s(time.monotonic()))
         return True
-
-    def _worth_telling(self, kind: str) -> bool:
-        return self._throttle.push(kind, time.monotonic()) is not None
 
     def _publish_status(self, now_s: float, stamp: Callable[[int], float]) -> None:
         """The newest status, if one is due and the last is long enough ago."""
@@ -285,19 +304,21 @@ class Monitor:
             self._publish(message)
         self._life.pulse.said()
 
-    def _publish(self, message: Message) -> None:
-        if self._tap is not None:
-            self._tap(message)
-        if self.publisher is not None:
-            self.publisher.publish(message)
+    def _explain(self, explainer: Explainer) -> None:
+        """A step of what is to be said of the last beat, where nothing waits to be read, in place of rest."""
+        now_s = time.monotonic()
+        if not explainer.waits(now_s) or self._poller.wait(0.0):
+            return
+        try:
+            found = explainer.step(now_s)
+            if found is not None:
+                self._telling.offer(self._composer.explain(*found, self._stamps.of_sample))
+        except Exception as error:  # whoever looks inside must not stand in the way again
+            self._explainer = None
+            self._survive(error, "explain")
+        self._rest_s = max(0.0, self._rest_s - (time.monotonic() - now_s))
 
     # -- what is no sample ---------------------------------------------------------------------------
-
-    def _note(self, kind: str, detail: str) -> None:
-        """Something happened to the links: an event, and a line for the terminal."""
-        if self._worth_telling(kind):
-            self._log(about_event(kind, detail))
-            self._publish(self._composer.note(kind, detail, self._stamps.utc_s(time.monotonic())))
 
     def _on_link(self, state: LinkState) -> None:
         self._log(about_event(state.kind, state.detail))

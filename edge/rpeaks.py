@@ -67,11 +67,15 @@ def refine(ring: Ring, around: int) -> tuple[float, float]:
         Position of the largest deflection, by a parabola through its three samples, and the lead there [mV].
     """
     start = around - SEARCH_BACK - 1
-    n = min(SEARCH_BACK + SEARCH_AHEAD + 3, ring.end - start)
-    x: NDArray[np.float32] = ring.cut(start, n)
+    at, amp_mv = deflection(ring.cut(start, min(SEARCH_BACK + SEARCH_AHEAD + 3, ring.end - start)))
+    return start + at, amp_mv
+
+
+def deflection(x: NDArray[np.float32]) -> tuple[float, float]:
+    """The largest deflection in a stretch `x` [mV], its two ends left out: position by a parabola, and x there."""
     size = np.abs(x)
     j = 1 + int(size[1:-1].argmax())
     left, top, right = float(size[j - 1]), float(size[j]), float(size[j + 1])
     bend = left - 2.0 * top + right
     shift = 0.5 * (left - right) / bend if bend < -1e-12 else 0.0
-    return start + j + max(-0.5, min(0.5, shift)), float(x[j])
+    return j + max(-0.5, min(0.5, shift)), float(x[j])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,7 +43,7 @@ def load_interpreter_class() -> tuple[type[Any], str]:
         ) from None
 
 
-def make_interpreter(content: bytes, batch: int | None = None) -> Any:
+def make_interpreter(content: bytes, batch: int | None = None, keep: bool = False) -> Any:
     """Build an interpreter with its tensors allocated, on one thread (the models are too small to share).
 
     Parameters
@@ -51,6 +52,10 @@ def make_interpreter(content: bytes, batch: int | None = None) -> Any:
         A .tflite file.
     batch : int, optional
         Resize the first dimension of every input to this.
+    keep : bool
+        Keep every tensor, so that `get_tensor` gives what stands between input and output too. It runs without the
+        runtime's default delegate, which keeps such tensors to itself: slower, and int8 results may differ by a
+        quantum.
 
     Raises
     ------
@@ -59,8 +64,8 @@ def make_interpreter(content: bytes, batch: int | None = None) -> Any:
     """
     cls, name = load_interpreter_class()
     try:
-        with _quiet_stderr():
-            interpreter = cls(model_content=content, num_threads=1)
+        with quiet_stderr():
+            interpreter = cls(model_content=content, num_threads=1, **(_keeping(cls) if keep else {}))
             if batch is not None:
                 for detail in interpreter.get_input_details():
                     interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]])
@@ -71,6 +76,12 @@ def make_interpreter(content: bytes, batch: int | None = None) -> Any:
             f"model: {name} cannot load it ({first}); the file is damaged or too new, export it again"
         ) from None
     return interpreter
+
+
+def _keeping(cls: type[Any]) -> dict[str, Any]:
+    """Arguments of an interpreter that keeps every tensor; tflite-runtime 2.14 and ai-edge-litert 2 take the same."""
+    resolver = sys.modules[cls.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return {"experimental_preserve_all_tensors": True, "experimental_op_resolver_type": resolver}
 
 
 def sole_tensors(interpreter: Any, where: str) -> tuple[Any, Any]:
@@ -90,7 +101,7 @@ def sole_tensors(interpreter: Any, where: str) -> tuple[Any, Any]:
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Keep the runtime's start-up chatter (written by C++ to descriptor 2) off the user's terminal."""
     try:
         saved = os.dup(2)

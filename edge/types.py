@@ -78,12 +78,24 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an alarm comes from that an earlier start of the monitor raised: sample indices say nothing of it.
+
+    `occurrence` is what it was published under, empty where that is not known; `since_s` is UTC, seconds since 1970.
+    """
+
+    occurrence: str
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """An alarm changed: `state` is 'active', 'cleared' or, still latched after its cause went, 'latched'.
 
     `priority` is high, medium, low or technical; `kind` is patient or technical. `value` says what was seen
     (a rate, a duration) in words fit for a log line. `occurrence` numbers the times that any alarm began, `limit`
-    is the rule with its limits in words, `by` who acknowledged.
+    is the rule with its limits in words, `by` who acknowledged. `origin` is there where an earlier start of the
+    monitor raised it.
     """
 
     name: str
@@ -98,6 +110,7 @@ class Alarm:
     occurrence: int = 0
     limit: str = ""
     by: str = ""
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,13 @@ class Change:
 class Ward:
     """Follows the beds below one base topic.
 
+    Parameters
+    ----------
+    base : str
+        The base topic.
+    explain : bool
+        Whether what the networks saw is followed too.
+
     Attributes
     ----------
     beds : dict of int to Bed
@@ -109,8 +116,8 @@ class Ward:
         Messages that were none of ours; devices there was no room for.
     """
 
-    def __init__(self, base: str = "heartwire") -> None:
-        self.base = base
+    def __init__(self, base: str = "heartwire", explain: bool = False) -> None:
+        self.base, self._explain = base, explain
         self._prefix = base + "/"
         self.beds: dict[int, Bed] = {}
         self._by_device: dict[str, Bed] = {}
@@ -121,8 +128,9 @@ class Ward:
     def topics(self) -> tuple[tuple[str, int], ...]:
         """What to subscribe to, with the QoS: no wildcard wider than a bed's own topics."""
         leaves = ("state", 1), ("availability", 1), ("rhythm", 1), ("audio", 1), ("event", 1), ("beat", 0)
+        inside = (("explain", 0),) if self._explain else ()
         below = ("alarm/+", 1), ("response/+", 1), ("waveform/+/meta", 1), ("waveform/+", 0)
-        return tuple((f"{self.base}/+/{leaf}", qos) for leaf, qos in leaves + below)
+        return tuple((f"{self.base}/+/{leaf}", qos) for leaf, qos in leaves + below + inside)
 
     def push(self, topic: str, payload: bytes, retain: bool, now_s: float) -> list[Change]:
         """Take one message, give what it changed. `retain`: the broker had only kept it."""

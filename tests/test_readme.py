@@ -19,6 +19,7 @@ from train.__main__ import available
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PORTUGUESE = (ROOT / "edge" / "README.pt.md").read_text(encoding="utf-8")
+DASHBOARDS = (ROOT / "edge" / "DASHBOARDS.md").read_text(encoding="utf-8")
 MAIN_JOB = "python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/heartwire demo"
 FIRST_SCREEN = 45
 
@@ -37,15 +38,49 @@ def test_readme_when_opened_then_the_first_screen_has_the_picture_and_the_two_co
 
 @pytest.mark.parametrize(
     "line",
-    [x for block in blocks("sh") + blocks("sh", PORTUGUESE) for x in block.split("\n") if "heartwire " in x],
+    [
+        line
+        for text in (README, PORTUGUESE, DASHBOARDS)
+        for block in blocks("sh", text)
+        for line in block.split("\n")
+        if re.search(r"(^|/)heartwire ", line)
+    ],
 )
 def test_command_when_shown_then_its_verb_takes_those_flags(line: str) -> None:
-    words = shlex.split(line.split("&&")[-1].split(" > ")[0], comments=True)
+    words = shlex.split(line.split("&&")[-1].split(" > ")[0].removesuffix(" &"), comments=True)
     assert words[0].endswith("heartwire")
     module = importlib.import_module(verbs()[words[1]])
     parser = argparse.ArgumentParser(allow_abbrev=False)
     module.add_arguments(parser)
     parser.parse_args(words[2:])
+
+
+def test_wiring_when_drawn_then_the_same_pins_in_both_pages_and_in_the_sketch() -> None:
+    pins = [
+        re.findall(r"\| +([\w.+-]+) +o-+ (\w+) -+ ((?:GPIO )?\w+)", text) for text in (README, PORTUGUESE)
+    ]
+    assert pins[0] == pins[1]
+    wired = {board: (uno, esp32) for board, uno, esp32 in pins[0]}
+    sketch = (ROOT / "firmware_bridge/firmware/arduino/heartwire_ad8232.ino").read_text(encoding="utf-8")
+    found = re.findall(r"PIN_ECG = (\w+), PIN_LO_PLUS = (\w+), PIN_LO_MINUS = (\w+);", sketch)
+    esp32, uno = found
+    assert [wired[name][0].removeprefix("D") for name in ("OUTPUT", "LO+", "LO-")] == list(uno)
+    assert [wired[name][1] for name in ("OUTPUT", "LO+", "LO-")] == [f"GPIO {pin}" for pin in esp32]
+
+
+def test_pages_when_they_point_at_each_other_then_what_they_point_at_is_there() -> None:
+    for page in sorted((ROOT / "edge").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if "://" in link:
+                continue
+            name, _, part = link.partition("#")
+            target = (page.parent / name).resolve() if name else page
+            assert target.exists(), (page.name, link)
+            if part and target.suffix == ".md":
+                heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+                assert part in anchors, (page.name, link)
 
 
 def test_verbs_when_they_exist_then_the_table_has_each_and_no_other() -> None:
@@ -100,6 +135,16 @@ def test_dependencies_when_declared_then_each_has_its_reason() -> None:
     reasons = README.split("| dependency | why |")[1].split("\n\n")[0]
     assert wanted
     assert {name for name in wanted if name not in reasons} <= {"pytest-timeout"}
+
+
+def test_picture_when_shown_then_in_both_pages_small_and_a_png() -> None:
+    picture = ROOT / "edge" / "page.png"  # python tests/picture.py edge/page.png
+    assert re.search(r"!\[[^\]]{20,}\]\(edge/page\.png\)", README)
+    assert re.search(r"!\[[^\]]{20,}\]\(page\.png\)", PORTUGUESE)
+    data = picture.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(data) < 150_000
+    assert int.from_bytes(data[16:20], "big") >= 800  # IHDR: the width
 
 
 def test_links_when_local_then_their_files_exist() -> None:

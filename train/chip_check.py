@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from edge.cnn import Int8Cnn
 from edge.gru import GruModel
-from firmware_bridge.c_export import F32, GruWeights, Int8Layer, Int8Net, fixed_point
+from firmware_bridge.c_export import fixed_point
+from firmware_bridge.c_models import F32, GruWeights, Int8Layer, Int8Net
 from firmware_bridge.types import BadInput
 
 LARGEST_GRU = 5e-4

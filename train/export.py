@@ -10,7 +10,7 @@ from edge.artefact import Manifest, load_networks, shipped
 from edge.beats import LEARN_ABOVE, LONGEST_WAIT_S
 from edge.resample import Resampler
 from firmware_bridge import c_export, sketch
-from firmware_bridge.c_export import GruWeights, Int8Net, Settings
+from firmware_bridge.c_models import GruWeights, Int8Net, Settings
 from firmware_bridge.types import BadInput
 from train.chip_check import check_beat, check_gru
 from train.chip_count import Instructions, count

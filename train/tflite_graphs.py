@@ -16,7 +16,8 @@ F32 = NDArray[np.float32]
 Weights = dict[str, F32]
 
 
-def _tf() -> Any:
+def tensorflow() -> Any:
+    """The library, its chatter off. Raises BadInput where it is not installed."""
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,7 +35,7 @@ def gru_step(weights: Weights, config: GruConfig) -> bytes:
 
     The state is the stem's contexts (8 samples, 8 times 16 features) and the hidden units.
     """
-    tf = _tf()
+    tf = tensorflow()
     n1, n2, nh = config.n_stem1, config.n_stem2, config.n_hidden
     c1, c2 = KERNEL - 1, (KERNEL - 1) * n1
     w1 = weights["stem1.weight"][:, 0, :].T * np.float32(config.input_gain)
@@ -57,19 +58,19 @@ def gru_step(weights: Weights, config: GruConfig) -> bytes:
         tf.TensorSpec([1, 1], tf.float32, name="x"),
         tf.TensorSpec([1, c1 + c2 + nh], tf.float32, name="s"),
     ]
-    return _convert(step, spec)
+    return convert(step, spec)
 
 
 def af(weights: Weights) -> bytes:
     """The network that tells AF from RR intervals, float32: x (1, 26) -> y (1, 1)."""
-    tf = _tf()
+    tf = tensorflow()
 
     def run(x: Any) -> dict[str, Any]:
         z = (x - weights["mean"]) / weights["spread"]
         z = tf.nn.relu(z @ weights["hidden.weight"].T + weights["hidden.bias"])
         return {"y": z @ weights["out.weight"].T + weights["out.bias"]}
 
-    return _convert(run, [tf.TensorSpec([1, len(weights["mean"])], tf.float32, name="x")])
+    return convert(run, [tf.TensorSpec([1, len(weights["mean"])], tf.float32, name="x")])
 
 
 def beat_step(weights: Weights) -> bytes:
@@ -77,7 +78,7 @@ def beat_step(weights: Weights) -> bytes:
 
     The state is the hidden units and the row before. PyTorch's GRU, as in `gru_step`.
     """
-    tf = _tf()
+    tf = tensorflow()
     n_in, nh = len(weights["mean"]), weights["gru.weight_hh_l0"].shape[1]
     mean, spread = weights["mean"], weights["spread"]
     wm, bm = weights["mix.weight"].T, weights["mix.bias"]
@@ -96,7 +97,7 @@ def beat_step(weights: Weights) -> bytes:
         tf.TensorSpec([1, n_in], tf.float32, name="x"),
         tf.TensorSpec([1, nh + n_in], tf.float32, name="s"),
     ]
-    return _convert(step, spec)
+    return convert(step, spec)
 
 
 def _gru_cell(tf: Any, gx: Any, gh: Any, h: Any, nh: int) -> Any:
@@ -116,7 +117,7 @@ def cnn_int8(
     samples : ndarray of float32, shape (n, window, n_channels)
         Representative windows of training patients.
     """
-    tf = _tf()
+    tf = tensorflow()
 
     def run(x: Any) -> dict[str, Any]:
         z = x[:, None]
@@ -132,13 +133,14 @@ def cnn_int8(
         for sample in samples:
             yield [sample[None]]
 
-    return _convert(run, [tf.TensorSpec([1, window, n_channels], tf.float32, name="x")], representative)
+    return convert(run, [tf.TensorSpec([1, window, n_channels], tf.float32, name="x")], representative)
 
 
-def _convert(
+def convert(
     run: Callable[..., Any], spec: list[Any], representative: Callable[[], Iterator[Any]] | None = None
 ) -> bytes:
-    tf = _tf()
+    """A function of tensors as a .tflite file, in full int8 where there are representative inputs."""
+    tf = tensorflow()
     concrete = tf.function(run, input_signature=spec).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
     if representative is not None:

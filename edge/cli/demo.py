@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log-json", action="store_true", help="what is said on stderr is one JSON object a line"
     )
     parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show on the page what the networks see of each beat and what they remember",
+    )
+    parser.add_argument(
         "--listen", metavar="HOST:PORT", help="where to serve the live page (default: this machine alone)"
     )
 
@@ -68,13 +73,14 @@ def run(args: argparse.Namespace) -> int:
             port = _free_port()
             children.append(child.spawn("broker", str(port)))
             children.append(child.spawn(*_player(args, link)))
-            config = replace(Config(), source=str(link), device=args.device)
+            config = replace(Config(), source=str(link), device=args.device, explain=args.explain)
             mqtt = replace(config.mqtt, port=port, outbox_path=str(Path(folder, "outbox")))
             config = replace(config, mqtt=mqtt)
             monitor = make_monitor(config, lambda line: None)
             _await(lambda: _answers(port), children, "the broker")
             _await(link.exists, children, "the patient")
             page = _serve_page(port, args.listen, children)
+            page += f"&explain={args.device}" if args.explain else ""
             listener = _listen(port, monitor, args.json, log)
             _announce(port, args, page, log)
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -26,6 +26,8 @@ from edge.log_lines import Line
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
+    from edge.artefact import Models
+    from edge.explain import Explainer
     from edge.io.log import Say
     from edge.io.recorder import Recorder
     from edge.io.source import Source
@@ -112,7 +114,7 @@ def make_monitor(
     from edge.monitor import Monitor
     from edge.pipeline import Pipeline
 
-    models = load_models(Path(config.models) if config.models else None)
+    models, explainer = _watched(load_models(Path(config.models) if config.models else None), config.explain)
     lead: str | int = int(config.lead) if config.lead.isdigit() else config.lead or 0
 
     limits, numbers = config.alarms.limits, count(1)
@@ -148,10 +150,22 @@ def make_monitor(
         alarm_log=None if file is None else AlarmLog(file, 1024 * config.alarms.log_kb),
         unpin=partial(roam, allowed_cores()),
         life=Life(Notifier(os.environ), config.device, source, log),
+        explainer=explainer,
+        record=None if recorder is None else recorder.event,
     )
     gc.collect()
     gc.freeze()  # what lives for ever is never looked at again: collections stay short
     return monitor
+
+
+def _watched(models: Models, explain: bool) -> tuple[Models, Explainer | None]:
+    """The models to run, and who looks into them if that is wanted."""
+    if not explain:
+        return models, None
+    from edge.explain import Explainer
+
+    explainer = Explainer(models)
+    return explainer.watched, explainer
 
 
 def _source_and_decoder(config: Config) -> tuple[Source, Decoder]:

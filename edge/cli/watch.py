@@ -95,6 +95,7 @@ class Watch:
         self._ward = Ward(config.base)
         self._begun_s = time.monotonic()
         self._stop = False
+        self._told = LinkWord(False)
         self._subscription = Subscription(config, self._ward.topics, lambda: None)
         self._subscription.start()
 
@@ -143,13 +144,10 @@ class Watch:
 
     def print_lines(self, end_s: float | None) -> None:
         """Print what happens, a line at a time."""
-        lines, word = WardLines(), None
+        lines = WardLines()
         while self._goes_on(end_s):
             time.sleep(TICK_S)
-            if self._subscription.word not in (word, LinkWord(False)):
-                word = self._subscription.word
-                level = "info" if word.up else "warning"
-                self._log(Line("broker", f"{self._where()}: {word.why or 'connected'}", level))
+            self._tell_link()
             for line in lines.push(self._changes(time.monotonic()), time.time()):
                 print(line)
             sys.stdout.flush()
@@ -158,9 +156,18 @@ class Watch:
         """Print every message as it came."""
         while self._goes_on(end_s):
             time.sleep(TICK_S)
+            self._tell_link()
             for message in self._subscription.take(MOST):
                 print(as_json(message.topic, message.payload, message.retain))
             sys.stdout.flush()
+
+    def _tell_link(self) -> None:
+        """A line, beside what goes into a pipe, when the broker comes or goes."""
+        word = self._subscription.word
+        if word not in (self._told, LinkWord(False)):
+            self._told = word
+            level = "info" if word.up else "warning"
+            self._log(Line("broker", f"{self._where()}: {word.why or 'connected'}", level))
 
     def _goes_on(self, end_s: float | None) -> bool:
         """Whether there is another turn.

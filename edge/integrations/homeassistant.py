@@ -8,15 +8,18 @@ so that "no signal" is not hidden by itself.
 
 from __future__ import annotations
 
+import math
+import random
 from typing import Any
 
 import msgspec
 
 import edge
 from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmSpec
-from edge.messages import Composer, Message
+from edge.messages import ONLINE, Composer, Message
 from edge.types import AAMI, RHYTHMS
 
+ANNOUNCE_S = (0.5, 3.0)
 EXPIRE_S = 15
 """A live monitor gives a state a second."""
 ALARMS = SPECS + MONITOR_SPECS
@@ -39,7 +42,8 @@ class Discovery:
     message : Message
         To be published, retained.
     birth_topic : str
-        Where Home Assistant says ``online`` when it starts; then `message` must be published again.
+        Where Home Assistant says ``online`` when it starts; then `message` must be published again, a little
+        later, since every device hears that.
     """
 
     def __init__(self, composer: Composer, prefix: str = "homeassistant") -> None:
@@ -47,6 +51,20 @@ class Discovery:
         name = object_id(composer.base, composer.device)
         payload = msgspec.json.encode(device_payload(composer.base, composer.device))
         self.message = Message(f"{prefix}/device/{name}/config", payload, True, 1)
+        self._again_at_s = math.inf
+
+    def hear(self, topic: str, payload: bytes, now_s: float) -> bool:
+        """Take a message; gives whether it was Home Assistant's."""
+        if topic == self.birth_topic and payload == ONLINE:
+            self._again_at_s = now_s + random.uniform(*ANNOUNCE_S)
+        return topic == self.birth_topic
+
+    def due(self, now_s: float) -> bool:
+        """Whether `message` must be published again now; True once."""
+        due = now_s >= self._again_at_s
+        if due:
+            self._again_at_s = math.inf
+        return due
 
 
 def object_id(base: str, device: str) -> str:

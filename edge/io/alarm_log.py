@@ -11,15 +11,18 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.alarm_log import read_log, unseen
+from edge.alarm_log import newest, read_log, unseen
 from firmware_bridge.types import BadInput
 
 MAX_WAITING = 5000
 TAIL_BYTES = 4_000_000
 """How much of an old log is looked through at the start."""
+OLDER_BYTES = 500_000
+"""And of the older file before it."""
 AGAIN_S = 5.0
 CLOSE_S = 2.0
 OLDER = ".1"
@@ -47,6 +50,7 @@ class AlarmLog:
         self._waiting: deque[bytes] = deque()
         self._taken: list[bytes] = []
         self._notes: deque[tuple[str, str]] = deque(maxlen=100)
+        self._left: deque[Mapping[str, Any]] = deque()
         self._news, self._closing = threading.Event(), threading.Event()
         self._fd = -1
         self._failed = False
@@ -70,6 +74,10 @@ class AlarmLog:
             while True:
                 out.append(self._notes.popleft())
         return out
+
+    def left(self) -> list[Mapping[str, Any]]:
+        """The newest record of each alarm that earlier starts wrote, once they are read; each is given once."""
+        return [self._left.popleft() for _ in range(len(self._left))]
 
     def close(self) -> None:
         """Write what waits, for at most `CLOSE_S`."""
@@ -126,8 +134,10 @@ class AlarmLog:
             self._report(data)
 
     def _report(self, data: bytes) -> None:
-        """What an old log says: torn lines, and lethal alarms that nobody has seen."""
+        """What an old log says: torn lines, how alarms stood, and lethal ones that nobody has seen."""
         records, n_torn = read_log(data)
+        records = read_log(self._older_tail())[0] + records
+        self._left.extend(newest(records))
         if n_torn:
             detail = f"{self._path}: {n_torn} torn lines (a loss of power?); what is whole stays"
             self._notes.append(("alarm_log_torn", detail))
@@ -135,6 +145,13 @@ class AlarmLog:
         if open_:
             names = ", ".join(f"{r.get('name')} {str(r.get('t'))[:19]}" for r in open_[-5:])
             self._notes.append(("alarms_unseen", f"{len(open_)} lethal before this start: {names}"))
+
+    def _older_tail(self) -> bytes:
+        """The last of the older file: what was raised just before a new one was begun stands there alone."""
+        with contextlib.suppress(OSError), self._path.with_name(self._path.name + OLDER).open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - OLDER_BYTES))
+            return file.read(OLDER_BYTES)
+        return b""
 
     def _begin_anew(self) -> None:
         """The file becomes the older one; a loss of power leaves one or the other, never none."""

@@ -124,11 +124,12 @@ class Outbox:
 
     def tick(self, now_s: float) -> None:
         """Let go what has waited for the disk for too long."""
+        stalls = False
         while self._held and self._held[0][2] <= now_s:
-            if not self._stalled:
-                self._stalled = True
-                self._on_note("outbox_memory", f"the disk did not write for {PATIENCE_S:g} s: not waited for")
+            stalls, self._stalled = stalls or not self._stalled, True
             self._release()
+        if stalls:  # the last thing done: the word itself is an event, and comes back here
+            self._on_note("outbox_memory", f"the disk did not write for {PATIENCE_S:g} s: not waited for")
 
     def on_wake(self, _mask: int) -> None:
         """The thread has said something."""

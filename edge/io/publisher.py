@@ -8,7 +8,6 @@ events go through an `Outbox` first, so that they outlive the monitor.
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 
+from edge.adoption import Adoption
 from edge.backlog import Backlog
 from edge.config import MqttConfig
 from edge.integrations.homeassistant import Discovery
@@ -24,13 +24,10 @@ from edge.io.mqtt_link import NOT_AUTHORISED, Dialler, MqttLink, Received, make_
 from edge.io.outbox import Outbox
 from edge.io.outbox_file import OutboxFile
 from edge.io.poller import READ, WRITE, Poller
-from edge.io.source import BackOff
-from edge.messages import OFFLINE, ONLINE, Composer, Message
+from edge.messages import OFFLINE, Composer, Message
+from edge.redial import N_SHORT, Redial
 
 CLOSE_S = 2.0
-ANNOUNCE_S = (0.5, 3.0)
-SHORT_S = 5.0
-N_SHORT = 3
 MAX_COMMAND_BYTES = 4096
 MAX_COMMANDS = 100
 TURN_S = 5.0
@@ -54,6 +51,8 @@ class Publisher:
         what an `Outbox` says.
     clock : callable
         Monotonic seconds.
+    adoption : Adoption, optional
+        Takes what earlier starts have left, in the outbox and at the broker.
 
     Attributes
     ----------
@@ -76,18 +75,17 @@ class Publisher:
         poller: Poller,
         on_note: Callable[[str, str], None],
         clock: Callable[[], float] = time.monotonic,
+        adoption: Adoption | None = None,
     ) -> None:
         self._config, self._composer, self._poller = config, composer, poller
+        self._adoption = adoption
         self._on_note, self._clock = on_note, clock
         self._client_id = config.client_id or f"heartwire-{composer.device}"
         self._tls = tls_context(config)
         self._backlog = Backlog(config.ring, config.outbox)
-        self._back_off = BackOff(0.25, 4.0)
+        self._redial = Redial()
         self._dialler = Dialler(poller, self._on_dialled)
         self._link: MqttLink | None = None
-        self._dial_at_s = 0.0
-        self._lost_at_s: float | None = None
-        self._n_short = 0
         self._was_ready = self._closing = False
         self.latest: dict[str, Message] = {}
         self.commands: deque[Received] = deque(maxlen=MAX_COMMANDS)
@@ -96,7 +94,6 @@ class Publisher:
         self._turned_s = clock()
         self.n_reconnects = self.n_errors = self.n_ignored = 0
         self._discovery: Discovery | None = None
-        self._announce_at_s = float("inf")
         self._replay_at_s = 0.0
         if config.homeassistant:
             self._discovery = Discovery(composer, config.homeassistant)
@@ -119,12 +116,8 @@ class Publisher:
     @property
     def counts(self) -> dict[str, int]:
         """What the bed's state tells of this: events that wait, beats and chunks given up, events given up."""
-        backlog = self._backlog
-        return {
-            "n_waiting": backlog.n_events + self._n_held,
-            "n_dropped": backlog.n_dropped,
-            "n_dropped_events": backlog.n_dropped_events,
-        }
+        n, lost = self._backlog.n_events + self._n_held, self._backlog
+        return {"n_waiting": n, "n_dropped": lost.n_dropped, "n_dropped_events": lost.n_dropped_events}
 
     @property
     def n_dropped(self) -> int:
@@ -147,22 +140,31 @@ class Publisher:
         else:
             self._send_or_wait(message, now_s)
 
+    def offer(self, message: Message) -> bool:
+        """Send a message of QoS 0 that nobody misses, if nothing at all waits; gives whether it went."""
+        link = self._link
+        if link is None or not link.ready or self.n_waiting or link.is_full(0):
+            return False
+        sent: list[bool] = []
+        self._guarded(link, lambda: sent.append(link.send(message, self._clock())))
+        self._watch(link)
+        return sent == [True]
+
     def tick(self, now_s: float) -> None:
         """Keep the connection: dial, ping, judge its life. Call about four times a second."""
         self._turned_s = now_s
         if self._outbox is not None:
             self._outbox.tick(now_s)
-        if self._discovery is not None and now_s >= self._announce_at_s:
-            self._announce_at_s = float("inf")
+        if self._discovery is not None and self._discovery.due(now_s):
             self.publish(self._discovery.message)
         link = self._link
         if link is None:
-            if not self._dialler.busy and not self._closing and now_s >= self._dial_at_s:
+            if not self._dialler.busy and not self._closing and self._redial.due(now_s):
                 self._dialler.dial(self._client())
             return
         self._guarded(link, lambda: link.tick(now_s))
-        if link.ready and now_s - link.opened_s > SHORT_S:
-            self._n_short = 0
+        if link.ready:
+            self._redial.lasts(link.opened_s, now_s)
         self._judge(link, now_s)
 
     def stuck(self, now_s: float) -> str:
@@ -179,9 +181,7 @@ class Publisher:
         self.publish(self._composer.availability(False))
         self.publish(self._composer.bridge(False))
         deadline_s = self._clock() + CLOSE_S
-        while (self._n_held or (self.ready and (self._backlog or self._link_pending()))) and (
-            self._clock() < deadline_s
-        ):
+        while self._clock() < deadline_s and (self._n_held or (self.ready and self._unsent)):
             self._turn()
         link, self._link = self._link, None
         if link is not None:
@@ -206,6 +206,10 @@ class Publisher:
     # -- what waits ----------------------------------------------------------------------------------
 
     @property
+    def _unsent(self) -> bool:
+        return bool(self._backlog or (self._link is not None and self._link.pending))
+
+    @property
     def _n_held(self) -> int:
         return 0 if self._outbox is None else self._outbox.n_held
 
@@ -222,6 +226,8 @@ class Publisher:
 
     def _on_found(self, messages: list[Message]) -> None:
         """A former start left these: late, before all that this one says, but for what is true by now."""
+        if self._adoption is not None:
+            self._adoption.found(messages)
         for message in reversed(messages):
             if not message.retain or message.topic not in self.latest:
                 self._backlog.push_back(float("-inf"), message)
@@ -258,34 +264,32 @@ class Publisher:
     def _welcome(self, link: MqttLink, now_s: float) -> None:
         """The broker has accepted: say that we are here, then all that is true now, then what waited."""
         link.ready = self._was_ready = self.asked = True
-        if self._n_short < N_SHORT:
-            self._back_off.succeed()
+        away_s = self._redial.accepted(now_s)
         composer = self._composer
         topics = [(composer.ping_topic, 0), (composer.bridge(True).topic, 1), (composer.command_filter, 1)]
         if self._discovery is not None:
             topics.append((self._discovery.birth_topic, 1))
+        if self._adoption is not None:
+            topics += self._adoption.topics
+            self._adoption.connected(now_s, self._redial.n_short == 0)
         self._guarded(link, lambda: link.client.subscribe(topics))
         word = composer.bridge(not self._closing)
         self.latest[word.topic] = word
         for message in self.latest.values():
             if message is not word:
                 self._backlog.renew(message, now_s)
-        if self._backlog.has_late(
-            now_s
-        ):  # an event that nobody hears is lost, and readers lost the broker too
+        # an event that nobody hears is lost, and readers lost the broker too
+        if self._backlog.has_late(now_s):
             self._replay_at_s = now_s + self._config.replay_after_s
         self._send(link, word, now_s)
-        if self._lost_at_s is not None:
-            away_s, self._lost_at_s = now_s - self._lost_at_s, None
+        if away_s is not None:
             self.n_reconnects += 1
             self._on_note("broker_back", f"away for {away_s:.1f} s; {self.n_dropped} messages dropped so far")
 
     def _failed(self, reason: str) -> None:
         """An attempt led to nothing, or a connection ended."""
         now_s, self.asked = self._clock(), True
-        self._dial_at_s = now_s + self._back_off.fail()
-        if self._lost_at_s is None:
-            self._lost_at_s = now_s
+        if self._redial.failed(now_s):
             self._on_note("broker_lost", f"broker {self._config.place}: {reason}")
 
     # -- a connection --------------------------------------------------------------------------------
@@ -356,30 +360,27 @@ class Publisher:
         link.abandon()
         for _, since_s, message in reversed(link.pending):
             self._backlog.push_back(since_s, message)
-        self._n_short += link.ready
-        if self._n_short == N_SHORT:
+        if self._redial.ended(link.ready):
             detail = f"lost {N_SHORT} times within seconds: is another client called {self._client_id!r}?"
             self._on_note("client_id_clash", detail)
         self._failed(reason)
 
     def _on_received(self, received: Received) -> None:
-        """A command is kept; an `offline` that somebody else's last will left behind is corrected; Home Assistant
-        was started: the bed is announced again, a little later, since every device hears that."""
-        if received.topic == self._composer.bridge(True).topic:
-            if received.payload == OFFLINE and not received.retain and not self._closing:
+        """A command is kept; an `offline` that somebody else's last will left behind is corrected."""
+        topic, payload, adoption, now_s = received.topic, received.payload, self._adoption, self._clock()
+        if topic == self._composer.bridge(True).topic:
+            if payload == OFFLINE and not received.retain and not self._closing:
                 self.publish(self._composer.bridge(True))
-        elif self._discovery is not None and received.topic == self._discovery.birth_topic:
-            if received.payload == ONLINE:
-                self._announce_at_s = self._clock() + random.uniform(*ANNOUNCE_S)
-        elif len(received.payload) <= MAX_COMMAND_BYTES:
+        elif (self._discovery is not None and self._discovery.hear(topic, payload, now_s)) or (
+            adoption is not None and adoption.hear(topic, payload, received.retain, now_s)
+        ):
+            return
+        elif len(payload) <= MAX_COMMAND_BYTES:
             self.commands.append(received)
         else:
             self.n_ignored += 1
 
     # -- the poller ----------------------------------------------------------------------------------
-
-    def _link_pending(self) -> bool:
-        return self._link is not None and bool(self._link.pending)
 
     def _watch(self, link: MqttLink) -> None:
         """Wait for reading always, for writing only when paho has something left."""

@@ -200,7 +200,9 @@ def _step_back() -> None:
 
 
 class Recorded:
-    """A pipeline, and a recorder that is handed all that goes in and comes out.
+    """A pipeline, and a recorder that is handed all that goes in and comes out, but for alarms.
+
+    Those it gets as they are told: the monitor raises some itself, and a failure of the pipeline ends none.
 
     Parameters
     ----------
@@ -244,7 +246,7 @@ class Recorded:
     def _note(self, events: list[Event]) -> None:
         """Hand events over; with a status, once a second, also look whether the recording goes on."""
         for event in events:
-            if isinstance(event, (Beat, Rhythm, Alarm, Status)):
+            if isinstance(event, (Beat, Rhythm, Status)):
                 self._recorder.event(event)
             if isinstance(event, Status):
                 self._look()

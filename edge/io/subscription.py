@@ -1,6 +1,8 @@
 """[io] A reader's connection to the broker, in a thread of its own that alone touches the client.
 
-It is made again for ever. What comes waits in a bounded inbox: when the reader is too slow, waveforms and beats
+It is made again for ever, also where the broker is frozen or the cable cut and no socket says so: a broker that brings
+nothing is asked to take back a subscription that was never made, which it must answer (MQTT 3.1.1, 3.10.4) and which
+needs no right. What comes waits in a bounded inbox: when the reader is too slow, waveforms and beats
 give way, the oldest first; if anything else had to, all that the broker keeps is asked for again.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,11 +20,15 @@ from typing import Any
 import paho.mqtt.client as mqtt
 
 from edge.config import MqttConfig
-from edge.heard import MAX_BYTES
-from edge.io.mqtt_link import NOT_AUTHORISED, Received, make_client, tls_context
+from edge.heard import most_bytes
+from edge.io.mqtt_link import CONNACK_S, NOT_AUTHORISED, Received, make_client, tls_context
 from edge.io.source import BackOff
 
 LOOP_S = 0.1
+PROBE_S = 1.0
+"""After so long a silence the broker is asked for a sign of life."""
+DEAD_S = 2.5
+"""Without any sign for so long it is gone, whatever TCP says: people know within 3 s."""
 MAX_WAITING = 2000
 MAX_SENDS = 100
 
@@ -66,6 +73,7 @@ class Subscription:
         self._sends: deque[tuple[str, bytes]] = deque(maxlen=MAX_SENDS)
         self._closing = threading.Event()
         self._ask_again = False
+        self._heard_s = self._asked_s = 0.0
         self.word = LinkWord(False)
         self.n_dropped = 0
         self._thread = threading.Thread(target=self._run, name="heartwire-reader", daemon=True)
@@ -100,6 +108,7 @@ class Subscription:
         while not self._closing.is_set():
             client = make_client(self._config, self._client_id, self._tls)
             client.on_connect, client.on_message = self._on_connect, self._on_message
+            client.on_unsubscribe = self._on_unsubscribe
             refused: list[str] = []
             client.user_data_set(refused)
             why = self._stay(client, refused)
@@ -114,10 +123,14 @@ class Subscription:
         why = "connection ended"
         try:
             client.reconnect()
+            self._heard_s = time.monotonic()
             while not (self._closing.is_set() or refused):
                 code = client.loop(LOOP_S)
                 if code != mqtt.MQTT_ERR_SUCCESS:
                     why = f"connection ended ({mqtt.error_string(code).rstrip('.')})"
+                    break
+                if (silence := self._silence(client, time.monotonic())) is not None:
+                    why = silence
                     break
                 self._errands(client)
         except Exception as error:
@@ -127,6 +140,18 @@ class Subscription:
             if (sock := client.socket()) is not None:
                 sock.close()
         return f"refused: {refused[0]}" if refused else why
+
+    def _silence(self, client: mqtt.Client, now_s: float) -> str | None:
+        """Why the connection is dead, though nothing has ended it; None while there is life in it."""
+        silent_s = now_s - self._heard_s
+        if not self.word.up:
+            return f"no answer to CONNECT for {CONNACK_S:g} s" if silent_s > CONNACK_S else None
+        if silent_s > DEAD_S:
+            return f"no sign of life for {DEAD_S:g} s"
+        if now_s - max(self._heard_s, self._asked_s) >= PROBE_S:
+            self._asked_s = now_s
+            client.unsubscribe(self._client_id)
+        return None
 
     def _errands(self, client: mqtt.Client) -> None:
         while self._sends:
@@ -142,19 +167,24 @@ class Subscription:
             self._wake()
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        self._heard_s = time.monotonic()
         if code.is_failure:
             userdata.append(str(code))
         else:
             client.subscribe(self._topics)
             self._say(LinkWord(True, ""))
 
+    def _on_unsubscribe(self, *_: Any) -> None:
+        self._heard_s = time.monotonic()
+
     def _on_message(self, client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:
         """Never raises: an exception in here would end the connection."""
+        self._heard_s = time.monotonic()
         payload = message.payload
-        if len(payload) > MAX_BYTES:
-            return
         with contextlib.suppress(UnicodeDecodeError):
             topic = message.topic
+            if len(payload) > most_bytes(topic):
+                return
             slow = message.qos > 0 or message.retain
             lane = self._slow if slow else self._fast
             if len(lane) == MAX_WAITING:

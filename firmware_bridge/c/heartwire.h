@@ -42,11 +42,22 @@ typedef struct {
     uint8_t warm;
 } hw_filters;
 
+#if HW_GRU_INT8
+typedef int16_t hw_value; /* what a table of int8 weights takes, four words at a time */
+#define HW_PADDED(n) (((n) + 15) / 16 * 16)
+#else
+typedef float hw_value;
+#define HW_PADDED(n) (n)
+#endif
+
 /* The newest HW_KERNEL inputs of both causal convolutions, the newest last, and the hidden units. */
 typedef struct {
-    float stem1[HW_KERNEL];
-    float stem2[HW_KERNEL * HW_N_STEM1];
+    hw_value stem1[HW_PADDED(HW_KERNEL)];
+    hw_value stem2[HW_PADDED(HW_KERNEL * HW_N_STEM1)];
     float h[HW_N_HIDDEN];
+#if HW_GRU_INT8
+    hw_value q[HW_PADDED(HW_N_HIDDEN)]; /* they as tables take them */
+#endif
 } hw_gru;
 
 /* The QRS logit's local maxima.  Ages in samples, so nothing grows with the time that the patient is watched. */

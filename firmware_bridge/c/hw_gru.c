@@ -5,24 +5,30 @@
 #include "heartwire.h"
 #include "hw_rows.h"
 
+#if HW_GRU_INT8 /* the hidden units, none larger than 1 */
+#define HIDDEN(s) (s)->q
+#define HIDDEN_UNIT (1.0f / 32767.0f)
+#else
+#define HIDDEN(s) (s)->h
+#define HIDDEN_UNIT 1.0f
+#endif
+
 typedef union {
     float value;
     uint32_t bits;
 } number;
 
-/* e^x by 2^k and a polynomial of 2^f, f at most a half: within 3e-6 of it where it matters.  A library's expf calculates in
- * double, for which a Cortex-M4F has no unit. */
+/* e^x by 2^k and a polynomial of 2^f, f at most a half, the least wrong one of degree 4: within 3e-6 of it, 0 and infinity
+ * at the ends.  A library's expf calculates in double, for which a Cortex-M4F has no unit. */
 static inline float exponential(float x)
 {
-    const float no_fraction = 12582912.0f; /* a float of this size has no bits behind the point */
-    number size = {x};
-    if ((size.bits & 0x7FFFFFFFu) > 0x42A00000u) /* 80, and what is no number */
-        x = x > 0.0f ? 80.0f : -80.0f;
-    number y = {x * 1.44269504f + no_fraction};
-    float f = x - (y.value - no_fraction) * 0.693147181f;
-    float p = 1.0f + f * (1.0f + f * (0.5f + f * (1.0f / 6 + f * (1.0f / 24 + f * (1.0f / 120)))));
-    number power;
-    power.bits = (y.bits + 127u) << 23;
+    const number no_fraction = {12582912.0f}; /* a float of this size has no bits behind the point */
+    number y = {x * 1.44269504f + no_fraction.value}, power;
+    float f = x * 1.44269504f - (y.value - no_fraction.value);
+    float p = 0.999999285f + f * (0.693121791f + f * (0.240247458f + f * (0.0559178926f + f * 0.00957008544f)));
+    int32_t exponent = (int32_t)(y.bits - no_fraction.bits) + 127;
+    exponent = exponent < 0 ? 0 : (exponent > 255 ? 255 : exponent);
+    power.bits = (uint32_t)exponent << 23;
     return p * power.value;
 }
 
@@ -44,7 +50,7 @@ static void relu(float *x, int n)
 
 /* Makes room for `n_new` values at the end.  A compiler would make a call of memmove of it, which in the small C
  * libraries goes byte by byte. */
-static void move_up(float *values, int n, int n_new)
+static void move_up(hw_value *values, int n, int n_new)
 {
     for (int k = 0; k + n_new < n; k++) {
         values[k] = values[k + n_new];
@@ -67,18 +73,29 @@ static void gates(float *h, const float *gx, const float *gh)
 
 void hw_gru_step(hw_gru *s, float mv, float logits[HW_N_LOGITS])
 {
-    float x[HW_N_STEM2], gx[3 * HW_N_HIDDEN], gh[3 * HW_N_HIDDEN];
-    float *newest = s->stem2 + (HW_KERNEL - 1) * HW_N_STEM1;
+    float made[HW_N_STEM1], x[HW_N_STEM2], gx[3 * HW_N_HIDDEN], gh[3 * HW_N_HIDDEN], unit;
+    union {
+        hw_value values[HW_PADDED(HW_N_STEM2)];
+        uint32_t aligned;
+    } v;
 
+    for (int k = HW_N_STEM2; k < HW_PADDED(HW_N_STEM2); k++)
+        v.values[k] = 0;
+    mv = mv < HW_MOST_MV ? (mv > -HW_MOST_MV ? mv : -HW_MOST_MV) : HW_MOST_MV;
     move_up(s->stem1, HW_KERNEL, 1);
-    s->stem1[HW_KERNEL - 1] = mv;
+    unit = hw_values(&mv, 1, HW_MOST_MV, s->stem1 + HW_KERNEL - 1);
+    hw_rows(&hw_stem1, s->stem1, unit, made);
+    relu(made, HW_N_STEM1);
     move_up(s->stem2, HW_KERNEL * HW_N_STEM1, HW_N_STEM1);
-    hw_rows(&hw_stem1, s->stem1, newest);
-    relu(newest, HW_N_STEM1);
-    hw_rows(&hw_stem2, s->stem2, x);
+    unit = hw_values(made, HW_N_STEM1, HW_MOST_STEM1, s->stem2 + (HW_KERNEL - 1) * HW_N_STEM1);
+    hw_rows(&hw_stem2, s->stem2, unit, x);
     relu(x, HW_N_STEM2);
-    hw_rows(&hw_gru_ih, x, gx);
-    hw_rows(&hw_gru_hh, s->h, gh);
+    unit = hw_values(x, HW_N_STEM2, 0.0f, v.values);
+    hw_rows(&hw_gru_ih, v.values, unit, gx);
+    hw_rows(&hw_gru_hh, HIDDEN(s), HIDDEN_UNIT, gh);
     gates(s->h, gx, gh);
-    hw_rows(&hw_head, s->h, logits);
+#if HW_GRU_INT8
+    hw_values(s->h, HW_N_HIDDEN, 1.0f, s->q);
+#endif
+    hw_rows(&hw_head, HIDDEN(s), HIDDEN_UNIT, logits);
 }

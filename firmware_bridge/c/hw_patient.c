@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <string.h>
 
 #include "heartwire.h"
 
@@ -20,9 +21,7 @@ static void clear(float *values, uint32_t n)
 void hw_restart(hw_state *s)
 {
     s->resampler.warm = s->filters.warm = 0; /* the first sample sets the rest */
-    clear(s->gru.stem1, HW_KERNEL);
-    clear(s->gru.stem2, HW_KERNEL * HW_N_STEM1);
-    clear(s->gru.h, HW_N_HIDDEN);
+    memset(&s->gru, 0, sizeof s->gru);
     s->detector.before = s->detector.last = s->detector.height = NO_LOGIT;
     s->detector.since_candidate = 0;
     s->detector.since_taken = HW_LONG_AGO;

@@ -73,11 +73,20 @@ static const float *rows(const float *w, int32_t n, const float *x, const float 
 
 #endif
 
-void hw_rows(const hw_table *table, const float *x, float *out)
+float hw_values(const float *x, int32_t n, float most, hw_value *out)
+{
+    (void)most;
+    for (int32_t k = 0; k < n; k++)
+        out[k] = x[k];
+    return 1.0f;
+}
+
+void hw_rows(const hw_table *table, const hw_value *x, float unit, float *out)
 {
     const float *weight = table->weight, *bias = table->bias;
     const int32_t n = table->n;
     int32_t left = table->n_rows;
+    (void)unit;
 
     for (; left >= AT_ONCE; left -= AT_ONCE, out += AT_ONCE, bias += AT_ONCE)
         weight = rows(weight, n, x, bias, out);

@@ -2,15 +2,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * float: weight[n_rows][n].  int8: a row is padded with zeros to a multiple of 4 and has a scale; the vector is made
- * int16 by its largest value.
+ * float: weight[n_rows][n].  int8: vectors are int16 and so many units' worth; rows have a scale each and lie in fours,
+ * padded with zeros: weight[n_rows / 4][n / 4][4 rows][4], and of every four weights of a row the order is 0 2 1 3, in
+ * which a Cortex-M4 takes them apart.  The sums are integers: the same on every machine.
  */
 #ifndef HW_ROWS_H
 #define HW_ROWS_H
 
 #include <stdint.h>
 
-#include "heartwire_weights.h"
+#include "heartwire.h"
 
 #if HW_GRU_INT8
 typedef int8_t hw_weight;
@@ -20,14 +21,18 @@ typedef float hw_weight;
 
 typedef struct {
     const hw_weight *weight;
-    const float *scale; /* [n_rows], int8 only */
-    const float *bias;  /* [n_rows] */
-    int32_t n_rows, n;
+    const float *scale; /* one a row, int8 only */
+    const float *bias;  /* one a row */
+    int32_t n_rows, n;  /* n: as padded */
 } hw_table;
 
 extern const hw_table hw_stem1, hw_stem2, hw_gru_ih, hw_gru_hh, hw_head;
 
-/* out[row] = bias[row] + sum of weight[row][k] x[k] */
-void hw_rows(const hw_table *table, const float *x, float *out);
+/* A vector as the tables take it, in whole numbers of words, from a word's beginning.  No value is larger than `most`; 0
+ * where that is not known.  Gives what a unit is worth. */
+float hw_values(const float *x, int32_t n, float most, hw_value *out);
+
+/* out[row] = bias[row] + sum of weight[row][k] x[k], of `unit` each */
+void hw_rows(const hw_table *table, const hw_value *x, float unit, float *out);
 
 #endif

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from edge.adoption import Left
 from edge.alarm_desk import ANALYSIS, AlarmDesk
 from edge.alarm_limits import AlarmLimits
 from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmState
-from edge.types import Alarm, Note
+from edge.types import Alarm, Note, Origin
 
 SPEC = {spec.name: spec for spec in SPECS}
 
@@ -158,20 +160,115 @@ def test_sounding_when_paused_then_nothing_until_a_new_lethal_alarm() -> None:
     assert desk.sounding(3.0) == "high"
 
 
+def _left(name: str = "vt", state: str = "active", acked: bool = False, **more: Any) -> Left:
+    said = {
+        "value": "172 bpm",
+        "limit": "above 100",
+        "by": "",
+        "occurrence": "old-7",
+        "since_s": 1.7e9,
+        "told_s": 1.8e9,
+    }
+    return Left(name, state, acked, **{**said, "stands": state != "cleared", **more})
+
+
+def _adopted(desk: AlarmDesk, left: Left, at: int = 50) -> Alarm | None:
+    alarm = desk.adopt(left, at)
+    if alarm is not None:
+        desk.take(alarm)
+    return alarm
+
+
+@pytest.mark.parametrize("state", ["active", "latched"])
+def test_adopt_when_a_lethal_one_was_not_seen_then_latched_with_its_time_and_identity_until_acknowledged(
+    state: str,
+) -> None:
+    desk = AlarmDesk()
+    alarm = _adopted(desk, _left(state=state))
+    assert alarm is not None
+    assert (alarm.state, alarm.latched, alarm.acked, alarm.priority) == ("latched", True, False, "high")
+    assert alarm.origin == Origin("old-7", 1.7e9)
+    assert alarm.value == "172 bpm (before the monitor was started again)"
+    assert (desk.sounding(0.0), desk.unseen()) == ("high", ["vt"])
+    (over,) = desk.ack("vt", 60, "Ana")
+    assert (over.state, over.acked, over.by, over.origin) == ("cleared", True, "Ana", alarm.origin)
+    assert over.occurrence == alarm.occurrence
+    assert desk.ack("", 61, "Ana") == []
+
+
+@pytest.mark.parametrize(
+    ("left", "acked"),
+    [(_left("bigeminy"), False), (_left("broker_lost"), False), (_left(acked=True, by="Ana"), True),
+     (_left(state="cleared", acked=True, stands=True), True)],
+)  # fmt: skip
+def test_adopt_when_any_other_stands_then_it_is_over_and_says_why(left: Left, acked: bool) -> None:
+    desk = AlarmDesk()
+    alarm = _adopted(desk, left)
+    assert alarm is not None
+    assert (alarm.state, alarm.latched, alarm.acked, alarm.by) == ("cleared", False, acked, left.by)
+    assert alarm.value == "172 bpm (not followed since the monitor was started again)"
+    assert desk.open == []
+
+
+def test_adopt_when_it_was_over_or_this_start_has_spoken_of_it_then_nothing() -> None:
+    desk = AlarmDesk()
+    assert desk.adopt(_left(state="cleared"), 0) is None
+    desk.take(_alarm())
+    assert desk.adopt(_left(), 0) is None
+    desk.take(_alarm(state="cleared", acked=True))
+    assert desk.adopt(_left(), 0) is None
+
+
+def test_adopt_when_another_patient_has_come_then_nothing_is_held_against_him() -> None:
+    desk = AlarmDesk()
+    _adopted(desk, _left())
+    (over,) = desk.forget_patient(60)
+    assert (over.state, over.acked) == ("cleared", False)
+    late = _adopted(desk, _left("vf"))
+    assert late is not None
+    assert late.state == "cleared"
+
+
+def test_adopt_when_the_monitor_was_started_many_times_then_said_once() -> None:
+    value = "172 bpm"
+    for _ in range(3):
+        alarm = AlarmDesk().adopt(_left(state="latched", value=value), 0)
+        assert alarm is not None
+        value = alarm.value
+    assert value == "172 bpm (before the monitor was started again)"
+
+
+def test_adopt_when_the_analysis_fails_or_raises_it_anew_then_kept_or_replaced() -> None:
+    desk = AlarmDesk()
+    adopted = _adopted(desk, _left())
+    (kept,) = desk.orphans()
+    assert isinstance(kept, Alarm)
+    assert adopted is not None
+    assert (kept.state, kept.origin) == ("latched", adopted.origin)
+    desk.take(_alarm(occurrence=8))
+    assert desk.ack("vt", 60, "Ana") == []
+
+
 class Desk(RuleBasedStateMachine):
-    """Failures, acknowledgements and pauses in any order: no unseen lethal alarm is ever silent or lost."""
+    """Failures, kills, acknowledgements and pauses in any order: no unseen lethal alarm is ever silent or lost."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.now_s, self.unseen = 0.0, set[str]()
+        self.kept: dict[str, Alarm] = {}
+        self.pending: dict[str, Left] = {}
+        self.start()
+
+    def start(self) -> None:
         self.desk, self.numbers = AlarmDesk(), count(1)
         self.engine = {
             n: AlarmState(SPEC[n], "", self.numbers) for n in ("vt", "asystole", "couplet", "lead_off")
         }
-        self.now_s, self.unseen = 0.0, set[str]()
 
     def take(self, events: list[Alarm]) -> None:
         for alarm in events:
             self.desk.take(alarm)
+            self.kept[alarm.name] = alarm
             if alarm.priority == "high" and alarm.state == "active" and not alarm.acked:
                 self.unseen.add(alarm.name)
 
@@ -206,11 +303,26 @@ class Desk(RuleBasedStateMachine):
         for state in self.engine.values():
             state.reset()
 
+    @rule()
+    def kill(self) -> None:
+        for name, alarm in self.kept.items():
+            told = alarm.origin.occurrence if alarm.origin else f"old-{alarm.occurrence}"
+            self.pending[name] = _left(name, alarm.state, alarm.acked, occurrence=told)
+        self.start()
+
+    @rule(data=st.data())
+    def adopt(self, data: st.DataObject) -> None:
+        for name in data.draw(st.permutations(sorted(self.pending))):
+            alarm = self.desk.adopt(self.pending.pop(name), 0)
+            self.take([] if alarm is None else [alarm])
+        assert self.desk.open == [a for a in self.desk.alarms.values() if a.state != "cleared"]
+        assert {a.name for a in self.desk.open} == {n for n, a in self.kept.items() if a.state != "cleared"}
+
     @rule(name=st.sampled_from(["", "vt", "asystole", "overload"]))
     def ack(self, name: str) -> None:
         states = [s for s in self.engine.values() if name in ("", s.spec.name)]
         self.take([a for s in states for a in s.ack(0, "Ana")] + self.desk.ack(name, 0, "Ana"))
-        self.unseen -= {name} if name else set(self.unseen)
+        self.unseen -= ({name} if name else set(self.unseen)) - (set(self.pending) - set(self.desk.alarms))
 
     @rule(seconds=st.sampled_from([0.0, 30.0, 600.0]))
     def hush(self, seconds: float) -> None:
@@ -219,8 +331,9 @@ class Desk(RuleBasedStateMachine):
     @invariant()
     def unseen_ones_are_shown_and_sound_but_for_a_pause(self) -> None:
         shown = {a.name for a in self.desk.open if not a.acked}
-        assert self.unseen <= shown
-        if self.unseen and self.desk.pause.left_s(self.now_s) is None:
+        unseen = self.unseen - (set(self.pending) - set(self.desk.alarms))
+        assert unseen <= shown
+        if unseen and self.desk.pause.left_s(self.now_s) is None:
             assert self.desk.sounding(self.now_s) == "high"
 
 

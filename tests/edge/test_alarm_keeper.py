@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge.adoption import LISTEN_S, Adoption
 from edge.alarm_desk import AlarmDesk
 from edge.alarm_keeper import AlarmKeeper
 from edge.messages import Composer, Message
@@ -26,6 +27,10 @@ class Log:
     def notes(self) -> list[tuple[str, str]]:
         return self.hand.notes_of_log()
 
+    def left(self) -> list[dict[str, Any]]:
+        said, self.hand.left = self.hand.left, []
+        return said
+
 
 class Hand:
     """A keeper and everything that it does."""
@@ -36,13 +41,17 @@ class Hand:
         self.lines: list[dict[str, Any]] = []
         self.troubles: list[tuple[str, str]] = []
         self.n_unpinned = 0
+        self.left: list[dict[str, Any]] = []
+        composer = Composer("bed4", "b00t")
+        self.adoption = Adoption(composer, 0.0)
         self.keeper = AlarmKeeper(
             AlarmDesk(),
-            Composer("bed4", "b00t"),
+            composer,
             Log(self),
             lambda *note: self.notes.append(note),  # type: ignore[arg-type]
             self.messages.append,
             self._unpin,
+            self.adoption,
         )
 
     def write(self, line: bytes) -> None:
@@ -161,3 +170,42 @@ def test_command_when_its_verb_is_unknown_then_it_is_not_taken_for_a_reset() -> 
     with pytest.raises(BadInput, match="got 'dance', expected ack, label, pause or reset"):
         hand.keeper.obey(Command("dance", ""), 1.0, 1.8e9, 10)
     assert hand.lines == []
+
+
+KEPT = {
+    "since": "2026-11-25T03:00:00.000Z",
+    "t": "2026-11-25T03:00:04.000Z",
+    "value": "seen",
+    "boot_id": "old",
+}
+
+
+def test_heritage_when_a_monitor_was_killed_then_lethal_ones_adopted_others_over_and_rubbish_emptied() -> (
+    None
+):
+    hand = Hand()
+    said = {**KEPT, "state": "active", "occurrence": "old-3", "what": "raised", "device": "bed4"}
+    hand.left = [{**said, "name": "asystole"}, {"what": "started", "device": "bed4"}]
+    hand.adoption.connected(0.0, steady=True)
+    for name in ("couplet", "dance"):
+        data = json.dumps({**said, "name": name}).encode()
+        hand.adoption.hear(f"heartwire/bed4/alarm/{name}", data, True, 1.0)
+    assert hand.keeper.tick(LISTEN_S - 0.1, 5, None) == []
+    found = hand.keeper.tick(LISTEN_S, 5, None)
+    assert [(a.name, a.state) for a in found] == [("asystole", "latched"), ("couplet", "cleared")]
+    for alarm in found:
+        hand.keeper.on_alarm(alarm, None, lambda sample: 1.8e9, 1.8e9)
+    assert [(m.topic, m.payload, m.retain) for m in hand.messages] == [
+        ("heartwire/bed4/alarm/dance", b"", True)
+    ]
+    assert [kind for kind, _ in hand.notes] == ["alarm_unknown"]
+    lines = [(line["what"], line["name"], line["occurrence"], line["since"]) for line in hand.lines]
+    since = KEPT["since"]
+    assert lines == [("adopted", "asystole", "old-3", since), ("cleared", "couplet", "old-3", since)]
+    hand.keeper.tell(LISTEN_S, 1.8e9)
+    assert hand.audio()[-1]["sounding"] == "high"
+    ((over,), _) = hand.keeper.obey(Command("ack", "asystole", "Ana"), 9.0, 1.8e9, 9)
+    hand.keeper.on_alarm(over, None, lambda sample: 1.8e9, 1.8e9)
+    last = hand.lines[-1]
+    assert (last["what"], last["by"], last["occurrence"]) == ("acknowledged", "Ana", "old-3")
+    assert hand.keeper.tick(100.0, 10, None) == []

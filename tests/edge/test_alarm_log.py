@@ -17,14 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.alarm_log import Diary, read_log, unseen, what_happened
+from edge.alarm_log import Diary, newest, read_log, unseen, what_happened
 from edge.io.alarm_log import AlarmLog
-from edge.types import Alarm, Status
+from edge.types import Alarm, Origin, Status
 
 ROOT = Path(__file__).parents[2]
 VT = Alarm(
     "vt", "active", "high", "patient", 1000, False, False, "5 in a row", 1250, 3, "5 or more in a row", ""
 )
+ORIGIN = Origin("old-7", 1.7e9)
 STATUS = Status(171.234, None, "vt", 0.93, False, 350.5, None, 12.0, 0, False, 1200)
 
 
@@ -50,6 +51,17 @@ def test_line_when_an_alarm_is_raised_then_who_what_when_and_the_values() -> Non
     }  # fmt: skip
 
 
+def test_line_when_an_earlier_start_raised_it_then_its_own_time_and_identity() -> None:
+    line = _line(_changed(state="latched", origin=ORIGIN))
+    assert (line["what"], line["occurrence"], line["since"]) == (
+        "adopted",
+        "old-7",
+        "2023-11-14T22:13:20.000Z",
+    )
+    assert (line["boot_id"], line["t"]) == ("b00t", "2027-01-15T08:00:05.000Z")
+    assert _line(_changed(state="latched", origin=Origin("", 1.7e9)))["occurrence"] == "b00t-3"
+
+
 def test_line_when_the_clock_is_not_set_then_it_says_so() -> None:
     assert json.loads(Diary("b", "x").note("started", "here", 5.0))["synced"] is False
 
@@ -65,6 +77,13 @@ def test_line_when_the_clock_is_not_set_then_it_says_so() -> None:
         (_changed(acked=True, state="cleared"), _changed(acked=True), "cleared"),
         (_changed(acked=True), _changed(acked=True, state="cleared"), "returned"),
         (_changed(state="cleared"), VT, "cleared"),
+        (_changed(state="latched", origin=ORIGIN), None, "adopted"),
+        (_changed(state="cleared", acked=True, origin=ORIGIN), None, "cleared"),
+        (
+            _changed(acked=True, state="cleared", origin=ORIGIN),
+            _changed(state="latched", origin=ORIGIN),
+            "acknowledged",
+        ),
     ],
 )
 def test_what_when_an_alarm_changes_then_one_word(alarm: Alarm, before: Alarm | None, what: str) -> None:
@@ -72,12 +91,31 @@ def test_what_when_an_alarm_changes_then_one_word(alarm: Alarm, before: Alarm | 
 
 
 def test_unseen_when_read_then_lethal_ones_that_nobody_acknowledged() -> None:
-    def record(n: int, what: str, priority: str = "high") -> dict[str, Any]:
-        return {"occurrence": f"b-{n}", "what": what, "priority": priority, "name": "vt"}
+    def record(n: int, what: str, name: str, priority: str = "high", device: str = "bed4") -> dict[str, Any]:
+        said = {"occurrence": f"b-{n}", "what": what, "priority": priority}
+        return {**said, "name": name, "device": device}
 
-    records = [record(1, "raised"), record(1, "latched"), record(2, "raised"), record(2, "acknowledged")]
-    records += [record(3, "raised", "medium"), record(4, "raised"), record(4, "cleared"), {"what": "started"}]
-    assert [r["occurrence"] for r in unseen(records)] == ["b-1"]
+    records = [record(1, "raised", "vt"), record(1, "latched", "vt"), record(2, "raised", "vf")]
+    records += [
+        record(2, "acknowledged", "vf"),
+        record(3, "raised", "af", "medium"),
+        record(4, "raised", "asystole"),
+    ]
+    records += [
+        record(4, "cleared", "asystole"),
+        record(5, "adopted", "vt", device="bed5"),
+        {"what": "started"},
+    ]
+    assert [r["occurrence"] for r in unseen(records)] == ["b-1", "b-5"]
+
+
+def test_unseen_when_a_later_one_of_that_name_was_acknowledged_then_none() -> None:
+    def record(n: int, what: str) -> dict[str, Any]:
+        return {"occurrence": f"b-{n}", "what": what, "priority": "high", "name": "vt", "device": "bed4"}
+
+    records = [record(1, "raised"), record(2, "raised"), record(2, "acknowledged")]
+    assert unseen(records) == []
+    assert newest(records) == records[-1:]
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)
@@ -144,6 +182,25 @@ def test_log_when_a_line_was_torn_then_named_and_the_next_is_whole(
     assert "1 lethal before this start: vt" in notes["alarms_unseen"]
     records, n_torn = read_log(path.read_bytes())
     assert ([r["what"] for r in records], n_torn) == (["raised", "started"], 1)
+
+
+def test_left_when_the_log_was_begun_anew_then_what_the_older_file_says_last_counts_too(
+    tmp_path: Path, open_log: Callable[..., AlarmLog], until: Callable[..., Any]
+) -> None:
+    path, diary = tmp_path / "alarms.jsonl", Diary("bed4", "b00t")
+    raised = diary.alarm(VT, None, STATUS, lambda sample: 1.8e9)
+    asystole = _changed(name="asystole", occurrence=4)
+    noise = b"".join(diary.note("paused", str(k), 1.8e9) for k in range(5000))
+    path.with_name("alarms.jsonl.1").write_bytes(
+        noise + raised + diary.alarm(asystole, None, STATUS, lambda s: 1.8e9)
+    )
+    path.write_bytes(diary.alarm(_changed(acked=True, by="Ana"), VT, STATUS, lambda sample: 1.8e9))
+    log = open_log(path)
+    log.write(diary.note("started", "again", 1.8e9))
+    log.close()
+    assert [(r["name"], r["what"]) for r in log.left()] == [("asystole", "raised"), ("vt", "acknowledged")]
+    assert log.left() == []
+    assert "1 lethal before this start: asystole" in dict(log.notes())["alarms_unseen"]
 
 
 def test_log_when_it_grows_then_two_files_of_bounded_size_and_the_newest_lines_kept(

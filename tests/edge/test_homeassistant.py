@@ -12,9 +12,9 @@ import pytest
 
 from edge.alarm_state import MONITOR_SPECS, SPECS
 from edge.config import MqttConfig, parse
-from edge.integrations.homeassistant import EXPIRE_S, Discovery, device_payload, object_id
+from edge.integrations.homeassistant import ANNOUNCE_S, EXPIRE_S, Discovery, device_payload, object_id
 from edge.io.poller import Poller
-from edge.io.publisher import ANNOUNCE_S, Publisher
+from edge.io.publisher import Publisher
 from edge.messages import Composer
 from edge.types import AAMI, Beat, RPeak, Status
 from firmware_bridge.types import BadInput
@@ -156,7 +156,7 @@ def test_publisher_when_home_assistant_is_born_then_the_bed_is_announced_again(
         loop.until(lambda: len(subscriber.payloads(CONFIG)) == 1)
         subscriber.client.publish(BIRTH, b"offline", 1)
         subscriber.client.publish(BIRTH, b"online", 1)
-        loop.until(lambda: loop.publisher._announce_at_s < float("inf"))
+        loop.until(lambda: loop.publisher._discovery._again_at_s < float("inf"))
         assert len(subscriber.payloads(CONFIG)) == 1
         loop.ahead_s += ANNOUNCE_S[1]
         loop.until(lambda: len(subscriber.payloads(CONFIG)) == 2)

@@ -21,7 +21,7 @@ from edge.messages import (
     safe_id,
     topic_id,
 )
-from edge.types import Alarm, Beat, Note, Rhythm, RPeak, Status, WaveChunk
+from edge.types import Alarm, Beat, Note, Origin, Rhythm, RPeak, Status, WaveChunk
 from edge.waveform import decode_wave
 from firmware_bridge.types import BadInput, DeviceBeat
 
@@ -140,6 +140,21 @@ def test_alarm_when_composed_then_its_occurrence_rule_and_who_saw_it_are_in_it()
         body = json.loads(message.payload)
         assert body["occurrence"] == f"{body['boot_id']}-17"
         assert (body["limit"], body["by"]) == ("above 100 bpm", "Ana")
+
+
+def test_alarm_when_an_earlier_start_raised_it_then_its_time_and_identity_are_of_then_and_it_says_so() -> (
+    None
+):
+    alarm = replace(ALARM, state="latched", origin=Origin("old-7", 1.7e9))
+    for message in composer().compose(alarm, stamp):
+        got = body(message)
+        assert (got["adopted"], got["occurrence"], got["since"]) == (
+            True,
+            "old-7",
+            "2023-11-14T22:13:20.000Z",
+        )
+        assert got["boot_id"] != "old"
+    assert "adopted" not in body(composer().compose(ALARM, stamp)[0])
 
 
 def test_alarm_when_technical_then_may_be_dropped_before_a_lethal_one() -> None:

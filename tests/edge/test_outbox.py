@@ -174,6 +174,30 @@ def test_outbox_when_the_disk_hangs_then_not_waited_for_and_waited_for_again_whe
     assert on_disk(path) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_outbox_when_the_word_about_a_hanging_disk_is_an_event_itself_then_all_go_on_in_order(
+    path: Path, n: int
+) -> None:
+    gate = threading.Event()
+
+    class Hanging(OutboxFile):
+        def sync(self, *args: Any) -> None:
+            gate.wait(DEADLINE_S)
+            super().sync(*args)
+
+    loop = Loop(Hanging(path, BIG))
+    loop.outbox._on_note = lambda kind, detail: loop.add(event(99))  # as the monitor does it
+    loop.until(lambda: loop.outbox._ready_s == 0.0, "the opening")
+    loop.add(*map(event, range(n)))
+    loop.ahead_s += PATIENCE_S
+    loop.outbox.tick(loop.clock())
+    assert loop.ready == [*range(n), 99]
+    assert loop.outbox.n_held == 0
+    gate.set()
+    loop.close()
+    assert on_disk(path) == [*range(n), 99]
+
+
 def test_outbox_when_the_start_hangs_then_its_alarms_wait_no_longer_than_the_opening_may_take(
     path: Path,
 ) -> None:

@@ -369,3 +369,28 @@ def test_packet_when_written_past_the_client_then_the_broker_reads_it(
     loop.publisher.publish(Message("a/state", b"after", True, 1))
     loop.until(lambda: subscriber.payloads("a/state"), "the message after it")
     assert subscriber.payloads("a/waveform/é") == [payload]
+
+
+def test_offer_when_nothing_waits_then_sent_and_when_anything_does_then_given_up(
+    broker: Any, make_subscriber: Any, make_loop: Any
+) -> None:
+    subscriber, loop = make_subscriber(broker.port, "a/#"), make_loop(broker.port)
+    publisher, large = loop.publisher, Message("a/explain", b"x" * 30_000, False, 0)
+    assert not publisher.offer(large)  # not connected yet
+    loop.until_ready()
+    loop.until(lambda: publisher.n_waiting == 0, "an empty queue")
+    assert publisher.offer(large)
+    loop.until(lambda: subscriber.payloads("a/explain") == [large.payload], "the message")
+    broker.signal(signal.SIGSTOP)
+    for _ in range(2000):  # until the socket holds no more
+        if not publisher.offer(large):
+            break
+    else:
+        raise AssertionError("a frozen broker took 60 MB")
+    assert not publisher.offer(large)
+    assert publisher.n_waiting == 0
+    publisher.publish(Message("a/alarm/vt", b"now", True, 1))
+    assert publisher.n_waiting == 1
+    broker.signal(signal.SIGCONT)
+    loop.until(lambda: subscriber.payloads("a/alarm/vt") == [b"now"], "the alarm")
+    assert set(subscriber.payloads("a/explain")) == {large.payload}

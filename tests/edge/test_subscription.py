@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +74,40 @@ def test_subscription_when_the_broker_goes_and_comes_then_said_and_connected_aga
     assert not reader._sends
     broker.start()
     until(lambda: reader.word.up, "the connection after it")
+
+
+def test_subscription_when_the_broker_freezes_then_said_though_no_socket_ends_and_back_when_it_thaws(
+    broker: Any,
+    subscribe: Callable[..., Subscription],
+    until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CONNACK_S", 1.0)
+    reader = subscribe(broker.port)
+    until(lambda: reader.word.up, "the connection")
+    broker.signal(signal.SIGSTOP)
+    until(lambda: not reader.word.up, "the silence", 60.0)
+    assert reader.word.why == "no sign of life for 2.5 s"
+    until(lambda: reader.word.why == "no answer to CONNECT for 1 s", "another attempt", 60.0)
+    broker.signal(signal.SIGCONT)
+    until(lambda: reader.word.up, "the thaw", 60.0)
+
+
+def test_subscription_when_nothing_comes_for_long_then_the_broker_is_asked_and_lives(
+    broker: Any,
+    subscribe: Callable[..., Subscription],
+    until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PROBE_S", 0.05)
+    words: list[LinkWord] = []
+    reader = subscribe(broker.port, lambda: words.append(reader.word))
+    until(lambda: reader.word.up, "the connection")
+    asked_s = reader._asked_s
+    for _ in range(5):  # each answer lets the next question be asked
+        until(lambda before=asked_s: reader._asked_s > before and reader._heard_s > before, "an answer")
+        asked_s = reader._asked_s
+    assert words == [LinkWord(True, "")]
 
 
 def test_subscription_when_the_reader_sleeps_then_bounded_and_all_that_is_kept_is_asked_for_again(

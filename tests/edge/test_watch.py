@@ -177,6 +177,43 @@ def test_watch_when_the_broker_is_away_then_said_on_the_screen(broker: Any) -> N
     assert seen.end() == 0
 
 
+@pytest.mark.parametrize("freezes", [False, True])
+def test_watch_when_the_broker_dies_or_freezes_under_it_then_said_and_no_value_stands(
+    broker: Any, beds: Beds, freezes: bool
+) -> None:
+    seen = Seen(broker.port, NO_COLOR="1")
+    seen.until("2 of 2 beds live", 60.0)
+    seen.until("HR  7", 60.0)
+    broker.signal(signal.SIGSTOP if freezes else signal.SIGKILL)
+    seen.until("BROKER AWAY: no sign of life for 2.5 s" if freezes else "BROKER AWAY: connection ended", 60.0)
+    seen.until("0 of 2 beds live", 60.0)
+    seen.text = ""
+    seen.until("STALE: nothing for", 60.0)
+    assert "HR " not in seen.text
+    seen.press("q")
+    assert seen.end() == 0
+
+
+@pytest.mark.parametrize("form", ["--plain", "--json"])
+def test_watch_when_the_broker_freezes_under_a_pipe_then_a_line_beside_it(
+    broker: Any, beds: Beds, form: str
+) -> None:
+    command = [sys.executable, "-u", "-m", "edge.cli", "watch", "--mqtt", f"127.0.0.1:{broker.port}", form]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        assert process.stderr.readline().endswith(f"info     broker: 127.0.0.1:{broker.port}: connected\n")
+        broker.signal(signal.SIGSTOP)
+        assert process.stderr.readline().endswith(
+            f"WARNING  broker: 127.0.0.1:{broker.port}: no sign of life for 2.5 s\n"
+        )
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_watch_when_into_a_pipe_then_lines_without_a_control_character(broker: Any, beds: Beds) -> None:
     command = [
         sys.executable,

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from firmware_bridge import c_export
-from firmware_bridge.c_export import GruWeights, Int8Layer, Int8Net, Settings
+from firmware_bridge.c_models import GruWeights, Int8Layer, Int8Net, Settings
 from firmware_bridge.types import BadInput
 
 F32 = NDArray[np.float32]
@@ -111,7 +111,7 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
     assert got["HW_SCRATCH"] == "15"
     assert "gru-7, sha256 00ff" in text
     assert got["HW_GRU_INT8"] == "0"
-    assert got["HW_WIDEST"] == "6"
+    assert got["HW_MOST_MV"] == "8.0f"
 
 
 @pytest.mark.parametrize(("before", "size"), [(7, 64), (31, 64), (32, 128), (109, 256)])
@@ -150,34 +150,7 @@ def test_fixed_point_when_the_factor_is_none_then_one_line_says_so(scale: float)
         c_export.fixed_point(scale)
 
 
-def test_macs_when_counted_then_they_are_rows_times_columns() -> None:
-    assert GRU.macs == 2 * 3 + 4 * 6 + 15 * 4 + 15 * 5 + 7 * 5
-    assert [layer.macs for layer in LAYERS] == [5 * 3 * 3 * 2, 45]
-
-
 def test_sources_when_listed_then_they_are_all_that_is_there() -> None:
     assert sorted((*c_export.SOURCES, "hw_frame.c")) == sorted(p.name for p in c_export.FOLDER.iterdir())
     for name in c_export.SOURCES:
         assert (c_export.FOLDER / name).read_text().count("\n") < 200
-
-
-def test_row_quanta_when_a_row_is_too_long_then_one_line_says_what_to_do() -> None:
-    c_export.row_quanta(np.ones((2, 512), np.float32))
-    with pytest.raises(BadInput, match=r"got rows of 513 weights, expected at most 512.*--gru float$"):
-        c_export.row_quanta(np.ones((2, 513), np.float32))
-
-
-def test_files_when_the_gru_becomes_int8_then_its_rows_are_padded_and_have_scales() -> None:
-    made = c_export.files(GRU, BEAT, replace(SETTINGS, gru_int8=True))
-    assert constants(made["heartwire_weights.h"])["HW_GRU_INT8"] == "1"
-    for name, weight, bias in GRU.rows():
-        quanta, scale = c_export.row_quanta(weight)
-        assert table(made["heartwire_weights.c"], f"{name}_weight") == quanta.reshape(-1).tolist()
-        assert (
-            np.array(table(made["heartwire_weights.c"], f"{name}_scale"), np.float32).tobytes()
-            == scale.tobytes()
-        )
-        assert (
-            np.array(table(made["heartwire_weights.c"], f"{name}_bias"), np.float32).tobytes()
-            == bias.tobytes()
-        )

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from edge.artefact import Models, load_models
+from edge.explain import Explainer
 from edge.fusion import N_INPUTS
+from edge.layers import Layers
 from edge.pipeline import Pipeline
 from edge.runtime import load_interpreter_class
 from edge.types import AAMI, RHYTHMS, Beat
@@ -78,6 +80,31 @@ def test_models_when_shipped_then_each_answers_on_this_runtime(models: Models) -
     logit = models.af.logit(rng.uniform(0.5, 1.1, 40).tolist())
     assert logit is not None
     assert np.isfinite(logit)
+
+
+def test_explainer_when_on_this_runtime_then_its_insides_lead_to_the_answers_given(models: Models) -> None:
+    explainer = Explainer(models)
+    pipeline, told = Pipeline(explainer.watched, device_id="matrix"), []
+    mv = VirtualPatient(FS, 0, SCRIPT).read(round(8 * FS)).mv
+    for k in range(0, len(mv), 36):
+        for event in pipeline.push(SampleBlock("matrix", k, FS, mv[k : k + 36], ("MLII",))):
+            if isinstance(event, Beat):
+                explainer.on_beat(event, k / FS)
+        if explainer.waits(k / FS) and (found := explainer.step(k / FS)) is not None:
+            told.append(found)
+    assert len(told) >= 4
+    layers = Layers(models.beat_cnn.content, "beat_cnn")
+    look = explainer._watch.look
+    assert look is not None
+    inside = layers.look(look.image)
+    assert all(len(np.unique(made.x)) > 8 for made in inside.maps)
+    assert inside.spoke is not None
+    assert np.abs(inside.spoke.sum(0) + inside.bias - look.cnn).max() < 0.2  # logits are steps of 0.06
+    for beat, body in told:
+        p = beat.probs[AAMI.index(beat.aami)]
+        weighed = body["fusion"]["weighed"]
+        assert p > 0.9999 or abs(weighed["answer"] - np.log(p / (1.0 - p))) < 0.05
+        assert abs(weighed["usual"] + sum(weighed["adds"].values()) - weighed["answer"]) < 0.01
 
 
 def test_pipeline_when_the_patient_plays_then_his_beats_are_found_and_named(

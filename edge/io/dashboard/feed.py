@@ -2,20 +2,23 @@
 
 To the page go arrays of ``{"is": kind, "bed": number, ...}``, numbers and bounded texts only; from it comes
 ``{"ack": number of a bed, "alarm": name, "token": key}`` or
-``{"pause": number of a bed, "seconds": 120, "token": key}`` (0 seconds: sound again).
+``{"pause": number of a bed, "seconds": 120, "token": key}`` (0 seconds: sound again); ``{"explain": number of a bed}``
+(or null) says of which bed it wants to be told what the networks saw.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import msgspec
 
+from edge.alarm_guide import MEANING
 from edge.audio_pause import MAX_PAUSE_S
 from edge.commands import write_command
+from edge.explained import ExplainHeard
 from edge.heard import (
     AlarmHeard,
     AlarmUnkept,
@@ -50,6 +53,7 @@ _KINDS: dict[type, str] = {
     WaveHeard: "wave",
     Answer: "answer",
     NoteHeard: "note",
+    ExplainHeard: "explain",
 }
 
 
@@ -97,11 +101,21 @@ class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.pause
 
 
+class Inside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The viewer wants to be told what the networks saw at the bed numbered `explain`, or at none any more."""
+
+    explain: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None
+
+
 Asked = Ack | Pause
-_decoders = (msgspec.json.Decoder(Ack).decode, msgspec.json.Decoder(Pause).decode)
+_decoders: tuple[Callable[[bytes], Asked | Inside], ...] = (
+    msgspec.json.Decoder(Ack).decode,
+    msgspec.json.Decoder(Pause).decode,
+    msgspec.json.Decoder(Inside).decode,
+)
 
 
-def read_asked(text: bytes) -> Asked | None:
+def read_asked(text: bytes) -> Asked | Inside | None:
     """What a viewer asked for, or None for anything else."""
     if len(text) > MAX_REQUEST_BYTES:
         return None
@@ -176,6 +190,9 @@ def _body(change: Change) -> Any:
     what = change.what
     if isinstance(what, Found):
         return {"name": change.bed.name, "can_ack": bool(ID.match(change.bed.device))}
+    if isinstance(what, AlarmHeard):
+        meaning, wrong = (text.replace("`", "") for text in MEANING.get(what.name, ("", "")))
+        return {**asdict(what), "meaning": meaning, "wrong": wrong}
     if isinstance(what, AlarmUnkept):
         return {"name": what.name, "state": "cleared", "priority": "low", "acked": True, "value": ""}
     if isinstance(what, Lead):

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from edge.config import MqttConfig
+from edge.explained import ExplainHeard
 from edge.io.dashboard import assets, feed
 from edge.io.dashboard.access import HEADERS, Access
 from edge.io.dashboard.outgoing import Outgoing
@@ -49,6 +50,8 @@ class Viewer:
         self.queue = Outgoing()
         self.news = asyncio.Event()
         self.asks = Throttle(10, 5.0)
+        self.inside: int | None = None
+        """Number of the bed of which it wants to be told what the networks saw."""
 
     def push(self, one: feed.Item) -> None:
         """Let an item wait for this viewer."""
@@ -76,7 +79,7 @@ class PageServer:
 
     def __init__(self, config: MqttConfig, access: Access, log: Say) -> None:
         self._config, self._access, self._log = config, access, log
-        self._ward = Ward(config.base)
+        self._ward = Ward(config.base, explain=True)
         self._files = assets.load()
         self._viewers: set[Viewer] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,9 +138,12 @@ class PageServer:
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:
-            one = feed.item(change) if self._viewers else None
+            viewers = self._viewers
+            if isinstance(change.what, ExplainHeard):
+                viewers = {viewer for viewer in viewers if viewer.inside == change.bed.number}
+            one = feed.item(change) if viewers else None
             if one is not None:
-                for viewer in self._viewers:
+                for viewer in viewers:
                     viewer.push(one)
 
     async def _tick(self, stop: asyncio.Event) -> None:
@@ -225,6 +231,9 @@ class PageServer:
         if viewer.asks.push("ask", time.monotonic()) is None:
             return
         asked = feed.read_asked(text)
+        if isinstance(asked, feed.Inside):
+            viewer.inside = asked.explain
+            return
         bed = None if asked is None else self._ward.beds.get(asked.bed)
         if asked is None or bed is None:
             self.n_refused += 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.alarm_guide import MEANING
 from edge.io.dashboard import feed
 from edge.ward import Ward
 from edge.waveform import encode_wave
@@ -48,6 +49,18 @@ def test_snapshot_when_taken_then_everything_that_is_true_each_with_its_key(ward
     assert [json.loads(one.text)["is"] for one in items] == ["bed", "fresh", "lead", "vitals", "alarm"]
     assert all(one.key for one in items)
     assert len({one.key for one in items}) == len(items)
+
+
+def test_item_when_an_alarm_is_told_then_what_it_means_and_a_strangers_means_nothing(ward: Ward) -> None:
+    for name, (meaning, wrong) in (*MEANING.items(), ("x", ("", ""))):
+        (change,) = ward.push(
+            f"heartwire/bed4/alarm/{name}", b'{"state":"active","priority":"low"}', False, 0.0
+        )
+        one = feed.item(change)
+        assert one is not None
+        it = json.loads(one.text)["it"]
+        assert (it["meaning"], it["wrong"]) == (meaning.replace("`", ""), wrong.replace("`", ""))
+        assert (it["name"], it["state"]) == (name, "active")
 
 
 def test_item_when_an_alarm_is_taken_away_then_cleared_under_the_same_key(ward: Ward) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +12,17 @@ from typing import Any
 
 import pytest
 
+from edge.alarm_guide import MEANING
 from edge.bench.beds import Beds
 from edge.bench.broker import find_mosquitto, mosquitto
 from edge.bench.browser import Browser, chromium, find_chromium
 
-SIZES = {"phone": (390, 844, 2.0, True), "laptop": (1366, 768, 1.0, False), "wide": (1920, 1080, 1.0, False)}
+SIZES = {
+    "old phone": (320, 568, 2.0, True),
+    "phone": (390, 844, 2.0, True),
+    "laptop": (1366, 768, 1.0, False),
+    "wide": (1920, 1080, 1.0, False),
+}
 HOSTILE = '<img src=x onerror="window.owned=1">'
 INK = """(() => {
   const c = document.querySelector('.bed .trace');
@@ -68,6 +75,9 @@ def test_page_when_opened_then_on_every_screen_a_moving_trace_with_marks_and_num
         assert len(shot) > 20_000
         Path(os.environ.get("HEARTWIRE_SHOTS", tmp_path), f"{name}.png").write_bytes(shot)
         assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for inner in (".top button", ".numbers", ".bed > header"):
+            fits = "(node) => node.scrollWidth <= node.clientWidth"
+            assert browser.evaluate(f"[...document.querySelectorAll('{inner}')].every({fits})"), (name, inner)
     words = browser.evaluate("document.querySelector('.bed canvas[role=img]').getAttribute('aria-label')")
     assert "heart rate" in words
     assert browser.errors == []
@@ -126,6 +136,67 @@ def test_page_when_an_alarm_is_acknowledged_then_on_the_topic_and_shown(
     browser.until(f"{row} === null")
 
 
+DOUBLE = """new Promise((done) => {
+  const list = document.querySelector('#alarms ul');
+  const first = () => list.querySelector('.alarm:not(.acked)');
+  const onMoved = (_, observer) => {
+    observer.disconnect();
+    first().querySelector('button').click();
+    done([first().querySelector('.answer').textContent, first().querySelector('.where').textContent]);
+  };
+  new MutationObserver(onMoved).observe(list, { childList: true });
+  first().querySelector('button').click();
+})"""
+
+
+def test_page_when_acknowledge_is_pressed_twice_then_the_next_alarm_is_not_acknowledged_unseen(
+    port: int,
+    beds: Beds,
+    browser: Browser,
+    open_page: Callable[..., Any],
+    make_subscriber: Callable[..., Any],
+    until: Callable[..., Any],
+) -> None:
+    watcher = make_subscriber(port, "heartwire/+/command/ack")
+    browser.size(390, 844, 2.0, True)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed:not(.stale)').length >= 3")
+    for device in ("bed1", "bed2"):
+        beds.alarm(device, "vt")
+        browser.until(
+            f"[...document.querySelectorAll('.alarm .where')].some((w) => w.textContent === '{device}')"
+        )
+    time.sleep(0.7)
+    answer, device = browser.evaluate(DOUBLE)
+    assert answer == "the list has just moved: press again"
+    browser.until("document.querySelector('.alarm:not(.acked) .answer').textContent === ''", 30.0)
+    assert len(watcher.got) == 1
+    assert watcher.got[0][0] != f"heartwire/{device}/command/ack"
+    browser.click(".alarm:not(.acked) button")
+    until(lambda: len(watcher.got) == 2, "the second acknowledgement")
+    browser.until("document.querySelectorAll('.alarm.acked').length === 2")
+    for device in ("bed1", "bed2"):
+        beds.alarm(device, "vt", "cleared")
+
+
+def test_page_when_an_alarm_is_asked_about_then_what_it_means_and_how_it_can_be_wrong(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.size(390, 844, 2.0, True)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed').length >= 3")
+    beds.alarm("bed1", "asystole")
+    browser.until("document.querySelector('.alarm .more')")
+    browser.click(".alarm .more summary")
+    browser.until("document.querySelector('.alarm .more').open")
+    words = browser.evaluate("document.querySelector('.alarm .more').innerText")
+    meaning, wrong = (text.replace("`", "") for text in MEANING["asystole"])
+    assert meaning in words
+    assert f"It can be wrong: {wrong}" in words
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    beds.alarm("bed1", "asystole", "cleared")
+
+
 def test_page_when_the_sound_is_paused_then_on_the_topic_and_shown_until_it_is_over(
     port: int,
     beds: Beds,
@@ -167,6 +238,7 @@ def test_page_when_its_sound_is_on_then_the_worst_that_is_open_is_heard_but_not_
     assert browser.evaluate(heard) == ""  # nobody has asked for sound
     browser.click("#sound")
     browser.until(f"{heard} === 'low 1'")
+    browser.until("document.getElementById('sound').dataset.awake === 'true'")  # the screen stays on
     beds.alarm("bed2", "vt")
     browser.until(f"{heard} === 'high 2'")
     browser.until(f"{heard} === 'high 3'", 30.0)
@@ -182,6 +254,7 @@ def test_page_when_its_sound_is_on_then_the_worst_that_is_open_is_heard_but_not_
     browser.evaluate(f"({bed}.querySelector('.hush').click(), 0)")
     browser.until(f"{heard}.startsWith('medium')", 30.0)
     browser.evaluate("(document.getElementById('sound').click(), 0)")
+    browser.until("document.getElementById('sound').dataset.awake === 'false'")
     for device, name, priority in (
         ("bed1", "couplet", "low"),
         ("bed2", "vt", "high"),
@@ -208,24 +281,40 @@ def test_page_when_the_monitors_stop_then_stale_within_three_seconds(
     browser.open(open_page(port).address)
     live = "[...document.querySelectorAll('.bed:not(.stale)')].length"
     browser.until(f"{live} >= 3")
+    words = "document.querySelector('#link .words').textContent"
+    browser.until(f"{words} === 'live'")
+    beds.alarm("bed1", "run", priority="medium")
+    browser.until("document.querySelector('.alarm[data-priority=medium]')")
     beds.stop()
     stopped = time.monotonic()
     browser.until(f"{live} === 0", 5.0)
     assert time.monotonic() - stopped < 3.0
     assert browser.evaluate("[...document.querySelectorAll('.hr dd')].every((dd) => dd.textContent === '--')")
     assert "Stale" in browser.evaluate("document.querySelector('.bed .state').textContent")
+    browser.until(f"{words} === 'no bed live' && document.querySelector('#link').dataset.up === 'false'", 5.0)
+    browser.until("document.getElementById('summary').textContent.endsWith('0 alarms, 1 from before')", 5.0)
 
 
-def test_page_when_its_server_goes_then_nothing_is_shown_as_current(
-    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP])
+def test_page_when_its_server_goes_dies_or_freezes_then_nothing_is_shown_as_current(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any], number: signal.Signals
 ) -> None:
     page = open_page(port)
     browser.open(page.address)
     browser.until("[...document.querySelectorAll('.bed:not(.stale)')].length >= 3")
-    page.close()
-    browser.until("!document.getElementById('trouble').hidden", 5.0)
-    assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
-    assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+    page.process.send_signal(number)
+    try:
+        browser.until("!document.getElementById('trouble').hidden", 60.0)
+        assert "connection" in browser.evaluate("document.getElementById('trouble').textContent")
+        assert browser.evaluate("document.querySelectorAll('.bed:not(.stale)').length") == 0
+        assert set(
+            browser.evaluate("[...document.querySelectorAll('.hr dd')].map((dd) => dd.textContent)")
+        ) == {"--"}
+        assert browser.evaluate("document.querySelector('#link .words').textContent") == "no connection"
+    finally:
+        page.process.send_signal(signal.SIGCONT)
+        page.process.terminate()
+        page.process.wait(60)
     browser.errors.clear()
 
 

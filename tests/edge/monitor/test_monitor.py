@@ -34,7 +34,10 @@ def test_monitor_when_samples_come_then_state_reaches_a_subscriber_with_rate_and
     state = json.loads(subscriber.payloads(STATE)[-1])
     assert state["hr_bpm"] == 70.0
     assert 0 <= state["age_ms"] < 1000
-    assert subscriber.payloads(AVAILABLE) == [b"offline", b"online"]
+    assert subscriber.payloads(AVAILABLE) in (
+        [b"offline", b"online"],
+        [b"online"],
+    )  # one, if the broker came late
     assert bed.monitor.n_errors == 0
 
 
@@ -128,7 +131,7 @@ def test_monitor_when_commanded_then_obeys_and_answers_but_never_a_retained_one(
     broker: Any, make_subscriber: Any, make_bed: Any, wearer: Any, until: Any
 ) -> None:
     subscriber = make_subscriber(broker.port)
-    subscriber.client.publish("heartwire/bed4/command/reset", b"", 1, retain=False)
+    subscriber.client.publish("heartwire/bed4/command/reset", b"", 1, retain=False).wait_for_publish(60.0)
     subscriber.client.publish("heartwire/bed4/command/ack", b"asystole", 1, retain=True)
     bed = make_bed(broker.port)
     until(lambda: "command_ignored" in bed.kinds(), "a note about the retained command")

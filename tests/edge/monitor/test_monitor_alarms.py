@@ -37,10 +37,13 @@ def test_monitor_when_a_recorder_stops_then_an_alarm_that_can_be_acknowledged(
 ) -> None:
     subscriber, bed = make_subscriber(broker.port), make_bed(broker.port)
     topic = "heartwire/bed4/alarm/recording_stopped"
+    # said behind the subscription: from then on commands are heard
+    until(lambda: b"online" in subscriber.payloads("heartwire/bridge/state"), "the monitor's word")
     bed.monitor.recording("disk full")
     (alarm,) = until(lambda: bed.bodies(topic), "the alarm")
     assert (alarm["value"], alarm["kind"], alarm["acked"]) == ("disk full", "technical", False)
     assert alarm["occurrence"].startswith("b00t-")
+    until(lambda: subscriber.payloads(topic), "the alarm at the broker, and the subscription before it")
     ack = b'{"name":"recording_stopped","by":"Ana"}'
     subscriber.client.publish("heartwire/bed4/command/ack", ack, 1)
     assert until(lambda: bed.bodies(topic)[1:], "the acknowledgement")[0]["by"] == "Ana"

@@ -14,9 +14,11 @@ import numpy as np
 import pyedflib
 import wfdb
 
+from edge.alarm_log import read_log
 from edge.cli import main
 from edge.io.disk_budget import names_in, read_kept
 from edge.io.recordings import open_recording
+from edge.recorded_marks import read_alarm
 from firmware_bridge.device import EncoderOptions
 from firmware_bridge.devices import get
 from firmware_bridge.patient import VirtualPatient
@@ -96,3 +98,42 @@ def _check_exports(folder: Path) -> None:
     words = json.loads(fhir.read_text())["component"][0]["valueSampledData"]["data"].split(" ")
     assert [word == "E" for word in words] == (~good).tolist()
     assert np.allclose([float(word) / 1000.0 for word in words if word != "E"], mv[good], atol=1e-6)
+
+
+def test_run_when_the_device_and_the_broker_are_gone_then_the_monitors_own_alarms_are_in_the_record_too(
+    tmp_path: Path, until: Any
+) -> None:
+    device, log = get("native"), tmp_path / "alarms.jsonl"
+    encoder = device.encoder(EncoderOptions(fs=FS, leads=("II",)))
+    sent = VirtualPatient(FS, 1, "sinus:60s").read(round(20 * FS)).mv[:, :1]
+    frames = [encoder.encode(sent[k : k + 25]) for k in range(0, len(sent), 25)]
+    words = ["run", "--source", "-", "--device", "bed4", "--mqtt", "127.0.0.1:1", "--alarms-log", str(log)]
+    words += ["--record", str(tmp_path)]
+    monitor = subprocess.Popen(
+        [sys.executable, "-m", "edge.cli", *words], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert monitor.stdin is not None
+
+    def logged() -> list[tuple[str, str]]:
+        records = read_log(log.read_bytes())[0] if log.exists() else []
+        return [(r["name"], r["state"]) for r in records if "occurrence" in r]
+
+    try:
+        monitor.stdin.write(encoder.preamble() + b"".join(frames[:100]))
+        monitor.stdin.flush()
+        until(lambda: {("no_signal", "active"), ("broker_lost", "active")} <= set(logged()), "both", 60.0)
+        monitor.stdin.write(b"".join(frames[100:]))
+        monitor.stdin.flush()
+        until(lambda: ("no_signal", "cleared") in logged(), "the signal", 60.0)
+        monitor.send_signal(signal.SIGTERM)
+        assert monitor.wait(60) == 0
+    finally:
+        monitor.kill()
+        monitor.wait()
+        monitor.stdin.close()
+    marks = open_recording(tmp_path / "bed4").marks
+    alarms = [alarm for mark in marks if (alarm := read_alarm(mark)) is not None]
+    assert sorted((a.name, a.state) for a in alarms) == sorted(logged())
+    (lost,) = [a for a in alarms if a.name == "broker_lost"]
+    assert (lost.priority, "Connection refused" in lost.value) == ("technical", True)
+    assert lost.at == 100 * 25 - 1

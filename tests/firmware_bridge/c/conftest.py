@@ -21,7 +21,7 @@ from edge.filters import Cascade
 from edge.resample import Resampler
 from edge.rpeaks import RPeakDetector, refine
 from edge.windows import Ring
-from firmware_bridge.c_export import GruWeights, Int8Layer, Int8Net
+from firmware_bridge.c_models import GruWeights, Int8Layer, Int8Net
 from firmware_bridge.patient import VirtualPatient
 from train import export
 from train.chip_size import WARNINGS
@@ -201,6 +201,12 @@ def odd_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
     layers.append(int8_layer(rng, (5, 1, n_given * n_in), 1, 1, 1, 0))
     net = Int8Net(tuple(layers), 0.03, layers[0].in_zero, 0.1, layers[-1].out_zero)
     return compiled(export.Chip(gru, net, export.read(shipped()).settings, 0.0, 0))
+
+
+@pytest.fixture(scope="session")
+def odd_int8_chip(compiled: Callable[[export.Chip], Chip], odd_chip: Chip) -> Chip:
+    """The same, the GRU's weights int8."""
+    return compiled(replace(odd_chip.made, settings=replace(odd_chip.made.settings, gru_int8=True)))
 
 
 @pytest.fixture(scope="session")

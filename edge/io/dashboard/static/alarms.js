@@ -5,6 +5,8 @@ import { alarmName, clock, write } from "./words.js";
 const RANK = { high: 0, medium: 1, low: 2, technical: 3 };
 const SIGNS = { high: "!!!", medium: "!!", low: "!", technical: "i" };
 const ANSWER_MS = 4000;
+const MOVED = "the list has just moved: press again";
+const SETTLE_MS = 600; // longer than the second press of a double one takes
 
 export class Alarms {
   // acknowledge(number, name) sends; shout(text) interrupts those who listen.
@@ -32,6 +34,7 @@ export class Alarms {
     this.render(row);
     this.tell(row);
     this.sort();
+    this.settle();
   }
 
   // Once for each alarm that is current, that nobody has acknowledged, and whose bed's sound is not paused.
@@ -62,6 +65,10 @@ export class Alarms {
   // Once a second: nobody has answered.
   poll() {
     for (const row of this.rows.values()) {
+      if (row.answer === MOVED && performance.now() - row.moved > ANSWER_MS) {
+        row.answer = "";
+        this.render(row);
+      }
       if (row.asked === 0 || performance.now() - row.asked < ANSWER_MS) continue;
       row.asked = 0;
       row.answer = "no answer from the monitor";
@@ -85,25 +92,47 @@ export class Alarms {
     return [...this.rows.values()].filter((row) => !row.it.acked && !row.tile.stale).length;
   }
 
+  // Open when their bed fell silent: nobody knows whether they still stand.
+  get nStale() {
+    return [...this.rows.values()].filter((row) => !row.it.acked && row.tile.stale).length;
+  }
+
   make(tile, it) {
     const root = document.getElementById("alarm").content.cloneNode(true).firstElementChild;
-    const row = { root, tile, it, asked: 0, answer: "", told: false };
+    const row = { root, tile, it, asked: 0, answer: "", told: false, top: undefined, moved: -SETTLE_MS };
+    root.querySelector(".more").addEventListener("toggle", () => this.settle());
     root.querySelector("button").addEventListener("click", () => this.ask(row));
     this.list.append(root);
     return row;
   }
 
+  // Which rows have changed places: the button under a finger may be another alarm's.
+  settle() {
+    for (const row of this.rows.values()) {
+      const top = row.root.offsetTop;
+      if (row.top !== undefined && row.top !== top) row.moved = performance.now();
+      row.top = top;
+    }
+  }
+
   ask(row) {
+    if (performance.now() - row.moved < SETTLE_MS) {
+      row.answer = MOVED;
+      this.render(row);
+      return;
+    }
     const wrong = this.acknowledge(row.tile.number, row.it.name);
     row.asked = wrong === "" ? performance.now() : 0;
     row.answer = wrong === "" ? "sent\u2026" : wrong;
     this.render(row);
+    this.settle();
   }
 
   drop(key, row) {
     row.root.remove();
     this.rows.delete(key);
     this.section.hidden = this.rows.size === 0;
+    this.settle();
   }
 
   render(row) {
@@ -118,7 +147,10 @@ export class Alarms {
     write(find(".what"), alarmName(it.name));
     write(find(".where"), tile.name);
     write(find(".value"), it.value);
-    write(find(".limit"), it.limit && it.limit !== it.value ? `(${it.limit})` : "");
+    find(".more").hidden = !it.limit && !it.meaning;
+    write(find(".limit"), it.limit ? `Told when: ${it.limit}.` : "");
+    write(find(".meaning"), it.meaning ?? "");
+    write(find(".wrong"), it.wrong ? `It can be wrong: ${it.wrong}` : "");
     const since = clock(it.since_ms);
     const words = it.state === "latched" ? "over, began " : "since ";
     write(find(".since"), (since === "" ? "" : words + since) + (tile.stale ? " (stale)" : ""));

@@ -12,7 +12,7 @@ export class Link {
     this.wait = FIRST_MS;
     this.up = false;
     this.heard = performance.now();
-    setInterval(() => this.watch(), 500);
+    setInterval(() => this.watch(), 250);
     this.open();
   }
 

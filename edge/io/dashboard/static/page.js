@@ -13,6 +13,8 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const address = new URLSearchParams(location.hash.slice(1));
 let opened = null;
 let wanted = null; // name of a bed that was open before the connection was lost
+let looked = null; // the bed whose networks are looked into
+let wantedInside = address.get("explain"); // name of a bed that is to be looked into once it is there
 let broker = null;
 
 // -- those who listen --------------------------------------------------------------------------------
@@ -26,7 +28,7 @@ const shout = (text) => {
 
 // -- colours -----------------------------------------------------------------------------------------
 
-const INK = ["trace", "minor", "major", "onMark", "N", "S", "V", "F", "Q"];
+const INK = ["trace", "minor", "major", "onMark", "text", "N", "S", "V", "F", "Q"];
 let ink = null;
 
 function readInk() {
@@ -69,6 +71,7 @@ dark.addEventListener("change", () => setTheme(document.documentElement.dataset.
 
 function open(tile) {
   opened = tile === opened ? null : tile;
+  if (looked !== null && looked !== opened) explain(looked);
   for (const other of tiles.values()) {
     const large = other === opened;
     other.root.classList.toggle("large", large);
@@ -76,6 +79,18 @@ function open(tile) {
   }
   arrange();
   if (opened !== null) opened.root.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+}
+
+// Shows or hides what the networks of a bed saw; only then does the server send it.
+function explain(tile) {
+  const before = looked;
+  looked = tile === looked ? null : tile;
+  if (before !== null) before.explain(false);
+  if (looked !== null) {
+    if (opened !== looked) open(looked);
+    looked.explain(true);
+  }
+  link.send({ explain: looked === null ? null : looked.number });
 }
 
 document.addEventListener("keydown", (event) => {
@@ -107,17 +122,19 @@ const hush = (tile, seconds) => ask({ pause: tile.number, seconds });
 const takers = {
   bed(number, it) {
     if (tiles.has(number)) return;
-    const tile = new Tile(number, it, () => ink, say, open, hush);
+    const tile = new Tile(number, it, () => ink, say, open, hush, explain);
     tiles.set(number, tile);
     const after = [...tiles.values()].filter((other) => compare(tile, other) < 0).sort(compare)[0];
     $("ward").insertBefore(tile.root, after === undefined ? null : after.root);
     arrange();
-    if (it.name === wanted) open(tile);
+    if (it.name === wanted && tile !== opened) open(tile);
+    if (it.name === wantedInside && looked === null) explain(tile);
   },
   gone(number) {
     const tile = tiles.get(number);
     if (tile === undefined) return;
     if (tile === opened) open(tile);
+    if (tile === looked) looked = null;
     alarms.forget(tile);
     tile.root.remove();
     tiles.delete(number);
@@ -126,6 +143,7 @@ const takers = {
   lead: (number, it) => tiles.get(number)?.onLead(it),
   beat: (number, it) => tiles.get(number)?.onBeat(it),
   vitals: (number, it) => tiles.get(number)?.onVitals(it),
+  explain: (number, it) => tiles.get(number)?.onExplain(it),
   note: (number, it) => tiles.get(number)?.onNote(it),
   rhythm: (number, it) => tiles.get(number)?.onRhythm(it),
   signal: (number, it) => tiles.get(number)?.onSignal(it),
@@ -173,16 +191,20 @@ function onItems(items) {
 function onState(up) {
   if (up) {
     wanted = opened === null ? null : opened.name;
+    wantedInside = looked === null ? wantedInside : looked.name;
     for (const number of [...tiles.keys()]) takers.gone(number);
   } else for (const tile of tiles.values()) if (!tile.stale) takers.fresh(tile.number, { stale: true, after_s: 2.5 });
   showLink();
 }
 
+const nLive = () => [...tiles.values()].filter((tile) => !tile.stale).length;
+
 function showLink() {
   const trouble = $("trouble");
   const up = link.up && broker !== null && broker.up;
-  $("link").dataset.up = String(up);
-  write($("link").querySelector(".words"), up ? "live" : link.up ? "no broker" : "no connection");
+  const live = up && (tiles.size === 0 || nLive() > 0);
+  $("link").dataset.up = String(live);
+  write($("link").querySelector(".words"), live ? "live" : up ? "no bed live" : link.up ? "no broker" : "no connection");
   let text = "";
   if (!link.up) text = "The connection to heartwire is lost: nothing here is current. Trying again.";
   else if (broker !== null && !broker.up) text = `The broker is away (${broker.why}): nothing here is current. Trying again.`;
@@ -199,8 +221,8 @@ function everySecond() {
   for (const tile of tiles.values()) tile.age();
   if (spoken.length > 0) $("say").textContent = spoken.splice(0).join(". ");
   const n = alarms.nOpen;
-  const fresh = [...tiles.values()].filter((tile) => !tile.stale).length;
-  write($("summary"), `${fresh} of ${tiles.size} ${tiles.size === 1 ? "bed" : "beds"} live, ${n} ${n === 1 ? "alarm" : "alarms"}`);
+  const old = alarms.nStale === 0 ? "" : `, ${alarms.nStale} from before`;
+  write($("summary"), `${nLive()} of ${tiles.size} ${tiles.size === 1 ? "bed" : "beds"} live, ${n} ${n === 1 ? "alarm" : "alarms"}${old}`);
   const title = n > 0 ? `(${n}) heartwire` : "heartwire";
   if (document.title !== title) document.title = title;
 }

@@ -26,7 +26,9 @@ export class Sound {
     this.last = "";
     this.due = 0;
     this.count = 0;
+    this.lock = null;
     button.addEventListener("click", () => this.toggle());
+    document.addEventListener("visibilitychange", () => this.stayAwake());
     setInterval(() => this.look(), LOOK_MS);
     this.show();
   }
@@ -38,7 +40,24 @@ export class Sound {
       this.context.resume();
       this.due = 0;
     }
+    this.stayAwake();
     this.show();
+  }
+
+  // A screen that goes dark takes the sound with it: it stays on while the sound does, where the browser lets it (over
+  // TLS or on this machine; the lock is lost whenever the page is out of sight).
+  async stayAwake() {
+    if (!this.on) {
+      this.lock?.release();
+      this.lock = null;
+    } else if (document.visibilityState === "visible" && (this.lock === null || this.lock.released)) {
+      try {
+        this.lock = await navigator.wakeLock.request("screen");
+      } catch {
+        this.lock = null;
+      }
+    }
+    this.button.dataset.awake = String(this.lock !== null);
   }
 
   show() {

@@ -163,7 +163,7 @@ export class Strip {
     if (width < 10 || height < 10) return;
     if (width === this.width && height === this.height && ratio === this.ratio) return;
     Object.assign(this, { width, height, ratio, mm: millimetre() });
-    this.zero = BAND + (height - BAND) * 0.58;
+    this.zero = BAND + (height - BAND) * 0.55;
     for (const canvas of [this.paper, this.canvas]) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);

@@ -1,5 +1,6 @@
 // One bed: its strips and numbers.
 
+import { Inside } from "./inside.js";
 import { Strip } from "./strip.js";
 import { clock, reasonName, rhythmName, write } from "./words.js";
 
@@ -16,8 +17,8 @@ const HUSH_S = 120; // how long the sound of a bed's alarms is paused by its but
 
 export class Tile {
   // number is the server's, say(text) tells those who listen, onOpen(tile) a wish to see it large;
-  // hush(tile, seconds) asks for a pause of the sound and gives what is wrong.
-  constructor(number, it, style, say, onOpen, hush) {
+  // hush(tile, seconds) asks for a pause of the sound and gives what is wrong; onWhy(tile) a wish to look inside.
+  constructor(number, it, style, say, onOpen, hush, onWhy) {
     const root = document.getElementById("bed").content.cloneNode(true).firstElementChild;
     this.root = root;
     this.number = number;
@@ -40,6 +41,7 @@ export class Tile {
       state: find(".state"),
       hushed: find(".hushed"),
       hush: find(".hush"),
+      why: find(".why"),
       strips: find(".strips"),
       hr: find(".hr dd"),
       pulse: find(".pulse"),
@@ -55,6 +57,9 @@ export class Tile {
     this.dom.open.title = it.name;
     root.setAttribute("aria-label", `Bed ${it.name}`);
     this.dom.open.addEventListener("click", () => onOpen(this));
+    this.inside = new Inside(find(".inside"), style, it.name);
+    this.dom.why.addEventListener("click", () => onWhy(this));
+    this.dom.why.setAttribute("aria-label", `Explain: what the networks see, bed ${it.name}`);
     this.dom.hush.addEventListener("click", () => {
       this.refusal = hush(this, this.hushed ? 0 : HUSH_S);
       this.render();
@@ -142,6 +147,15 @@ export class Tile {
     this.render();
   }
 
+  onExplain(it) {
+    this.inside.onExplain(it);
+  }
+
+  explain(on) {
+    this.inside.show(on);
+    this.dom.why.setAttribute("aria-expanded", String(on));
+  }
+
   onNote(it) {
     this.note(it.detail === "" ? it.kind : `${it.kind.replaceAll("_", " ")}: ${it.detail}`, Date.now());
   }
@@ -209,6 +223,7 @@ export class Tile {
   // The veil's words; once a second while there is one.
   age() {
     const { veil, veilText } = this.dom;
+    if (this.inside.shown) this.inside.age(this.stale);
     if (veil.hidden) return;
     if (!this.stale) {
       const ms = this.vitals?.age_ms;
@@ -235,6 +250,7 @@ export class Tile {
 
   repaint() {
     for (const strip of this.strips) strip.repaint();
+    this.inside.repaint();
   }
 }
 
