@@ -25,6 +25,7 @@ from edge.io.poller import Poller
 from edge.io.publisher import Publisher
 from edge.log_lines import Line
 from edge.messages import Composer
+from edge.stamps import Stamps
 
 ROOT = Path(__file__).parents[2]
 GENEROUS_S = 60.0
@@ -217,7 +218,7 @@ class Desk:
 
     def turn(self, now_s: float, publisher: Publisher | None) -> dict[str, str]:
         self.life.pulse.said()
-        self.life.tick(now_s, publisher, -1, 0.0, True, False)
+        self.life.tick(now_s, publisher, Stamps(0.0, 0.0), True, False)
         return self._manager.hear(0.5) or {}
 
 
@@ -288,5 +289,5 @@ def test_life_when_the_thread_of_an_mqtt_source_is_stuck_then_not_fed(
 
 def test_life_when_nobody_manages_us_then_nothing_is_asked() -> None:
     life = Life(Notifier({}), "bed4", MqttSource("mqtt://h/in", MqttConfig(), "in"), pytest.fail)
-    life.tick(0.0, None, 5000, 250.0, False, True)
+    life.tick(0.0, None, Stamps(0.0, 0.0), False, True)
     life.close()
