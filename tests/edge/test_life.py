@@ -137,7 +137,7 @@ def test_run_when_its_cable_is_silent_then_fed_and_when_its_analysis_is_blocked_
     manager.until("WATCHDOG", "1")
     player.send_signal(signal.SIGSTOP)
     manager.until_status("bed4: no signal, connected to the broker")
-    for _ in range(3):
+    for _ in range(2):
         manager.until("WATCHDOG", "1")
     assert "no signal" in manager.status
     player.send_signal(signal.SIGCONT)
@@ -146,7 +146,7 @@ def test_run_when_its_cable_is_silent_then_fed_and_when_its_analysis_is_blocked_
     until((tmp_path / "blocked").exists, "the block", GENEROUS_S)
     while manager.hear(0.2) is not None:
         continue  # what was said before
-    assert manager.n_fed(3.0) == 0
+    assert manager.n_fed(2.0) == 0
     assert monitor.poll() is None
 
 
@@ -160,7 +160,7 @@ def test_run_when_its_analysis_raises_for_ever_then_not_fed_and_said_and_fed_aga
     manager.until("WATCHDOG", "1")
     (tmp_path / "flag").write_text("raise")
     manager.until_status("bed4: no answer of the analysis to")
-    assert manager.n_fed(3.0) == 0
+    assert manager.n_fed(1.5) == 0
     (tmp_path / "flag").unlink()
     manager.until("WATCHDOG", "1")
     monitor.send_signal(signal.SIGTERM)
