@@ -36,7 +36,7 @@ _NOTHING_WRONG = {
     *("signal", "rate_ok", "source_back", "broker_back", "outbox_disk", "alarm_log_back", "firmware"),
     *("device_beats", "audio_paused", "audio_pause_ended", "personal", "label"),
 }
-_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]{0,15}://)\S+@", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]{0,15}://)\S{1,300}@", re.IGNORECASE)
 _NAMED = re.compile(
     r"((?<![a-z0-9])(?:password|passwd|pwd|secret|token|key)\b[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
     re.IGNORECASE,
