@@ -35,7 +35,7 @@ def text(
     head : sequence of str
         Lines above all.
     notes : mapping of key to str
-        What is to be said of a value, behind it.
+        What is to be said of a value, set or not, behind it.
     """
     lines = [f"# {line}".rstrip() for line in head]
     for table in ((), *((name,) for name in SECTIONS)):
@@ -63,7 +63,7 @@ def _line(
     if path in values:
         return f"{path[-1]} = {toml(values[path])}{note}"
     shown = key.metadata["such_as"] if key.default in (None, "", ()) else key.default
-    return f"#{path[-1]} = {toml(shown)}"
+    return f"#{path[-1]} = {toml(shown)}{note}"
 
 
 def _comment(words: str) -> list[str]:

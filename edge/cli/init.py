@@ -108,6 +108,10 @@ def _examined(args: argparse.Namespace) -> list[Finding] | None:
         format=given["config.format"],
         no_ask=args.no_ask,
     )
+    if Path(args.port).is_file() and given["config.source"] is None:
+        raise BadInput(
+            f"init: {args.port!r} is a capture, expected --source as well: the port that run is to read"
+        )
     heard, pieces = doctor.hear(ask)
     if heard is None:
         doctor.at_a_loss(pieces)
@@ -117,9 +121,9 @@ def _examined(args: argparse.Namespace) -> list[Finding] | None:
         print(finding.as_line())
     for line in config_lines(replace(heard, source=_stable(args.port)), findings):
         name, _, value = line.partition(" = ")
-        value = value.partition("  #")[0].strip('"')
-        if given.get(f"config.{name}") is None:
-            setattr(args, f"config.{name}", value)
+        value, guessed, _ = value.partition("  #")
+        if given.get(f"config.{name}") is None and not guessed:
+            setattr(args, f"config.{name}", value.strip('"'))
     return findings
 
 
@@ -168,9 +172,16 @@ def _text(config: Config, findings: list[Finding]) -> str:
 
 
 def _notes(findings: list[Finding], values: Mapping[Path_, Any]) -> dict[Path_, str]:
-    """What was found, behind the key that it set."""
-    named = {(finding.config.partition(" = ")[0],): finding.text for finding in findings if finding.config}
-    return {path: words for path, words in named.items() if path in values}
+    """What was found, behind the key that it set; behind one that a guess did not set, the guess."""
+    out: dict[Path_, str] = {}
+    for finding in findings:
+        line, guessed, _ = finding.config.partition("  #")
+        path = (line.partition(" = ")[0],)
+        if guessed and path not in values:
+            out[path] = f"perhaps {line}: {finding.text}"
+        elif line and path in values:
+            out[path] = finding.text
+    return out
 
 
 # -- files -----------------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ from firmware_bridge.patient import VirtualPatient
 ROOT = Path(__file__).parents[2]
 
 
-def capture(path: Path, fs_true: float = 230.0) -> Path:
+def capture(path: Path, fs_true: float = 230.0, gain: float = -1.0) -> Path:
     """What `doctor --capture` would write of an Olimex board whose clock is slow, upside down."""
     encoder = get("olimex").encoder(EncoderOptions(256.0, ("ECG",)))
-    mv = -VirtualPatient(256.0, 3, "sinus:60s").read(1536).mv
+    mv = gain * VirtualPatient(256.0, 3, "sinus:60s").read(1536).mv
     parts = [encoder.encode(mv[k : k + 8]) for k in range(0, len(mv), 8)]
     rows = [json.dumps({"t_s": k * 8 / fs_true, "hex": part.hex()}) for k, part in enumerate(parts)]
     path.write_text("\n".join(rows) + "\n")
@@ -67,6 +67,16 @@ def test_init_when_something_is_wrong_with_the_device_then_mended_and_said_where
     assert re.search(r"^fs = 2\d\d\.\d  # .* samples a second arrive, 256 are declared", text, re.MULTILINE)
     assert re.search(r"^invert = true  # the QRS points downwards", text, re.MULTILINE)
     assert re.search(r"^wrong +rate +230", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_init_when_the_gain_is_only_guessed_then_not_set_but_said(tmp_path: Path) -> None:
+    out = tmp_path / "bed.toml"
+    words = ["--source", "/dev/x", "--format", "olimex", "-o", str(out)]
+    assert main(["init", str(capture(tmp_path / "c", gain=0.1)), *words]) == 0
+    assert parse(out.read_text(), {}, {}).scale == 1.0
+    assert re.search(
+        r"^#scale = 1\.0  # perhaps scale = [\d.]+: R-waves are 0\.\d+ mV high", out.read_text(), re.MULTILINE
+    )
 
 
 def test_init_when_flags_say_otherwise_then_they_win(tmp_path: Path) -> None:
@@ -110,6 +120,7 @@ def test_init_when_printed_then_the_file_alone_and_without_what_the_environment_
         (["--source", "/dev/x", "--device", "a/b"], "device: got 'a/b'"),
         (["--source", "/dev/x", "-o", "/proc/nowhere/x"], "cannot write '/proc/nowhere/x'"),
         (["x", "--baud", "fast"], "--baud: got 'fast'"),
+        ([str(Path(__file__))], "is a capture, expected --source as well"),
         (["x", "--seconds", "0"], "--seconds is 0"),
     ],
 )
@@ -132,7 +143,7 @@ def test_init_when_nothing_is_understood_then_said_and_nothing_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "c").write_text(json.dumps({"t_s": 0.0, "hex": "00" * 500}) + "\n")
-    assert main(["init", str(tmp_path / "c"), "-o", str(tmp_path / "out")]) == 1
+    assert main(["init", str(tmp_path / "c"), "--source", "/dev/x", "-o", str(tmp_path / "out")]) == 1
     assert "no known format fits them" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
