@@ -127,7 +127,7 @@ class HostPatient:
         return float(self._lib.largest_hidden(self.state))
 
     def play(self, mv: F32) -> tuple[NDArray[Any], F32]:
-        """Answers (:data:`TOLD`) of a lead (n,) in mV, and the rhythm's probabilities (n, n_rhythms), NaN in between."""
+        """Answers (:data:`TOLD`) of a lead (n,) in mV, and the rhythm (n, n_rhythms), NaN but once a second."""
         mv = np.ascontiguousarray(mv, np.float32)
         out = np.zeros(len(mv) // 8 + 8, TOLD)
         rhythm = np.full((len(mv), self._n_rhythms), np.nan, np.float32)

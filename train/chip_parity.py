@@ -1,4 +1,4 @@
-"""``python -m train parity``: the exported C on this machine beside the monitor's pipeline, on hours of recorded ECG."""
+"""``python -m train parity``: the exported C on this machine beside the monitor's pipeline, on hours of ECG."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Pair:
         return _compare(*self.pipeline_alone(mv), *self.chip_alone(mv))
 
     def pipeline_alone(self, mv: F32) -> tuple[dict[Key, Beat], dict[int, F32]]:
-        """The pipeline's answers, and the rhythm's windows by their last sample; samples count from the lead's first."""
+        """The pipeline's answers, and the rhythm's windows by their last sample, counted from the lead's first."""
         start, self._n_pipeline = self._n_pipeline, self._n_pipeline + len(mv)
         block = SampleBlock("chip", start, self._fs, mv[:, None], ("II",))
         beats = [event for event in self._pipeline.push(block) if isinstance(event, Beat)]
@@ -173,8 +173,8 @@ def lead_of(path: Path, fs: float, minutes: float) -> F32:
 def looped(pair: Pair, mv: F32, hours: float, fs: float) -> Iterator[str]:
     """Play a lead again and again for `hours` on the chip, then :data:`SETTLED` times in the pipeline.
 
-    Gives a line for each of the chip's loops: what is other than in the loop before. The last line compares its last loop
-    with the pipeline's: by then both have forgotten how they began, and a state that drifts would have told on it.
+    Gives a line for each of the chip's loops: what is other than in the loop before. The last line compares its last
+    loop with the pipeline's: both have forgotten how they began by then, and a state that drifts would show.
     """
     last, _ = pair.chip_alone(mv)
     for k in range(2, max(2, round(hours * 3600.0 * fs / len(mv))) + 1):
