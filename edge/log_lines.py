@@ -25,6 +25,9 @@ SAME, PER_S = 6, 60.0
 ANY = 200
 """So many lines of all kinds pass in `PER_S`."""
 
+LOOK_S = 1.0
+"""What was held back and is over is looked for no more often."""
+
 MAX_CHARS = 1000
 """A longer text is cut: what a pipe takes in one piece (PIPE_BUF, 4096 bytes) never blocks half-way."""
 
@@ -33,9 +36,9 @@ _NOTHING_WRONG = {
     *("signal", "rate_ok", "source_back", "broker_back", "outbox_disk", "alarm_log_back", "firmware"),
     *("device_beats", "audio_paused", "audio_pause_ended", "personal", "label"),
 }
-_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]{0,15}://)\S{1,300}@", re.IGNORECASE)
 _NAMED = re.compile(
-    r"(\b(?:[a-z0-9]+[_.-])*(?:password|passwd|pwd|secret|token|key)\b[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
+    r"((?<![a-z0-9])(?:password|passwd|pwd|secret|token|key)\b[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
@@ -122,20 +125,25 @@ class Lines:
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._secrets = tuple(secret for secret in secrets if secret)
         self._same, self._any = Throttle(SAME, PER_S), Throttle(ANY, PER_S)
+        self._looked_s = float("-inf")
 
     def push(self, line: Line, t_s: float) -> list[Line]:
         """Take a line at monotonic time `t_s`; give what is to be shown now."""
-        line = Line(clean(line.what), clean(line.text, self._secrets), line.level, line.urgent)
-        out = self._held(t_s, over=True)
+        line = Line(clean(line.what, self._secrets), clean(line.text, self._secrets), line.level, line.urgent)
+        out: list[Line] = []
+        if t_s - self._looked_s >= LOOK_S:
+            self._looked_s = t_s
+            out = self._held(t_s, over=True)
         if line.urgent:
             return [*out, line]
         key = _NUMBER.sub("#", str(line))
+        if self._any.is_full("all", t_s):  # a flood: what else is in it is not even remembered
+            self._any.push("all", t_s)
+            return out
         n_held = self._same.push(key, t_s)
         if n_held is None:
             return out
         n_lost = self._any.push("all", t_s)
-        if n_lost is None:
-            return out
         if n_lost:
             out.append(Line("log", f"{n_lost} lines were held back: more than {ANY} a minute", "warning"))
         if n_held:

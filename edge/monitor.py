@@ -361,8 +361,7 @@ class Monitor:
                     f"mqtt: the broker refused us ({self.publisher.refused}); "
                     "check mqtt.username and HEARTWIRE_MQTT_PASSWORD or mqtt.password_file"
                 )
-        fs = 0.0 if self._watch.silent else self._stamps.fs
-        self._life.tick(now_s, self.publisher, self._stamps.last, fs, self._vigil.dead)
+        self._life.tick(now_s, self.publisher, self._stamps, self._watch.silent, self._vigil.dead)
 
     def recording(self, trouble: str | None) -> None:
         """A recorder tells how it fares: None while it writes, else why it cannot. Any thread may call it."""

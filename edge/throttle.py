@@ -15,12 +15,16 @@ class Throttle:
 
     def push(self, kind: str, t_s: float) -> int | None:
         """None: hold this one back. Else let it pass; the number held back since the last that passed."""
-        passed = self._passed.setdefault(kind, deque(maxlen=self._n))
-        if len(passed) == self._n and t_s - passed[0] < self._per_s:
+        if self.is_full(kind, t_s):
             self._held[kind] = self._held.get(kind, 0) + 1
             return None
-        passed.append(t_s)
+        self._passed.setdefault(kind, deque(maxlen=self._n)).append(t_s)
         return self._held.pop(kind, 0)
+
+    def is_full(self, kind: str, t_s: float) -> bool:
+        """Whether the next of this kind would be held back."""
+        passed = self._passed.get(kind)
+        return passed is not None and len(passed) == self._n and t_s - passed[0] < self._per_s
 
     def held(self, t_s: float, over: bool = True) -> list[tuple[str, int]]:
         """Kinds held back and how often, of which nobody is told again; all that is long over is forgotten.

@@ -50,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=seconds, metavar="N", help="stop after N seconds")
     parser.add_argument("--json", action="store_true", help="print every published message as a JSON line")
     parser.add_argument(
+        "--log-json", action="store_true", help="what is said on stderr is one JSON object a line"
+    )
+    parser.add_argument(
         "--explain",
         action="store_true",
         help="show on the page what the networks see of each beat and what they remember",
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo until interrupted or for `--seconds`."""
     topic_id(args.device, "--device")
     children: list[subprocess.Popen[str]] = []
-    listener = None
+    listener, log = None, Log(args.log_json)
     with tempfile.TemporaryDirectory(prefix="heartwire-") as folder:
         link = Path(folder, "patient")
         try:
@@ -78,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
             _await(link.exists, children, "the patient")
             page = _serve_page(port, args.listen, children)
             page += f"&explain={args.device}" if args.explain else ""
-            listener = _listen(port, monitor, args.json)
-            _announce(port, args, page)
+            listener = _listen(port, monitor, args.json, log)
+            _announce(port, args, page, log)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: monitor.stop())
             monitor.run(args.seconds)
@@ -149,20 +152,24 @@ def _await(ready: Any, children: list[subprocess.Popen[str]], what: str) -> None
         time.sleep(0.02)
 
 
-def _announce(port: int, args: argparse.Namespace, page: str) -> None:
+def _announce(port: int, args: argparse.Namespace, page: str, log: Log) -> None:
     who = f"record {args.record}" if args.record else "a virtual patient"
-    print(f"heartwire demo: {who} as bed {args.device!r}, live on mqtt://127.0.0.1:{port}", file=sys.stderr)
+    live = f"{who} as bed {args.device!r}, live on mqtt://127.0.0.1:{port}"
+    if not log.for_people:
+        log(Line("demo", f"{live}, page {page}"))
+        return
+    print(f"heartwire demo: {live}", file=sys.stderr)
     listen = f"mosquitto_sub -h 127.0.0.1 -p {port} -v -t 'heartwire/{args.device}/+'"
     print(f"See it: {page}", file=sys.stderr)
     print(f"Listen along: {listen}    (Ctrl-C ends it)", file=sys.stderr, flush=True)
 
 
-def _listen(port: int, monitor: Monitor, as_lines: bool) -> Any:
+def _listen(port: int, monitor: Monitor, as_lines: bool, log: Log) -> Any:
     """A subscriber of everything, in a thread of its own, that prints what it hears."""
     import paho.mqtt.client as mqtt
     from paho.mqtt.enums import CallbackAPIVersion
 
-    ward, lines_of, log = Ward(), WardLines(), Log()
+    ward, lines_of = Ward(), WardLines()
     latest = {} if monitor.publisher is None else monitor.publisher.latest
 
     def show(client: Any, userdata: Any, message: mqtt.MQTTMessage) -> None:

@@ -8,6 +8,7 @@ from edge.io.publisher import Publisher
 from edge.io.source import Source, Threaded
 from edge.log_lines import Line
 from edge.pulse import Pulse
+from edge.stamps import Stamps
 
 
 class Life:
@@ -37,7 +38,9 @@ class Life:
         self._trouble = ""
         self.pulse = Pulse()
 
-    def tick(self, now_s: float, publisher: Publisher | None, last: int, fs: float, dead: bool) -> None:
+    def tick(
+        self, now_s: float, publisher: Publisher | None, stamps: Stamps, silent: bool, dead: bool
+    ) -> None:
         """Time passed; the last thing in a turn of the loop.
 
         Parameters
@@ -46,8 +49,12 @@ class Life:
             Monotonic time [s].
         publisher : Publisher or None
             None where no broker is wanted.
-        last, fs, dead
-            As `Pulse.poll` takes them; `fs` 0 also while there is no signal.
+        stamps : Stamps
+            The newest sample and the rate.
+        silent : bool
+            No samples arrive.
+        dead : bool
+            The analysis has not answered for long, by the clock.
         """
         if not self._notifier.wanted:
             return
@@ -55,9 +62,9 @@ class Life:
         if not self._ready and (publisher is None or publisher.asked):
             self._ready = True
             words.append("READY=1")
-        if self.pulse.poll(last, fs, self._stuck(now_s, publisher), dead):
+        if self.pulse.poll(stamps.last, stamps.fs, self._stuck(now_s, publisher), dead):
             words.append("WATCHDOG=1")
-        line = self._status(publisher, fs)
+        line = self._status(publisher, 0.0 if silent else stamps.fs)
         if line != self._line:
             self._line = line
             words.append(f"STATUS={line}")

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 def capture(path: Path, fs_true: float = 230.0) -> Path:
     """What `doctor --capture` would write of an Olimex board whose clock is slow, upside down."""
     encoder = get("olimex").encoder(EncoderOptions(256.0, ("ECG",)))
-    mv = -VirtualPatient(256.0, 3, "sinus:60s").read(2560).mv
+    mv = -VirtualPatient(256.0, 3, "sinus:60s").read(1536).mv
     parts = [encoder.encode(mv[k : k + 8]) for k in range(0, len(mv), 8)]
     rows = [json.dumps({"t_s": k * 8 / fs_true, "hex": part.hex()}) for k, part in enumerate(parts)]
     path.write_text("\n".join(rows) + "\n")
@@ -41,7 +41,7 @@ def test_init_when_a_port_is_examined_then_a_file_that_run_takes(
     spawn("simulate", "--script", "sinus:600s rate=80", "--to", f"pty:{link}")
     until(link.exists, "the device", 60.0)
     words = ["init", str(link), "--device", "bed4", "--mqtt", f"127.0.0.1:{broker.port}", "-o", str(file)]
-    done = spawn(*words, "--seconds", "2")
+    done = spawn(*words, "--seconds", "1")
     out, err = done.communicate(timeout=60)
     assert done.returncode == 0, err
     assert re.search(r"^ok +format +heartwire native", out, re.MULTILINE)
@@ -71,7 +71,7 @@ def test_init_when_something_is_wrong_with_the_device_then_mended_and_said_where
 
 def test_init_when_flags_say_otherwise_then_they_win(tmp_path: Path) -> None:
     out = tmp_path / "bed.toml"
-    words = ["--source", "/dev/x", "--fs", "256", "--mqtt", "none", "-o", str(out)]
+    words = ["--source", "/dev/x", "--fs", "256", "--format", "olimex", "--mqtt", "none", "-o", str(out)]
     assert main(["init", str(capture(tmp_path / "c")), *words]) == 0
     config = parse(out.read_text(), {}, {})
     assert (config.fs, config.mqtt.host) == (256.0, "")

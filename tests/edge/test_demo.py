@@ -86,6 +86,14 @@ def test_demo_when_the_page_is_opened_then_within_ten_seconds_a_moving_trace_wit
     assert process.returncode == 0
 
 
+def test_demo_when_a_program_reads_its_log_then_objects_and_no_key() -> None:
+    done = demo("--log-json", seconds=1.0)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "live on mqtt://127.0.0.1:" in said[0]["text"]
+    assert said[0]["text"].endswith("/#key=***")
+
+
 def test_demo_when_the_record_is_missing_then_one_line() -> None:
     done = demo("--record", "/nowhere/100")
     assert done.returncode == 2

@@ -32,10 +32,10 @@ def test_health_when_the_monitor_lives_then_0_again_and_again_and_1_once_it_stan
     until(lambda: subprocess.run(command, cwd=ROOT, env=dict(os.environ)).returncode == 0, "health", 60.0)
     assert main({"NOTIFY_SOCKET": notify}, 60.0) == 0
     monitor.send_signal(signal.SIGSTOP)
-    main({"NOTIFY_SOCKET": notify}, 1.5)  # what it had sent before
+    main({"NOTIFY_SOCKET": notify}, 0.5)  # what it had sent before
     capsys.readouterr()
-    assert main({"NOTIFY_SOCKET": notify}, 2.0) == 1
-    assert "did nothing to its end for 2 s" in capsys.readouterr().err
+    assert main({"NOTIFY_SOCKET": notify}, 1.5) == 1
+    assert "did nothing to its end for 1.5 s" in capsys.readouterr().err
     monitor.send_signal(signal.SIGCONT)
 
 

@@ -36,6 +36,7 @@ def alarm(priority: str, state: str = "active", acked: bool = False) -> Alarm:
     ("text", "shown"),
     [
         ("mqtt://me:canary@broker.ward:1883/in", "mqtt://***@broker.ward:1883/in"),
+        ("tcp://me:can/a@ry@10.0.0.7:5000: gone", "tcp://***@10.0.0.7:5000: gone"),
         ("see http://127.0.0.1:8765/#key=canary-1_2 now", "see http://127.0.0.1:8765/#key=*** now"),
         ("HEARTWIRE_MQTT_PASSWORD=canary", "HEARTWIRE_MQTT_PASSWORD=***"),
         ('{"password": "cana ry", "x": 1}', '{"password": ***, "x": 1}'),
