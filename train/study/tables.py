@@ -19,9 +19,10 @@ from train.study.slopes import Slope
 from train.study.verdicts import LEAST_SEEDS, Verdict
 
 
-def span(value: float, low: float, high: float) -> str:
-    """A number and its interval."""
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def span(value: float, low: float, high: float, portuguese: bool = False) -> str:
+    """A number and its interval; in Portuguese with commas."""
+    text = f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return text.replace(", ", "; ").replace(".", ",") if portuguese else text
 
 
 def outcome(verdict: Verdict, portuguese: bool) -> str:
@@ -40,7 +41,9 @@ def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
     yield (
         "Why do four LSTM layers do the work of ten to fifteen convolution layers on ECG, and is it vanishing "
         "gradients or overfitting that keeps RNNs shallow? Asked in public (Data Science Stack Exchange 53474); the "
-        "answer was a row of claims. Here each is put to a test that was written down before its arms were run."
+        "answer was a row of claims, each of which is put to a test here. The arms' tests were written down before "
+        "the arms were run; those of the looks into networks (claim 1, and the second lines of 3 and 6) after a "
+        "first look."
     )
     yield ""
     yield (
@@ -130,7 +133,7 @@ def verdict_table(verdicts: Sequence[Verdict], claims: Mapping[int, str], portug
     yield "|---|---|---|---|---|---|"
     for claim, text in claims.items():
         for v in [v for v in verdicts if v.claim == claim] or [Verdict(claim, "missing", "")]:
-            number = "–" if v.outcome == "missing" else span(v.value, v.low, v.high)
+            number = "–" if v.outcome == "missing" else span(v.value, v.low, v.high, portuguese)
             seeds = "–" if v.outcome == "missing" else str(v.seeds)
             of = "–" if v.outcome == "missing" else whom[v.preset]
             yield f"| {claim} | {text} | {outcome(v, portuguese)} | {number} | {of} | {seeds} |"
@@ -155,18 +158,26 @@ def portuguese(runs: Sequence[Run], verdicts: Sequence[Verdict]) -> Iterator[str
     if memory is not None:
         yield ""
         yield (
-            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high)} de macro F1: é o que se "
-            "perde quando o estado só ouviu os últimos 2 s."
+            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high, True)} de macro F1: é o "
+            "que se perde quando o estado só ouviu os últimos 2 s."
         )
     if falls is not None:
-        yield (
-            f"Em pilhas simples o gradiente da primeira camada muda {falls.value:.2f} décadas por camada acrescentada "
-            f"(RNN simples), {falls.numbers['lstm: decades a layer, plain'][0]:.2f} (LSTM) e "
-            f"{falls.numbers['gru: decades a layer, plain'][0]:.2f} (GRU); com resíduos e LayerNorm, "
-            f"{falls.numbers['rnn: decades a layer, residual'][0]:.2f}, "
-            f"{falls.numbers['lstm: decades a layer, residual'][0]:.2f} e "
-            f"{falls.numbers['gru: decades a layer, residual'][0]:.2f}."
+        plain, helped = (
+            ", ".join(
+                f"{falls.numbers[f'{cell}: decades a layer, {kind}'][0]:+.2f} ({WORDS[cell]})"
+                for cell in CELLS
+            )
+            for kind in ("plain", "residual")
         )
+        yield ""
+        yield (
+            "Em pilhas simples, a cada camada acrescentada o gradiente da primeira muda por tantas décadas (fatores "
+            f"de dez): {_comma(plain)}; com resíduos e LayerNorm: {_comma(helped)}."
+        )
+
+
+def _comma(text: str) -> str:
+    return text.replace(", ", "; ").replace(".", ",").replace("vanilla RNN", "RNN simples")
 
 
 def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
@@ -177,9 +188,10 @@ def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
     for k, v in enumerate(own):
         if k:
             yield ""
-        yield f"{words.WHOM[v.preset].capitalize()}: {outcome(v, False)}."
         if v.outcome == "missing":
+            yield f"Arms of the study: {outcome(v, False)}."
             continue
+        yield f"{words.WHOM[v.preset].capitalize()}: {outcome(v, False)}."
         few = f"; {LEAST_SEEDS} are needed to decide" if v.outcome == "too few" else ""
         yield ""
         yield f"Test: {v.test.rstrip('.')}. Result {span(v.value, v.low, v.high)}, {v.seeds} seed(s){few}."
