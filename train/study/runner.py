@@ -100,7 +100,7 @@ def _learned(
 ) -> tuple[Answers, Curves, Cost]:
     """(what answers beats, its curves, what it costs)."""
     if job.net.family == "trees":
-        trees = Trees(job.seed)
+        trees = Trees(job.seed, min(200, max(20, job.budget.epochs * job.budget.beats // 700)))
         trees.fit(beats)
         return (lambda side, reset_s: trees.answers(side)), {}, trees.cost()
     if job.net.family == "nn1":
