@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from train.study import arms
-from train.study.config import FAMILIES, CNN_KINDS
+from train.study.config import CNN_KINDS, FAMILIES
 from train.study.costs import cost
 
 

@@ -20,7 +20,7 @@ from train.study.looks import Looks
 from train.study.maps import Grid, Look
 from train.study.memory import MemoryScore
 from train.study.probes import QUESTIONS, SINCE, ProbeScore
-from train.study.record import Run
+from train.study.record import Cost, Run
 from train.study.slopes import Slope, bins
 
 Make = Callable[..., Run]
