@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.study import arms
-from train.study.config import FAMILIES, CNN_KINDS
+from train.study.config import CNN_KINDS, FAMILIES
 from train.study.costs import cost
 
 
