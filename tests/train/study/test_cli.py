@@ -29,7 +29,7 @@ def test_study_when_run_then_a_line_a_job_and_again_nothing_is_left(
 ) -> None:
     jobs = few()
     monkeypatch.setattr(cli.arms, "jobs", lambda preset, claims=(): jobs)
-    out = ["--preset", "quick", "--out", str(tmp_path)]
+    out = ["--preset", "quick", "--claim", "5", "--out", str(tmp_path)]
     assert main(out) == 0
     runs, n_torn = record.read(tmp_path / cli.RESULTS)
     assert ({run.arm for run in runs}, n_torn) == ({"cnn 1x4", "nn1"}, 0)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from firmware_bridge.types import BadInput
 from train.study import looks, maps, memory, probes, slope_runs
 from train.study.looks import packed, read, run, unpacked
@@ -53,7 +55,9 @@ def test_run_when_started_again_then_only_what_is_missing_is_looked_at(
     monkeypatch.setattr(memory, "run", few("memory", MEMORY))
     later = replace(SLOPE, seed=2)
     both = (SLOPE, later)
-    monkeypatch.setattr(slope_runs, "run", lambda preset, done, tell: iter([s for s in both if s not in done]))
+    monkeypatch.setattr(
+        slope_runs, "run", lambda preset, done, tell: iter([s for s in both if s not in done])
+    )
     found = run("quick", tmp_path)
     assert (found.probes, found.memory, found.slopes) == ((LAYER,), (MEMORY,), both)
     assert asked == ["maps", "probes", "memory"]

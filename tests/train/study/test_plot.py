@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from firmware_bridge.types import BadInput
 from train.study.plot import BEATS, COLOURS, MARKERS, WORDS, figure, tidy, write
 

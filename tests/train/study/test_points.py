@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.study.arms import arms as arms_in_plan
 from train.study.bootstrap import Arms
 from train.study.points import Point, front, points, typical

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 import train
 from firmware_bridge.types import BadInput
 from train.study import arms as plan

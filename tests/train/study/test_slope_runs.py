@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.study import slope_runs, slopes
 from train.study.beats import Beats
 from train.study.config import NetConfig

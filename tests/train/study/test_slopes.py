@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 import torch
 
 from train.study import slopes
