@@ -73,12 +73,12 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
             f"one training each), on {max(s.n_patients for s in whole)} patients of mitdb DS1 and svdb that they "
             f"have not seen, {max(s.n_beats for s in whole)} beats; beside them the same shapes, never trained."
         )
-    if looks.slopes:
-        count = Counter(s.stage for s in looks.slopes)
-        seeds = {s.seed for s in looks.slopes if s.stage == "initial"}
+    stacks = [s for s in looks.slopes if s.family in CELLS]
+    if stacks:
+        count, seeds = Counter(s.stage for s in stacks), {s.seed for s in stacks if s.stage == "initial"}
         yield (
             f"- **Gradients**: {count['initial']} stacks before training (seeds {_list(seeds)}) and "
-            f"{count['trained']} after it, of 32 units, led back through ECG of patients held out."
+            f"{count['trained']} after it, of {stacks[0].width} units, led back through ECG of patients held out."
         )
 
 
@@ -256,7 +256,7 @@ def memory_table(looks: Looks) -> Iterator[str]:
 
 def slope_table(looks: Looks) -> Iterator[str]:
     """First layer against last, and reach, at the largest depth; and what training made of it."""
-    if not looks.slopes:
+    if not any(s.family in CELLS for s in looks.slopes):
         return
     yield from ("", "Gradients (mean of the seeds; a decade is a factor of ten):", "")
     yield "| cell | stage | layers | first layer less last, decades | 1 % reach, s | macro F1 |"
@@ -271,11 +271,12 @@ def slope_table(looks: Looks) -> Iterator[str]:
 
 def _slope_row(cell: str, residual: bool, stage: str, depth: int, own: Sequence[Slope]) -> str:
     first = float(np.mean([s.first_to_last for s in own]))
-    reach = float(np.exp(np.mean(np.log([s.reach for s in own])))) / SLOW.fs
+    far = [s.reach for s in own if s.lags]
+    reach = f"{np.exp(np.mean(np.log(far))) / SLOW.fs:.2f}" if far else "–"
     scored = [s.macro_f1 for s in own if s.macro_f1 >= 0.0]
     f1 = f"{np.mean(scored):.3f}" if scored else "–"
     name = f"{WORDS[cell]}{', residual + LayerNorm' if residual else ''}"
-    return f"| {name} | {stage} | {depth} | {first:+.2f} | {reach:.2f} | {f1} |"
+    return f"| {name} | {stage} | {depth} | {first:+.2f} | {reach} | {f1} |"
 
 
 def tail(runs: Sequence[Run]) -> Iterator[str]:
