@@ -77,9 +77,25 @@ def test_results_when_torn_then_it_is_said(
     assert capsys.readouterr().out.startswith("1 lines of ")
 
 
+def test_results_when_packed_then_they_are_read_again(
+    make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.append(
+        tmp_path / cli.RESULTS, [make_run(arm.net, arm.task, 80, preset="quick") for arm in arms.arms(4)]
+    )
+    path = tmp_path / "quick.jsonl"
+    assert main(["--pack", str(path), "--out", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == 20
+    assert len(cli.pack.read(path)) == 20
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--jobs", "0"], "expected 1 or more"), (["--final"], "expected full")],
+    [
+        (["--jobs", "0"], "expected 1 or more"),
+        (["--final"], "expected full"),
+        (["--pack", "x"], "no results"),
+    ],
 )
 def test_words_when_they_make_no_sense_then_one_line_says_so(
     words: list[str], said: str, tmp_path: Path
