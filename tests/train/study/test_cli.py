@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
 from firmware_bridge.types import BadInput
-from train.study import arms, cli, main, record
+from train.study import arms, cli, main, record, timing
 from train.study.config import Budget
 from train.study.record import Run
 
@@ -29,6 +29,8 @@ def test_study_when_run_then_a_line_a_job_and_again_nothing_is_left(
 ) -> None:
     jobs = few()
     monkeypatch.setattr(cli.arms, "jobs", lambda preset, claims=(): jobs)
+    times = {timing.key_of(job.net, job.task): [0.0, 5.0] for job in jobs}
+    (tmp_path / "timing.json").write_text(json.dumps(times))
     out = ["--preset", "quick", "--out", str(tmp_path)]
     assert main(out) == 0
     runs, n_torn = record.read(tmp_path / cli.RESULTS)
