@@ -196,6 +196,7 @@ def _course(entry: Entry) -> list[str]:
             "raised": "raised",
             "acknowledged": f"acknowledged by {by or 'somebody who gave no name'}",
             "returned": "there again",
+            "adopted": "taken over by the next start of the monitor; it waits to be acknowledged",
             "latched": "its cause is over; it waits to be acknowledged",
             "cleared": OVER,
         }.get(what, what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,8 @@ class BeatStage:
         Filtered sample position to device sample index.
     personal : Personal, optional
         Corrects what goes out; what is learned here goes by the uncorrected answers. Nothing by default.
+    is_paced : callable, optional
+        Whether a pacing pulse was marked beside a device sample index.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class BeatStage:
         ring: Ring,
         to_device: Callable[[float], int],
         personal: Personal | None = None,
+        is_paced: Callable[[int], bool] | None = None,
     ) -> None:
         self._models, self._ring, self._to_device = models, ring, to_device
+        self._is_paced = is_paced or (lambda _: False)
         self._personal = personal or Personal("off")
         gru, cnn = models.manifests["gru"], models.manifests["beat_cnn"]
         self._fs = gru.fs
@@ -100,6 +104,8 @@ class BeatStage:
         out = self._finish(now, before)
         peak = RPeak(self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-height))))
         beat = _beat(self._next_id, peak, rr_s, early, False, now)
+        if self._is_paced(peak.sample):
+            beat = replace(beat, paced=True)
         self._next_id += 1
         self._open = _Open(beat, window, k0)
         self.intervals.keep(rr_s)
@@ -184,4 +190,5 @@ def _beat(
         warming=now.warming if early is None else early.warming,
         readable=now.readable if early is None else early.readable,
         at=now.at,
+        paced=early is not None and early.paced,
     )

@@ -142,7 +142,7 @@ class AlarmsConfig:
     )
     log: str = _key(
         "",
-        "file for the alarm log, a JSON object a line, read by `heartwire alarms`; default is none",
+        "alarm log, read by `heartwire alarms`; default heartwire/DEVICE-alarms.jsonl in the state folder; or 'none'",
         "/var/lib/heartwire/bed4-alarms.jsonl",
     )
     log_kb: int = _key(
@@ -243,20 +243,6 @@ def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
         secret = _read(config.mqtt.password_file, "mqtt.password_file").partition("\n")[0].rstrip("\r")
         config = replace(config, mqtt=replace(config.mqtt, password=secret))
     return config
-
-
-def outbox_place(config: Config, environ: Mapping[str, str]) -> str:
-    """The path of the outbox's file: as configured, else in the state folder of the service or the user.
-
-    That is ``$STATE_DIRECTORY`` (systemd), else ``$XDG_STATE_HOME/heartwire``, else ``~/.local/state/heartwire``.
-    Empty for none.
-    """
-    if config.mqtt.outbox_path:
-        return config.mqtt.outbox_path if config.mqtt.outbox_path != "none" else ""
-    service = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "/var/lib", ".local/state")
-    folder = Path(service) if service else Path(home, "heartwire")
-    return str(folder / f"{config.device}.outbox")
 
 
 def parse(text: str, environ: Mapping[str, str], flags: Mapping[str, str], where: str = "config") -> Config:

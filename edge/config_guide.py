@@ -47,7 +47,7 @@ OTHERS = {
     f"`{ENV}MQTT`": "the broker in one word, as `--mqtt`: `HOST`, `HOST:PORT`, the path of a Unix socket, or `none`",
     f"`{ENV}DASHBOARD_TOKEN`": "the key that the live page wants for acknowledging; without it each start prints a new "
     "one",
-    "`STATE_DIRECTORY`, `XDG_STATE_HOME`": "where the outbox lies, unless `outbox_path` says: systemd's folder for the "
+    "`STATE_DIRECTORY`, `XDG_STATE_HOME`": "where outbox and alarm log lie, unless keys say: systemd's folder for the "
     "service, else `heartwire` in the user's (`~/.local/state`)",
     "`XDG_CONFIG_HOME`": "where profiles of devices lie, in `heartwire/devices` (`~/.config`)",
     "`NO_COLOR`": "`heartwire watch` without colours",

@@ -40,13 +40,18 @@ class Guard:
         """Whether no good sample has come yet."""
         return self._last is None
 
+    @property
+    def held(self) -> float:
+        """The last good value [mV], 0 before there is one."""
+        return 0.0 if self._last is None else self._last
+
     def push(self, x: float, lead_off: bool) -> float:
         """Give `x`, or what stands in for it [mV]."""
         last = self._last
         if lead_off or not -MOST_MV < x < MOST_MV:
             self.n_bad += 1
             self.run += 1
-            return 0.0 if last is None else last
+            return self.held
         if last is not None and not -JUMP_MV < x - last < JUMP_MV:
             self._n_jump += 1
             if self._n_jump <= self._patience:

@@ -202,6 +202,8 @@ class Composer:
             "warming": beat.warming,
             "readable": beat.readable,
         }
+        if beat.paced:
+            fields["paced"] = True
         if beat.plain is not None:
             fields["plain_aami"] = beat.plain_aami
         return self._json("beat", fields, stamp(beat.r_peak.sample))

@@ -16,6 +16,7 @@ from edge.artefact import Models
 from edge.beats import BeatStage, Circumstances
 from edge.filters import Cascade
 from edge.guard import Guard
+from edge.pace import PaceMarks
 from edge.personal import Personal
 from edge.quality import Quality, QualityState
 from edge.resample import Resampler
@@ -89,7 +90,7 @@ class Pipeline:
         self._detector = RPeakDetector(gru.thresholds["qrs_logit"], gru.delay["class"] - gru.delay["qrs"])
         self._ring = Ring()
         self._personal = Personal(personal)
-        self._beats = BeatStage(models, self._ring, self._to_device, self._personal)
+        self._beats = BeatStage(models, self._ring, self._to_device, self._personal, self._is_paced)
         self._rhythm = RhythmStage(models.af)
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
         self._alarms = AlarmEngine(limits, numbers)
@@ -101,6 +102,7 @@ class Pipeline:
         self._resampler: Resampler | None = None
         self._quality: Quality | None = None
         self._guard: Guard | None = None
+        self._pace = PaceMarks(1.0)
         self._expected: int | None = None
         self._base = 0
         self._at = 0
@@ -184,6 +186,7 @@ class Pipeline:
         self._resampler = resampler
         self._quality = Quality(block.fs, self._fs_model)
         self._guard = Guard(block.fs)
+        self._pace = PaceMarks(block.fs)
         if first:
             events.append(Note("stream", start, start, what, start))
         # Alarms count seconds from sample 0 at this rate: their clocks start here, not there.
@@ -236,21 +239,23 @@ class Pipeline:
 
     def _samples(self, block: SampleBlock, begin: int, end: int, events: list[Event]) -> None:
         """Samples `begin` to `end` of a block."""
-        lead_off = bool(block.lead_off >> self._column & 1)
-        at = block.start + begin
+        lead_off, clipped = bool(block.lead_off >> self._column & 1), bool(block.clipped >> self._column & 1)
+        at, pulses = block.start + begin, block.pace
         for x in block.mv[begin:end, self._column].tolist():
-            self._sample(x, lead_off, at, events)
+            if pulses and at in pulses:
+                events += self._pace.mark(at)
+            self._sample(x, lead_off, at, events, clipped)
             at += 1
 
-    def _sample(self, x: float, lead_off: bool, at: int, events: list[Event]) -> None:
+    def _sample(self, x: float, lead_off: bool, at: int, events: list[Event], clipped: bool = False) -> None:
         guard, quality, resampler = self._guard, self._quality, self._resampler
         assert guard is not None
         assert quality is not None
         assert resampler is not None
         self._at = at
         was_bad, was_empty = guard.run, guard.empty
-        value = guard.push(x, lead_off)
-        quality.push_raw(x, lead_off)
+        value = guard.held if at < self._pace.until and not guard.empty else guard.push(x, lead_off)
+        quality.push_raw(x, lead_off, clipped)
         if was_bad and guard.run == 0:
             self._usable_again(was_bad / self._fs, was_empty, events)
         for y in resampler.push(value):
@@ -357,6 +362,9 @@ class Pipeline:
         assert self._resampler is not None
         return max(self._base, self._base + round(self._resampler.input_index(position)))
 
+    def _is_paced(self, sample: int) -> bool:
+        return self._pace.beside(sample)
+
     def _next(self) -> int:
         return self._at if self._expected is None else self._expected
 
@@ -374,7 +382,7 @@ class Pipeline:
         self._cascade.reset()
         self._ring.reset()
         self._detector.reset()
-        for stage in (self._resampler, self._guard, self._quality):
+        for stage in (self._resampler, self._guard, self._quality, self._pace):
             if stage is not None:
                 stage.reset()
         self._beats.restart()

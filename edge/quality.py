@@ -9,6 +9,7 @@ on how it was cut.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,7 +75,8 @@ class QualityState:
     Attributes
     ----------
     sqi : float
-        0 (no signal, noise) to 1 (clean). 0.5 while too young to say.
+        0 (no signal, noise) to 1 (clean). 0.5 while too young to say. Less by the share of the last 4 s that the
+        device calls clipped; that alone makes nothing unreadable, for a fibrillation too can stand at the rails.
     lead_off : bool
         The electrode is off.
     unreadable : bool
@@ -180,7 +182,8 @@ class Quality:
         """Forget the signal, as after a gap or a new patient."""
         self.state = QualityState()
         self._raw: list[float] = []
-        self._n_bit = 0
+        self._n_bit = self._n_clipped = 0
+        self._clipped: deque[float] = deque(maxlen=round(self._limits.noise_s / STRIDE_S))
         self._raw_gate.reset()
         self._new: list[float] = []
         self._window: F64 = np.zeros(0)
@@ -189,12 +192,14 @@ class Quality:
         self._amp_mv = 1.0
         self._forget_window()
 
-    def push_raw(self, mv: float, lead_off: bool) -> None:
-        """One device sample [mV], finite or not, before any filter; `lead_off` is the device's own word."""
+    def push_raw(self, mv: float, lead_off: bool, clipped: bool = False) -> None:
+        """One device sample [mV], finite or not, before any filter; `lead_off` and `clipped` are the device's words."""
         raw = self._raw
         raw.append(mv)
         if lead_off:
             self._n_bit += 1
+        if clipped:
+            self._n_clipped += 1
         if len(raw) == self._n_raw:
             self._raw_stride()
 
@@ -221,8 +226,9 @@ class Quality:
 
     def _raw_stride(self) -> None:
         block, n_bit = np.array(self._raw, dtype=np.float64), self._n_bit
+        self._clipped.append(self._n_clipped / len(block))
         self._raw.clear()
-        self._n_bit = 0
+        self._n_bit = self._n_clipped = 0
         self._raw_gate.take(block, n_bit)
         if self._raw_gate.reason is not None:
             self._forget_window()
@@ -281,8 +287,9 @@ class Quality:
 
     def _renew(self) -> None:
         lead_off = self._raw_gate.reason is not None
+        clipped = sum(self._clipped) / (self._clipped.maxlen or 1)
         bad = self._raw_gate.reason or self._bad
-        sqi = 0.0 if lead_off else min(self._sqi, 0.2) if bad else self._sqi
+        sqi = 0.0 if lead_off else (min(self._sqi, 0.2) if bad else self._sqi) * (1.0 - clipped)
         self.state = QualityState(
             sqi,
             lead_off,

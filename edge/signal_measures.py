@@ -81,32 +81,44 @@ class NoiseLimits:
 
 
 class Measurer:
-    """Measures windows of `n` samples at `fs` Hz; what depends on these alone is worked out once."""
+    """Measures windows of `n` samples at `fs` Hz; what depends on these alone is worked out once.
+
+    Attributes
+    ----------
+    second, lag, envelope, half : int
+        Samples of a second, between the two of a slope, of the sums of slopes, of half the moving mean.
+    n_fft : int
+        Points of the transform.
+    edges : list of int
+        Bins where bands begin: 0, 1.2, 3, 9 and 20 Hz.
+    peak_from, peak_to, peak_half : int
+        Bins in which the peak is looked for, and how many on either side belong to it.
+    """
 
     def __init__(self, fs: float, n: int) -> None:
-        self._second = round(fs)
-        self._lag = max(1, round(0.032 * fs))
-        self._env = max(1, round(0.08 * fs))
-        self._half = round(0.25 * fs)
-        self._n_fft = 1 << (n - 1).bit_length()
+        self.second = round(fs)
+        self.lag = max(1, round(0.032 * fs))
+        self.envelope = max(1, round(0.08 * fs))
+        self.half = round(0.25 * fs)
+        self.n_fft = 1 << (n - 1).bit_length()
         self._taper = np.hanning(n)
-        self._hz = np.fft.rfftfreq(self._n_fft, 1.0 / fs)
-        self._edges = [int(np.searchsorted(self._hz, f)) for f in (0.0, 1.2, 3.0, 9.0, 20.0)]
-        self._peak_from, self._peak_to = (int(np.searchsorted(self._hz, f)) for f in (1.5, 9.0))
-        self._peak_half = max(1, round(0.75 * self._n_fft / fs))
+        self._hz = np.fft.rfftfreq(self.n_fft, 1.0 / fs)
+        self.edges = [int(np.searchsorted(self._hz, f)) for f in (0.0, 1.2, 3.0, 9.0, 20.0)]
+        self.peak_from, self.peak_to = (int(np.searchsorted(self._hz, f)) for f in (1.5, 9.0))
+        self.peak_half = max(1, round(0.75 * self.n_fft / fs))
 
     def __call__(self, y: F64) -> Measures:
         """Measures of `y`, shape (n,) [mV], all finite."""
-        slope = np.abs(y[self._lag :] - y[: -self._lag])
-        envelope = np.sort(moving_sum(slope, self._env)) / self._env
-        steep = float(envelope[-self._env])
-        rest = y - moving_mean(y, self._half)
-        whole = rest[: len(rest) // self._second * self._second].reshape(-1, self._second)
-        power = np.abs(np.fft.rfft((y - y.mean()) * self._taper, self._n_fft)) ** 2
+        slope = np.abs(y[self.lag :] - y[: -self.lag])
+        envelope = np.sort(moving_sum(slope, self.envelope)) / self.envelope
+        steep = float(envelope[-self.envelope])
+        rest = y - moving_mean(y, self.half)
+        whole = rest[: len(rest) // self.second * self.second].reshape(-1, self.second)
+        power = np.abs(np.fft.rfft((y - y.mean()) * self._taper, self.n_fft)) ** 2
         total = float(power.sum()) + 1e-12
-        a, b, c, d, e = self._edges
-        at = self._peak_from + int(power[self._peak_from : self._peak_to].argmax())
-        near = power[max(0, at - self._peak_half) : at + self._peak_half + 1]
+        a, b, c, d, e = self.edges
+        at = self.peak_from + int(power[self.peak_from : self.peak_to].argmax())
+        near = power[max(0, at - self.peak_half) : at + self.peak_half + 1]
         return Measures(
             range_mv=_median(whole.max(axis=1) - whole.min(axis=1)),
             full_mv=float(y.max() - y.min()),

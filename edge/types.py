@@ -35,7 +35,8 @@ class Beat:
     `probs` are the probabilities of N S V F Q. `final` answers may revise early ones and carry the same `id`.
     `warming` says that the state is younger than it must be to be trusted. `sqi` is 0 (bad) to 1 (good).
     `readable` is False where the quality gate suspends the label (an EC57 shutdown). `plain` are the probabilities
-    before the patient's own correction (:mod:`edge.personal`); None where nothing was corrected.
+    before the patient's own correction (:mod:`edge.personal`); None where nothing was corrected. `paced` is True where
+    the device marked a pacing pulse beside the R-peak (:mod:`edge.pace`).
     """
 
     id: int
@@ -49,6 +50,7 @@ class Beat:
     readable: bool
     at: int
     plain: tuple[float, float, float, float, float] | None = None
+    paced: bool = False
 
     @property
     def plain_aami(self) -> str:

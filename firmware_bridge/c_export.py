@@ -6,36 +6,43 @@ the two. Nothing here knows where weights come from.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from firmware_bridge.c_models import GruWeights, Int8Layer, Int8Net, Settings
+from firmware_bridge import c_options
+from firmware_bridge.c_layers import net_tables
+from firmware_bridge.c_models import GruWeights, Int8Net, Options, Settings
 from firmware_bridge.c_rows import most_stem1, row_tables
 from firmware_bridge.c_text import braced, single
-from firmware_bridge.types import BadInput
-
-Integers = NDArray[np.int8] | NDArray[np.uint8] | NDArray[np.int32]
 
 FOLDER = Path(__file__).parent / "c"
 """The hand-written part, to be compiled beside what :func:`files` gives."""
 
 SOURCES = (
     "heartwire.h",
+    "hw_fuse.h",
+    "hw_fusion.h",
+    "hw_intervals.h",
     "hw_layers.h",
     "hw_rows.h",
     "hw_answer.c",
     "hw_beat.c",
+    "hw_features.c",
     "hw_filters.c",
+    "hw_fusion.c",
     "hw_gru.c",
     "hw_int8.c",
+    "hw_intervals.c",
+    "hw_mean.c",
     "hw_patient.c",
+    "hw_quality.c",
     "hw_resample.c",
+    "hw_rhythm.c",
     "hw_rows.c",
     "hw_rows_int8.c",
     "hw_rpeaks.c",
+    "hw_select.c",
 )
 """What lies in :data:`FOLDER`."""
 
@@ -43,48 +50,29 @@ SEARCH_BACK = 9
 """Samples before the expected R-peak that the search for it reads (hw_patient.c)."""
 
 
-def fixed_point(scale: float) -> tuple[int, int]:
-    """A factor below 1 as (multiplier, shift): ``multiplier / 2^31 / 2^shift``, multiplier 2^30 or more.
-
-    Raises
-    ------
-    BadInput
-        When the factor is not above 0 and below 1.
-    """
-    if not 0.0 < scale < 1.0:
-        raise BadInput(f"int8 layer: factor {scale}, expected above 0 and below 1; quantise the model again")
-    mantissa, exponent = math.frexp(scale)
-    multiplier = round(mantissa * 2**31)
-    if multiplier == 2**31:
-        multiplier, exponent = 2**30, exponent + 1
-    if exponent > 0:
-        return 2**31 - 1, 0
-    return (multiplier, -exponent) if exponent >= -31 else (0, 0)
-
-
-def files(gru: GruWeights, beat: Int8Net, settings: Settings) -> dict[str, str]:
+def files(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options) -> dict[str, str]:
     """The generated files by name."""
     return {
-        "heartwire_weights.h": header(gru, beat, settings),
-        "heartwire_weights.c": tables(gru, beat, settings),
+        "heartwire_weights.h": header(gru, beat, settings, options),
+        "heartwire_weights.c": tables(gru, beat, settings, options),
     }
 
 
-def header(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
+def header(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options) -> str:
     """Sizes, thresholds, and the tables' declarations."""
     lines = [_head("Sizes and thresholds of the models.", settings)]
     lines += ["#ifndef HEARTWIRE_WEIGHTS_H", "#define HEARTWIRE_WEIGHTS_H", "", "#include <stdint.h>", ""]
-    lines += [f"#define {name} {value}" for name, value in _constants(gru, beat, settings)]
+    numbers = {**_constants(gru, beat, settings), **c_options.constants(options, beat, settings)}
+    lines += [f"#define {name} {value}" for name, value in numbers.items()]
     lines += ["", "extern const double hw_taps[HW_N_TAPS];"]
     lines += ["extern const double hw_sos[HW_N_SECTIONS][5]; /* b0 b1 b2 a1 a2 */", "", "#endif", ""]
     return "\n".join(lines)
 
 
-def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> list[tuple[str, str]]:
+def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> dict[str, object]:
     n_stem1, kernel = gru.stem1_weight.shape
-    reach = s.class_delay - s.filter_delay + SEARCH_BACK + s.before
-    n_channels = beat.layers[0].weight.shape[2]
-    numbers = {
+    even, odd = beat.scratch()
+    return {
         "HW_N_STEM1": n_stem1,
         "HW_N_STEM2": gru.stem2_weight.shape[0],
         "HW_N_HIDDEN": gru.weight_hh.shape[1],
@@ -95,20 +83,22 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> list[tuple[str, s
         "HW_N_CLASSES": len(s.classes),
         **{f"HW_CLASS_{name}": k for k, name in enumerate(s.classes)},
         "HW_N_LAYERS": len(beat.layers),
-        "HW_N_CHANNELS": n_channels,
+        "HW_N_CHANNELS": beat.n_channels,
         "HW_WINDOW": s.window,
         "HW_BEFORE": s.before,
-        "HW_SCRATCH": max(layer.n_made * layer.weight.shape[0] for layer in beat.layers),
+        "HW_EVEN": even,
+        "HW_ODD": odd,
         "HW_BEAT_IN_ZERO": f"({beat.in_zero})",
         "HW_BEAT_OUT_ZERO": f"({beat.out_zero})",
         "HW_QRS_DELAY": f"{s.qrs_delay}u",
         "HW_CLASS_DELAY": f"{s.class_delay}u",
         "HW_FILTER_DELAY": f"{s.filter_delay}u",
-        "HW_LONGEST_WAIT": f"{s.longest_wait - (s.class_delay - s.qrs_delay)}u",
+        "HW_LONGEST_WAIT": f"{s.longest_wait - (s.class_delay - s.qrs_delay) - 1}u",
+        "HW_TICK": f"{s.tick}u",
         "HW_PEAK_LAG": single(s.peak_lag),
         "HW_LEARN_ABOVE": single(s.learn_above),
         "HW_WAIT": f"{s.class_delay - s.qrs_delay}u",
-        "HW_RING": f"{1 << reach.bit_length()}u",
+        "HW_RING_SHORT": f"{1 << _reach(s).bit_length()}u",
         "HW_LONG_AGO": "1000u",
         "HW_MOST_WEIGHT": 16,
         "HW_STEP": f"{s.step}u",
@@ -122,7 +112,11 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> list[tuple[str, s
         "HW_BEAT_IN_SCALE": single(beat.in_scale),
         "HW_BEAT_OUT_SCALE": single(beat.out_scale),
     }
-    return [(name, str(value)) for name, value in numbers.items()]
+
+
+def _reach(s: Settings) -> int:
+    """Samples from the newest back to the oldest that a beat's window needs."""
+    return s.class_delay - s.filter_delay + SEARCH_BACK + s.before
 
 
 def _below(value: float) -> np.float32:
@@ -131,7 +125,7 @@ def _below(value: float) -> np.float32:
     return near if float(near) <= value else np.nextafter(near, np.float32(-np.inf))
 
 
-def tables(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
+def tables(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options) -> str:
     """The tables."""
     parts = [
         _head("Weights of the models.", settings),
@@ -151,34 +145,9 @@ def tables(gru: GruWeights, beat: Int8Net, settings: Settings) -> str:
     rows = ["{" + ", ".join(repr(float(v)) for v in (*row[:3], *row[4:])) + "}" for row in settings.sos]
     parts.append("const double hw_sos[HW_N_SECTIONS][5] = {\n    " + ",\n    ".join(rows) + "};\n")
     parts.append(f"const double hw_taps[HW_N_TAPS] = {braced([repr(float(v)) for v in settings.taps])};\n")
-    for k, layer in enumerate(beat.layers):
-        parts += _layer_tables(f"layer{k}", layer)
-    made = ",\n    ".join(_layer(f"layer{k}", layer) for k, layer in enumerate(beat.layers))
-    parts.append(f"const hw_layer hw_beat_layers[HW_N_LAYERS] = {{\n    {made}}};\n")
+    parts += net_tables("hw_beat_layers", "HW_N_LAYERS", beat)
+    parts += c_options.tables(options, settings.gru_int8)
     return "\n".join(parts)
-
-
-def _layer_tables(name: str, layer: Int8Layer) -> list[str]:
-    points = [fixed_point(float(v)) for v in layer.rescale]
-    arrays: list[tuple[str, str, Integers]] = [
-        ("int8_t", "weight", layer.weight.reshape(-1)),
-        ("int32_t", "bias", layer.bias),
-        ("int32_t", "multiplier", np.array([m for m, _ in points], np.int32)),
-        ("uint8_t", "shift", np.array([shift for _, shift in points], np.uint8)),
-    ]
-    return [
-        f"static const {kind} {name}_{what}[{len(a)}] = {braced([str(int(v)) for v in a])};\n"
-        for kind, what, a in arrays
-    ]
-
-
-def _layer(name: str, layer: Int8Layer) -> str:
-    n_out, width, n_in = layer.weight.shape
-    numbers = (layer.in_zero, layer.out_zero, layer.least, layer.most, layer.n_given, layer.n_made)
-    arrays = [f"{name}_{what}" for what in ("weight", "bias", "multiplier", "shift")]
-    return (
-        "{" + ", ".join([*arrays, *map(str, (*numbers, n_in, n_out, width, layer.stride, layer.pad))]) + "}"
-    )
 
 
 def _head(what: str, settings: Settings) -> str:

@@ -47,6 +47,9 @@ def main() -> int:
         browser.until("document.querySelectorAll('.bed:not(.stale)').length === 2", WAIT_S)
         browser.until("document.querySelector('.alarm[data-priority=high]')", WAIT_S)
         time.sleep(2.0)  # so that the sweep shows where it began
+        if browser.evaluate("document.querySelectorAll('.alarm').length") > 1:
+            print("picture: this machine is too busy (overload, rate): try again", file=sys.stderr)
+            return 1
         browser.until("document.querySelectorAll('.bed:not(.stale)').length === 2", WAIT_S)
         out.write_bytes(browser.screenshot())
     print(f"picture: {out}, {out.stat().st_size} bytes", file=sys.stderr)

@@ -19,7 +19,7 @@ from train.__main__ import available
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PORTUGUESE = (ROOT / "edge" / "README.pt.md").read_text(encoding="utf-8")
-DASHBOARDS = (ROOT / "edge" / "DASHBOARDS.md").read_text(encoding="utf-8")
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "edge").glob("*.md")))]
 MAIN_JOB = "python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/heartwire demo"
 FIRST_SCREEN = 45
 
@@ -40,7 +40,7 @@ def test_readme_when_opened_then_the_first_screen_has_the_picture_and_the_two_co
     "line",
     [
         line
-        for text in (README, PORTUGUESE, DASHBOARDS)
+        for text in PAGES
         for block in blocks("sh", text)
         for line in block.split("\n")
         if re.search(r"(^|/)heartwire ", line)

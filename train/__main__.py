@@ -19,6 +19,7 @@ COMMANDS = {
     "ship": ("train.ship", "all of it: from the databases to the shipped artefacts"),
     "evaluate": ("train.cli_evaluate", "score the monitor on labelled records"),
     "export": ("train.export", "write the artefacts for other runtimes"),
+    "parity": ("train.chip_parity", "hold the exported C against the monitor, for hours"),
     "study": ("train.study", "run the CNN-or-RNN experiments"),
 }
 

@@ -3,64 +3,134 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge.artefact import Manifest, load_networks, shipped
+from edge.artefact import Manifest, Models, load_models, shipped
 from edge.beats import LEARN_ABOVE, LONGEST_WAIT_S
+from edge.fusion import Fusion
+from edge.intervals import LONG
+from edge.lead import STRIDE_S
+from edge.pipeline import TICK
+from edge.quality import QualityLimits
 from edge.resample import Resampler
-from firmware_bridge import c_export, sketch
-from firmware_bridge.c_models import GruWeights, Int8Net, Settings
+from edge.rhythm_window import SCALE_QUANTILE
+from edge.signal_measures import Measurer
+from firmware_bridge import c_export, c_options, sketch
+from firmware_bridge.c_models import GruWeights, Int8Net, NoiseSettings, Options, Settings
 from firmware_bridge.types import BadInput
-from train.chip_check import check_beat, check_gru
+from train.chip_check import check_fusion, check_gru, check_net
 from train.chip_count import Instructions, count
 from train.chip_size import Sizes, measure
-from train.tflite_read import gru_weights, int8_net
+from train.tflite_read import fusion_weights, gru_weights, int8_net
 
 MOST_STEP = 16
 """The low-pass before the models takes 8 values of RAM for each."""
 
 
 @dataclass(frozen=True, slots=True)
+class Differences:
+    """How far what was read was from the .tflite files on noise: logits, quanta, probabilities."""
+
+    gru: float
+    beat: int
+    rhythm: int
+    fusion: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
-    """All that the C files are made of, and how far it was from the .tflite files on noise."""
+    """All that the C files are made of."""
 
     gru: GruWeights
     beat: Int8Net
     settings: Settings
-    gru_difference: float
-    beat_difference: int
+    options: Options
+    differences: Differences
 
     def files(self) -> dict[str, str]:
         """The generated files by name."""
-        return c_export.files(self.gru, self.beat, self.settings)
+        return c_export.files(self.gru, self.beat, self.settings, self.options)
 
 
 def read(root: Path, fs_in: float | None = None, gru_int8: bool = False) -> Chip:
-    """Read the GRU and the beat network below `root`, and compare what was read with the files' own answers.
+    """Read the models below `root`, and compare what was read with the files' own answers.
 
     `fs_in` is the rate of the device's samples in Hz, a whole multiple of the models' (their own if None); `gru_int8`
-    makes the GRU's weights int8.
+    makes the weights of the GRU and of the fusion int8.
 
     Raises
     ------
     BadInput
         When an artefact is damaged, its graph is another one, or the answers differ.
     """
-    models = load_networks(root)
+    models = load_models(root)
     gru, beat = models.manifests["gru"], models.manifests["beat_cnn"]
     weights = gru_weights(models.gru.content, str(root / "gru"))
     net = int8_net(models.beat_cnn.content, str(root / "beat_cnn"))
+    extra = options(models, root)
+    assert isinstance(models.fusion, Fusion)
     return Chip(
         weights,
         net,
-        settings(gru, beat, fs_in, gru_int8),
-        check_gru(weights, models.gru),
-        check_beat(net, models.beat_cnn, net.layers[0].weight.shape[2]),
+        settings(gru, beat, fs_in, gru_int8, (models.manifests["fusion"], models.manifests["rhythm_cnn"])),
+        extra,
+        Differences(
+            check_gru(weights, models.gru),
+            check_net(net, models.beat_cnn, "beat_cnn"),
+            check_net(extra.rhythm, models.rhythm_cnn, "rhythm_cnn"),
+            check_fusion(extra.fusion, models.fusion),
+        ),
     )
 
 
-def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None, gru_int8: bool = False) -> Settings:
+def options(models: Models, root: Path) -> Options:
+    """The fusion, what it needs to know, and the rhythm network.
+
+    Raises
+    ------
+    BadInput
+        When a graph is another one, or the fusion wants features that the C does not compute.
+    """
+    fusion, rhythm, gru = (models.manifests[kind] for kind in ("fusion", "rhythm_cnn", "gru"))
+    assert isinstance(models.fusion, Fusion)
+    c_options.check_inputs(fusion.inputs, gru.classes)
+    limits = QualityLimits()
+    window, stride = round(limits.noise_s * gru.fs), max(1, round(STRIDE_S * gru.fs))
+    m = Measurer(gru.fs, window)
+    return Options(
+        fusion=fusion_weights(models.fusion.content, fusion.inputs, str(root / "fusion")),
+        noise=NoiseSettings(
+            window=window,
+            look=stride * round(1.0 / STRIDE_S),
+            second=m.second,
+            lag=m.lag,
+            envelope=m.envelope,
+            half=m.half,
+            n_fft=m.n_fft,
+            edges=tuple(m.edges),
+            peak=(m.peak_from, m.peak_to, m.peak_half),
+            on=limits.noise_on,
+            off=limits.noise_off,
+            limits=asdict(limits.noise),
+        ),
+        n_intervals=LONG,
+        rhythm=int8_net(models.rhythm_cnn.content, str(root / "rhythm_cnn")),
+        rhythms=rhythm.classes,
+        window=rhythm.window,
+        hop=math.lcm(rhythm.hop, TICK),
+        scale_at=int(SCALE_QUANTILE * (rhythm.window - 1)),
+    )
+
+
+def settings(
+    gru: Manifest,
+    beat: Manifest,
+    fs_in: float | None = None,
+    gru_int8: bool = False,
+    others: tuple[Manifest, ...] = (),
+) -> Settings:
     """What the C code needs of the manifests, for a device of `fs_in` Hz.
 
     Raises
@@ -86,13 +156,14 @@ def settings(gru: Manifest, beat: Manifest, fs_in: float | None = None, gru_int8
         class_delay=gru.delay["class"],
         filter_delay=gru.delay["filter"],
         longest_wait=round(LONGEST_WAIT_S * gru.fs),
+        tick=TICK,
         peak_lag=gru.calibration["peak_lag"],
         learn_above=LEARN_ABOVE,
         window=beat.window,
         before=beat.before,
         classes=gru.classes,
         gru_int8=gru_int8,
-        origin=tuple(f"{m.name}, sha256 {m.sha256}" for m in (gru, beat)),
+        origin=tuple(f"{m.name}, sha256 {m.sha256}" for m in (gru, beat, *others)),
     )
 
 
@@ -118,8 +189,8 @@ def report(chip: Chip, sizes: list[Sizes], counted: Instructions | None = None) 
     step, beat = chip.gru.macs, sum(layer.macs for layer in chip.beat.layers)
     lines = [
         f"gru: {step} MAC a sample, {step * chip.settings.fs / 1e6:.2f} million a second at "
-        f"{chip.settings.fs:g} Hz; at most {chip.gru_difference:.1e} from the .tflite file (logits)",
-        f"beat_cnn: {beat} MAC a beat; at most {chip.beat_difference} quanta from the .tflite file "
+        f"{chip.settings.fs:g} Hz; at most {chip.differences.gru:.1e} from the .tflite file (logits)",
+        f"beat_cnn: {beat} MAC a beat; at most {chip.differences.beat} quanta from the .tflite file "
         f"(a quantum is {chip.beat.out_scale:.3g})",
     ]
     for s in sizes:

@@ -204,6 +204,16 @@ def told(nets: Sequence[FusionNet], rows: list[Rows]) -> tuple[list[Rows], list[
     return shown, [answers(nets[r.fold], r) for r in shown]
 
 
+def factors_of(shown: list[Rows], answered: list[tuple[F32, F32]], n_folds: int) -> list[tuple[float, float]]:
+    """Factors for each fold's net, chosen by the patients of the other folds, and last those that all choose.
+
+    A fold's own patients have no part in the factors they are scored with.
+    """
+    parts = [[i for i, r in enumerate(shown) if r.fold != k] for k in range(n_folds)]
+    parts.append(list(range(len(shown))))
+    return [chosen_factors([shown[i] for i in part], [answered[i] for i in part]) for part in parts]
+
+
 @torch.no_grad()
 def weigh(net: FusionNet, factors: tuple[float, float]) -> None:
     """The same as :func:`weighed`, in the network's last layer."""
@@ -253,19 +263,25 @@ def main(runs: Path, n_folds: int, n_processes: int, networks: Path | None = Non
         whose = "networks that have seen the patients called known"
         command = "python -m train fit fusion --networks edge/artefacts"
     nets = fit_all(rows, recipe, n_folds, n_processes)
-    shown, answered = told(nets, rows)
-    factors = chosen_factors(shown, answered)
-    for net in nets:
-        weigh(net, factors)
+    factors = factors_of(*told(nets, rows), n_folds)
+    for net, pair in zip(nets, factors, strict=True):
+        weigh(net, pair)
     results = scores(*told(nets, rows))
     print(json.dumps({"factors": factors, **results}), flush=True)
-    by_name = {"S": factors[0], "V": factors[1]}
-    content = {"recipe": asdict(recipe), "rows": whose, "command": command, "factors": by_name}
-    _write(runs, nets[-1], rows, content, {f"patients held out, {n_folds} folds, first lead": results})
+    content = {"recipe": asdict(recipe), "rows": whose, "command": command}
+    found = {f"patients held out, {n_folds} folds, first lead": results}
+    _write(runs, nets[-1], rows, {**content, "factors": _named(factors[-1])}, found)
     if networks is None:
         for k, net in enumerate(nets[:-1]):
-            _write(runs / Fold(k, n_folds).folder, net, [r for r in rows if r.fold != k], content, {})
+            others = [r for r in rows if r.fold != k]
+            _write(
+                runs / Fold(k, n_folds).folder, net, others, {**content, "factors": _named(factors[k])}, {}
+            )
     return runs / "fusion.pt"
+
+
+def _named(factors: tuple[float, float]) -> dict[str, float]:
+    return {"S": factors[0], "V": factors[1]}
 
 
 def _write(

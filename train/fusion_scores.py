@@ -13,7 +13,7 @@ from train.beat_rows import F32, UNKNOWN, Rows
 LEARNING_S = 300.0
 """Scores leave out the first five minutes, as EC57 does."""
 
-S_FACTORS, V_FACTORS = (0.7, 1.0, 1.5), (0.25, 0.35, 0.5, 0.7, 1.0)
+S_FACTORS, V_FACTORS = (0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0), (0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5)
 
 
 def table(probs: Sequence[F32], rows: Sequence[Rows]) -> NDArray[np.int64]:

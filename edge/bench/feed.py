@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bench.listener import Listener
+from edge.bench.tap import Tap
 from edge.waveform import decode_wave
 from firmware_bridge.types import BadInput
 
@@ -76,7 +77,7 @@ class Passage:
         return np.array([ns / 1000.0 for end, ns in self.latency_ns if end >= after_s * self.fs])
 
 
-def play(passage: Passage, frames: Sequence[bytes], line: Line, listener: Listener, topic: str) -> None:
+def play(passage: Passage, frames: Sequence[bytes], line: Line, listener: Listener | Tap, topic: str) -> None:
     """Send one frame a sample at the passage's rate, and note when chunks on `topic` arrive.
 
     One thread does both: while it waits for the next frame's time it listens. The schedule is absolute.
@@ -93,9 +94,9 @@ def play(passage: Passage, frames: Sequence[bytes], line: Line, listener: Listen
         _listen(passage, listener, topic, left_ns / 1e9)
 
 
-def _listen(passage: Passage, listener: Listener, topic: str, timeout_s: float) -> None:
+def _listen(passage: Passage, listener: Listener | Tap, topic: str, timeout_s: float) -> None:
     messages = listener.read(timeout_s)
     at_ns = time.monotonic_ns()
     for name, payload in messages:
-        if name.startswith(topic):
+        if name.startswith(topic) and not name.endswith("/meta"):
             passage.arrived(payload, at_ns)

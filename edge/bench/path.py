@@ -27,6 +27,7 @@ from edge.bench.broker import Running
 from edge.bench.feed import I16, Line, Passage, play
 from edge.bench.listener import Listener
 from edge.bench.process import cpu_s, end, rss_mb
+from edge.bench.tap import Tap
 from firmware_bridge.device import EncoderOptions
 from firmware_bridge.devices.native import NativeEncoder
 from firmware_bridge.patient import VirtualPatient
@@ -115,17 +116,22 @@ def cost_of(stretches: list[Stretch]) -> PathCost:
     return PathCost(p50, p99, len(latency), cpu_pct, max(held, default=None))
 
 
-def monitor_stretch(broker: str, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
-    """The real monitor, waveforms on in chunks of `chunk_ms`, fed native frames for `seconds`."""
+def monitor_stretch(broker: str, seconds: float, chunk_ms: float = CHUNK_MS, tapped: bool = False) -> Stretch:
+    """The real monitor, waveforms on in chunks of `chunk_ms`, fed native frames for `seconds`.
+
+    `tapped`: a chunk has arrived when the monitor hands it to the broker, not when a subscriber has it.
+    """
     samples = _samples(seconds)
     encoder = NativeEncoder(EncoderOptions(FS, ("ECG",)))
     mv = (samples / np.float32(1000.0))[:, None]
     frames = [encoder.encode(mv[k : k + 1]) for k in range(len(mv))]
 
-    def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
+    def ready(process: subprocess.Popen[bytes], listener: Listener | Tap) -> bool:
         return (STATE, b"online") in listener.read(0.1)
 
-    return _measure(lambda line: monitor_command(line.port, broker, chunk_ms), samples, frames, broker, ready)
+    ear = Tap(broker) if tapped else _subscriber(broker)
+    where = ear.address if isinstance(ear, Tap) else broker
+    return _measure(lambda line: monitor_command(line.port, where, chunk_ms), samples, frames, ear, ready)
 
 
 def plain_stretch(broker: str, seconds: float, chunk_ms: float = CHUNK_MS) -> Stretch:
@@ -147,11 +153,11 @@ def _text_stretch(module: str, more: list[str], broker: str, seconds: float) -> 
     def command(line: Line) -> list[str]:
         return [sys.executable, "-m", module, line.port, broker, WAVES + "ECG", *more]
 
-    def ready(process: subprocess.Popen[bytes], listener: Listener) -> bool:
+    def ready(process: subprocess.Popen[bytes], listener: Listener | Tap) -> bool:
         assert process.stdout is not None
         return process.stdout.readline() == b"ready\n"
 
-    return _measure(command, samples, frames, broker, ready)
+    return _measure(command, samples, frames, _subscriber(broker), ready)
 
 
 def monitor_command(port: str, broker: str, chunk_ms: float = CHUNK_MS) -> list[str]:
@@ -181,15 +187,18 @@ def _samples(seconds: float) -> I16:
     return samples
 
 
+def _subscriber(broker: str) -> Listener:
+    return Listener(broker, [STATE, WAVES + "+"])
+
+
 def _measure(
     command: Callable[[Line], list[str]],
     samples: I16,
     frames: list[bytes],
-    broker: str,
-    ready: Callable[[subprocess.Popen[bytes], Listener], bool],
+    listener: Listener | Tap,
+    ready: Callable[[subprocess.Popen[bytes], Listener | Tap], bool],
 ) -> Stretch:
     line = Line()
-    listener = Listener(broker, [STATE, WAVES + "+"])
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command(line), stdout=subprocess.PIPE, stderr=errors, env=environment())
         try:
@@ -208,8 +217,8 @@ def _measure(
 
 def _await(
     process: subprocess.Popen[bytes],
-    listener: Listener,
-    ready: Callable[[subprocess.Popen[bytes], Listener], bool],
+    listener: Listener | Tap,
+    ready: Callable[[subprocess.Popen[bytes], Listener | Tap], bool],
     errors: IO[bytes],
 ) -> None:
     until_s = time.monotonic() + START_S
@@ -220,7 +229,7 @@ def _await(
             raise BadInput(f"bench: {process.args!r} did not start; it said: {said[-1]}")
 
 
-def _run(pid: int, passage: Passage, frames: list[bytes], line: Line, listener: Listener) -> Stretch:
+def _run(pid: int, passage: Passage, frames: list[bytes], line: Line, listener: Listener | Tap) -> Stretch:
     n_warm = round(WARM_S * FS)
     play(passage, frames[:n_warm], line, listener, WAVES)
     begun_s, before_s = time.monotonic(), cpu_s(pid)

@@ -15,6 +15,7 @@ from edge import config as configuration
 from edge.alarm_story import Entry, Story, as_dict, lines, since_utc_s, tell
 from edge.io.alarm_log import OLDER, read_files
 from edge.shown import shown
+from edge.state_folder import alarm_log_place, state_folder
 from firmware_bridge.types import BadInput
 
 HELP = "print the alarm log: which alarm, when, with which values, who acknowledged it, when it was over"
@@ -29,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="LOG",
-        help="alarm log, or a folder of logs (*.jsonl); default is `alarms.log` of -c or HEARTWIRE_ALARMS_LOG",
+        help="alarm log, or a folder of logs (*.jsonl); default is where `run` with this -c writes it, without -c all "
+        "logs in the state folder",
     )
     parser.add_argument(
         "-c", "--config", metavar="FILE", help="TOML file of a monitor; its alarm log is read"
@@ -66,15 +68,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _configured(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
-    """The log that a monitor with this file and environment writes."""
+    """The log that a monitor with this file and environment writes, or the folder where any does."""
     args.mqtt = None
-    log = configuration.load(args, environ).alarms.log
-    if not log:
+    config = configuration.load(args, environ)
+    if args.config is None and not config.alarms.log and state_folder(environ).is_dir():
+        return state_folder(environ)
+    place = alarm_log_place(config, environ)
+    if place is None:
         raise BadInput(
-            f"alarms.log: {args.config or 'nothing given'} names no alarm log; expected `heartwire alarms LOG`, or -c "
-            'with a file that has log = "..." below [alarms]'
+            f"alarms.log: got 'none' in {args.config or 'HEARTWIRE_ALARMS_LOG'}: no log is written"
         )
-    return Path(log).expanduser()
+    return place
 
 
 def _logs(given: list[Path]) -> Iterator[Path]:

@@ -38,8 +38,22 @@ LABELS = {
     "import_ms": "process start to first byte read [ms]",
     "page_frame_p50_ms": "live page with 8 beds, from frame to frame, median [ms]",
     "page_frame_p99_ms": "live page with 8 beds, from frame to frame, 99 % [ms]",
+    "alone_p50_us": "no viewers: serial byte to the broker, median [us]",
+    "alone_p99_us": "no viewers: serial byte to the broker, 99 % [us]",
+    "watched_p50_ratio": "with viewers by without, median",
+    "watched_p99_ratio": "with viewers by without, 99 %",
+    "watched_cpu_ratio": "the monitor's CPU, with viewers by without",
+    "alone_path_p50_us": "no viewers: serial byte to subscriber, median [us]",
+    "alone_path_p99_us": "no viewers: serial byte to subscriber, 99 % [us]",
+    "watched_path_p50_ratio": "with viewers by without, median",
+    "watched_path_p99_ratio": "with viewers by without, 99 %",
+    "watched_chunks": "  each over so many chunks of 100 ms",
+    "page_server_rss_mb": "the page's server before and after them, resident memory [MB]",
     "machine": "measured on",
 }
+
+ALONE = tuple(name for name in LABELS if name.startswith(("page_", "alone_", "watched_")))
+"""What is measured only by itself."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--page", action="store_true", help="measure the live page alone, in a headless Chromium"
     )
+    parser.add_argument(
+        "--viewers",
+        type=_count,
+        metavar="N",
+        help="measure the path alone, by turns with and without N viewers of which a quarter never reads",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,10 +84,12 @@ def run(args: argparse.Namespace) -> int:
     results: dict[str, Any]
     if args.page:
         results = _page(args.seconds) | {"machine": _machine()}
+    elif args.viewers:
+        results = _watched(args.seconds, args.viewers) | {"machine": _machine()}
     else:
         from edge.artefact import load_models
 
-        results = {name: None for name in LABELS if not name.startswith("page_")}
+        results = {name: None for name in LABELS if name not in ALONE}
         results |= _engines(load_models()) | _paths(args.seconds) | {"machine": _machine()}
     if args.json:
         print(json.dumps(_rounded(results)))
@@ -141,6 +163,42 @@ def _page(seconds: float) -> dict[str, Any]:
         _tell(f"page, {seconds:g} s")
         found = frames(running.port, browser, seconds)
     return {"page_frame_p50_ms": found.p50_ms, "page_frame_p99_ms": found.p99_ms}
+
+
+def _watched(seconds: float, n_viewers: int) -> dict[str, Any]:
+    """What viewers cost the monitored; needs Mosquitto."""
+    from edge.bench.broker import find_mosquitto, mosquitto
+    from edge.bench.viewers import viewers_cost
+    from firmware_bridge.types import BadInput
+
+    broker = find_mosquitto()
+    if broker is None:
+        raise BadInput("bench --viewers: needs mosquitto (apt-get install mosquitto)")
+    with mosquitto(broker) as running:
+        _tell(f"path with {n_viewers} viewers and without, {2 * seconds:g} s")
+        found = viewers_cost(running.tcp, seconds, n_viewers, n_viewers // 4)
+    alone, watched, path = found.alone, found.watched, found.path_alone
+    cpu = None if not alone.cpu_pct or watched.cpu_pct is None else watched.cpu_pct / alone.cpu_pct
+    return {
+        "alone_p50_us": alone.p50_us,
+        "alone_p99_us": alone.p99_us,
+        "watched_p50_ratio": watched.p50_us / alone.p50_us,
+        "watched_p99_ratio": watched.p99_us / alone.p99_us,
+        "watched_cpu_ratio": cpu,
+        "alone_path_p50_us": path.p50_us,
+        "alone_path_p99_us": path.p99_us,
+        "watched_path_p50_ratio": found.path_watched.p50_us / path.p50_us,
+        "watched_path_p99_ratio": found.path_watched.p99_us / path.p99_us,
+        "watched_chunks": watched.n_chunks,
+        "page_server_rss_mb": {"before": found.page_rss_mb, "after": found.page_rss_end_mb},
+    }
+
+
+def _count(text: str) -> int:
+    """A number of viewers, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 90:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected 1 to 90 viewers")
+    return int(text)
 
 
 def _machine() -> str:

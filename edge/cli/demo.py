@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             children.append(child.spawn(*_player(args, link)))
             config = replace(Config(), source=str(link), device=args.device, explain=args.explain)
             mqtt = replace(config.mqtt, port=port, outbox_path=str(Path(folder, "outbox")))
-            config = replace(config, mqtt=mqtt)
+            config = replace(config, mqtt=mqtt, alarms=replace(config.alarms, log="none"))
             monitor = make_monitor(config, lambda line: None)
             _await(lambda: _answers(port), children, "the broker")
             _await(link.exists, children, "the patient")

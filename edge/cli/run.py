@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from edge import config as configuration
 from edge import config_flags
-from edge.config import Config, outbox_place
+from edge.config import Config
 from edge.io.core import allowed_cores, roam, stay_on_this_core
 from edge.io.log import Log
 from edge.log_lines import Line
+from edge.state_folder import alarm_log_place, outbox_place
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def make_monitor(
         return Recorded(pipeline, recorder, lambda trouble: monitor.recording(trouble))
 
     composer = Composer(config.device, boot_id or secrets.token_hex(4), config.mqtt.base, config.mqtt.scalars)
-    file = Path(config.alarms.log).expanduser() if config.alarms.log else None
+    file = alarm_log_place(config, os.environ)
     monitor = Monitor(
         source,
         decoder,

@@ -7,6 +7,7 @@ when it is too much, and is tried again; the monitor is told, and goes on.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
 import time
@@ -130,8 +131,12 @@ class AlarmLog:
             os.write(self._fd, b"\n")
         if size > TAIL_BYTES:
             data = data.partition(b"\n")[2]
-        if not self._failed:
+        alone = _lock(self._fd)
+        if not self._failed and alone:
             self._report(data)
+        elif not self._failed:
+            shared = f"{self._path}: another monitor writes it too; its alarms are its own"
+            self._notes.append(("alarm_log_shared", shared))
 
     def _report(self, data: bytes) -> None:
         """What an old log says: torn lines, how alarms stood, and lethal ones that nobody has seen."""
@@ -160,6 +165,7 @@ class AlarmLog:
         self._shut()
         os.replace(self._path, self._path.with_name(self._path.name + OLDER))
         self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _lock(self._fd)
         _sync_folder(self._path.parent)
 
     def _fail(self, error: Exception) -> None:
@@ -190,7 +196,7 @@ def read_files(path: Path) -> tuple[list[dict[str, Any]], int]:
     found = [one for one in (path.with_name(path.name + OLDER), path) if one.exists()]
     if not found:
         raise BadInput(
-            f"{path}: there is no such file; expected the file that `alarms.log` of `heartwire run` names"
+            f"{path}: there is no such file; expected an alarm log, as `heartwire run` writes it (key alarms.log)"
         )
     records: list[dict[str, Any]] = []
     n_torn = 0
@@ -214,6 +220,17 @@ def read_files(path: Path) -> tuple[list[dict[str, Any]], int]:
 def _is_torn(data: bytes) -> bool:
     """Whether this may be the beginning of a log's first line."""
     return data.count(b"\n") <= 1 and data.lstrip(b"\0").startswith(b'{"t"')
+
+
+def _lock(fd: int) -> bool:
+    """Say that the file is ours while we live; False where another process has said so. It hinders no reader."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a disk without such locks: as if we were alone
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

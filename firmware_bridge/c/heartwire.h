@@ -1,9 +1,9 @@
-/* heartwire's models on a chip: filters, GRU step, R-peaks and the int8 beat network, in C99.
+/* heartwire's models on a chip: filters, GRU step, R-peaks, the int8 beat network, and two options, in C99.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * No heap, no files; of the C library only expf, logf, tanhf, sqrt, fabs, fabsf, floorf and rintf, and what a compiler
- * makes of loops (memset, memcpy, memmove).  Weights are const (flash) and shared; all that is known of one patient is
+ * No heap, no files; of the C library only expf, logf, sqrt, sqrtf, fabs, fabsf, floor, rintf and memset, and what a
+ * compiler makes of loops (memcpy, memmove).  Weights are const (flash) and shared; all that is known of one patient is
  * one hw_state (RAM).
  *
  *   static hw_state patient;
@@ -22,7 +22,22 @@
 
 #include <stdint.h>
 
+/* -DHW_FUSION=1: classes by the trained fusion, which knows the patient's rhythm and the signal's quality, as the monitor
+ * gives them; without it by the mean of both networks.  -DHW_RHYTHM=1: the rhythm network.  The same for all files. */
+#ifndef HW_FUSION
+#define HW_FUSION 0
+#endif
+#ifndef HW_RHYTHM
+#define HW_RHYTHM 0
+#endif
+
 #include "heartwire_weights.h"
+
+#if HW_FUSION || HW_RHYTHM
+#define HW_RING HW_RING_LONG
+#else
+#define HW_RING HW_RING_SHORT
+#endif
 
 /* One second-order section, direct form II transposed; double, for the 0.5 Hz poles lie 0.02 from 1. */
 typedef struct {
@@ -73,6 +88,7 @@ typedef struct {
     float shift;
     float amp_mv;
     float logit;
+    float rr_s; /* since the R-peak before */
 } hw_peak;
 
 /* Running mean of the patient's normal beats. */
@@ -94,11 +110,47 @@ typedef struct {
 /* The beat that waits for its final answer. */
 typedef struct {
     float window[HW_WINDOW];
-    float log_probs[HW_N_CLASSES];
-    uint32_t sample, since;
+    uint32_t sample;
     float amp_mv;
-    uint8_t waits;
+    uint16_t since;
+    uint8_t waits, readable;
 } hw_open;
+
+#if HW_FUSION
+
+/* The newest RR intervals [s], a ring, and the last one of all; 0: not known. */
+typedef struct {
+    float rr_s[HW_N_INTERVALS];
+    float last_s;
+    uint8_t n, at;
+    uint8_t begun; /* there was an R-peak since samples were lost */
+} hw_intervals;
+
+/* Can the lead be read: an opinion a second on the newest four seconds. */
+typedef struct {
+    float sqi;
+    uint16_t wait;
+    uint8_t noisy; /* the last four opinions, a bit each */
+    uint8_t unreadable;
+    uint8_t looks; /* until there are four seconds */
+} hw_quality;
+
+/* What the fusion remembers of the patient: hidden units and the row before. */
+typedef struct {
+    float h[HW_FUSION_HIDDEN];
+    float before[HW_FUSION_INPUTS];
+    hw_intervals intervals;
+    hw_quality quality;
+} hw_fuser;
+
+#else
+
+/* What the networks said of the beat that waits. */
+typedef struct {
+    float log_probs[HW_N_CLASSES];
+} hw_fuser;
+
+#endif
 
 /* One patient. */
 typedef struct {
@@ -112,11 +164,21 @@ typedef struct {
     hw_detector detector;
     hw_template usual;
     hw_open open;
+    hw_fuser fuser;
+    uint8_t tick;
+#if HW_RHYTHM
+    uint16_t rhythm_wait;
+#endif
 } hw_state;
 
-/* What the beat network needs while it runs; one for all patients. */
-typedef struct {
-    int8_t even[HW_SCRATCH], odd[HW_SCRATCH];
+/* What the window networks and the quality need while they run; one for all patients. */
+typedef union {
+    struct {
+        int8_t even[HW_RHYTHM ? HW_EVEN_BOTH : HW_EVEN], odd[HW_RHYTHM ? HW_ODD_BOTH : HW_ODD];
+    } layers;
+#if HW_FUSION || HW_RHYTHM
+    float work[HW_WORK];
+#endif
 } hw_scratch;
 
 /* A patient never seen.  Call it before anything else. */
@@ -130,6 +192,12 @@ int hw_step(hw_state *s, float mv, hw_scratch *scratch, hw_answer out[2]);
 
 /* The final answer of a beat that nothing will follow, because samples are missing: gives 1 if there is one, else 0. */
 int hw_flush(hw_state *s, hw_answer *out);
+
+#if HW_RHYTHM
+/* To be asked after every hw_step: once a second gives 1 and fills `probs`, what the rhythm network says of the newest
+ * window, HW_RHYTHM_* says of what; else 0. */
+int hw_rhythm(hw_state *s, hw_scratch *scratch, float probs[HW_N_RHYTHMS]);
+#endif
 
 /* The parts of hw_step.
  *

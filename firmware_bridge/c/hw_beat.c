@@ -4,7 +4,8 @@
  */
 #include <math.h>
 
-#include "heartwire.h"
+#include "hw_fuse.h"
+#include "hw_layers.h"
 
 #define LEAST_SCALE_MV 0.05f
 #define LEAST_CORRELATION 0.75 /* a beat called normal joins the template only if it looks like it, */
@@ -19,7 +20,7 @@ void hw_window(const hw_state *s, const hw_peak *peak, float window[HW_WINDOW])
         window[k] = s->ring[(start + k) % HW_RING];
 }
 
-static float largest(const float *x)
+float hw_largest(const float x[HW_WINDOW])
 {
     float top = 0.0f;
     for (int k = 0; k < HW_WINDOW; k++)
@@ -30,16 +31,20 @@ static float largest(const float *x)
 static int8_t quantum(float x)
 {
     x = x > CLIP ? CLIP : (x < -CLIP ? -CLIP : x);
-    float q = rintf(x / HW_BEAT_IN_SCALE) + (float)HW_BEAT_IN_ZERO;
-    return (int8_t)(q > 127.0f ? 127.0f : (q < -128.0f ? -128.0f : q));
+    return hw_quantum(x, HW_BEAT_IN_SCALE, HW_BEAT_IN_ZERO);
+}
+
+float hw_usual_scale(const hw_state *s, const float window[HW_WINDOW])
+{
+    float scale = hw_largest(s->usual.n > 0 ? s->usual.mean : window);
+    return scale > LEAST_SCALE_MV ? scale : LEAST_SCALE_MV;
 }
 
 void hw_beat_image(const hw_state *s, const float window[HW_WINDOW], int8_t image[HW_WINDOW * HW_N_CHANNELS])
 {
     const float *mean = s->usual.mean;
     int known = s->usual.n > 0;
-    float scale = largest(known ? mean : window);
-    scale = scale > LEAST_SCALE_MV ? scale : LEAST_SCALE_MV;
+    float scale = hw_usual_scale(s, window);
     for (int k = 0; k < HW_WINDOW; k++) {
         *image++ = quantum(window[k] / scale);
         *image++ = quantum(known ? mean[k] / scale : 0.0f);
@@ -47,14 +52,14 @@ void hw_beat_image(const hw_state *s, const float window[HW_WINDOW], int8_t imag
     }
 }
 
-static double correlation(const float *a, const float *b)
+double hw_correlation(const float *a, const float *b, int n)
 {
     double ma = 0.0, mb = 0.0, ab = 0.0, aa = 0.0, bb = 0.0;
-    for (int k = 0; k < HW_WINDOW; k++) {
-        ma += (double)a[k] / HW_WINDOW;
-        mb += (double)b[k] / HW_WINDOW;
+    for (int k = 0; k < n; k++) {
+        ma += (double)a[k] / n;
+        mb += (double)b[k] / n;
     }
-    for (int k = 0; k < HW_WINDOW; k++) {
+    for (int k = 0; k < n; k++) {
         double x = (double)a[k] - ma, y = (double)b[k] - mb;
         ab += x * y;
         aa += x * x;
@@ -67,7 +72,7 @@ static double correlation(const float *a, const float *b)
 void hw_learn(hw_state *s, const float window[HW_WINDOW])
 {
     hw_template *t = &s->usual;
-    if (t->n >= SURE && correlation(window, t->mean) < LEAST_CORRELATION) {
+    if (t->n >= SURE && hw_correlation(window, t->mean, HW_WINDOW) < LEAST_CORRELATION) {
         if (++t->odd < MOST_ODD)
             return;
         t->n = 2;

@@ -42,9 +42,9 @@ static inline float tangent(float x)
     return 1.0f - 2.0f / (1.0f + exponential(2.0f * x));
 }
 
-static void relu(float *x, int n)
+void hw_relu(float *x, int32_t n)
 {
-    for (int k = 0; k < n; k++)
+    for (int32_t k = 0; k < n; k++)
         x[k] = x[k] > 0.0f ? x[k] : 0.0f;
 }
 
@@ -60,13 +60,12 @@ static void move_up(hw_value *values, int n, int n_new)
     }
 }
 
-/* h' = n + z (h - n), n = tanh(Wx + b + r (Uh + c)); gx is Wx + b, gh is Uh + c, for all r, then z, then n. */
-static void gates(float *h, const float *gx, const float *gh)
+void hw_gates(float *h, int32_t n_hidden, const float *gx, const float *gh)
 {
-    for (int j = 0; j < HW_N_HIDDEN; j++) {
+    for (int32_t j = 0; j < n_hidden; j++) {
         float r = sigmoid(gx[j] + gh[j]);
-        float z = sigmoid(gx[HW_N_HIDDEN + j] + gh[HW_N_HIDDEN + j]);
-        float n = tangent(gx[2 * HW_N_HIDDEN + j] + r * gh[2 * HW_N_HIDDEN + j]);
+        float z = sigmoid(gx[n_hidden + j] + gh[n_hidden + j]);
+        float n = tangent(gx[2 * n_hidden + j] + r * gh[2 * n_hidden + j]);
         h[j] = n + z * (h[j] - n);
     }
 }
@@ -85,15 +84,15 @@ void hw_gru_step(hw_gru *s, float mv, float logits[HW_N_LOGITS])
     move_up(s->stem1, HW_KERNEL, 1);
     unit = hw_values(&mv, 1, HW_MOST_MV, s->stem1 + HW_KERNEL - 1);
     hw_rows(&hw_stem1, s->stem1, unit, made);
-    relu(made, HW_N_STEM1);
+    hw_relu(made, HW_N_STEM1);
     move_up(s->stem2, HW_KERNEL * HW_N_STEM1, HW_N_STEM1);
     unit = hw_values(made, HW_N_STEM1, HW_MOST_STEM1, s->stem2 + (HW_KERNEL - 1) * HW_N_STEM1);
     hw_rows(&hw_stem2, s->stem2, unit, x);
-    relu(x, HW_N_STEM2);
+    hw_relu(x, HW_N_STEM2);
     unit = hw_values(x, HW_N_STEM2, 0.0f, v.values);
     hw_rows(&hw_gru_ih, v.values, unit, gx);
     hw_rows(&hw_gru_hh, HIDDEN(s), HIDDEN_UNIT, gh);
-    gates(s->h, gx, gh);
+    hw_gates(s->h, HW_N_HIDDEN, gx, gh);
 #if HW_GRU_INT8
     hw_values(s->h, HW_N_HIDDEN, 1.0f, s->q);
 #endif

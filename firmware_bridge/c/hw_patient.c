@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "heartwire.h"
+#include "hw_fuse.h"
 
 #define SEARCH_BACK 8u  /* the R-peak lies from 64 ms before */
 #define SEARCH_AHEAD 4u /* to 32 ms after where the logit says */
@@ -28,6 +28,11 @@ void hw_restart(hw_state *s)
     clear(s->ring, HW_RING);
     s->n = 0;
     s->open.waits = 0;
+    s->tick = 0;
+    hw_fuser_break(s, 1);
+#if HW_RHYTHM
+    s->rhythm_wait = HW_RHYTHM_FIRST;
+#endif
     s->last_shift = 0.0;
     s->last_at = 0u - HW_LONG_AGO;
 }
@@ -36,6 +41,7 @@ void hw_start(hw_state *s)
 {
     clear(s->usual.mean, HW_WINDOW);
     s->usual.n = s->usual.odd = 0;
+    hw_fuser_start(s);
     hw_restart(s);
 }
 
@@ -70,7 +76,8 @@ static int take(hw_state *s, uint32_t age, float logit, hw_peak *peak)
 {
     uint32_t at;
     double shift = refine(s, s->n - 1u - age - HW_QRS_DELAY + HW_FILTER_DELAY, &at);
-    if ((double)(uint32_t)(at - s->last_at) + shift - s->last_shift < LEAST_DISTANCE)
+    double distance = (double)(uint32_t)(at - s->last_at) + shift - s->last_shift;
+    if (distance < LEAST_DISTANCE)
         return 0;
     s->last_at = at;
     s->last_shift = shift;
@@ -78,6 +85,7 @@ static int take(hw_state *s, uint32_t age, float logit, hw_peak *peak)
     peak->shift = (float)(shift - (double)(int32_t)(peak->sample - at));
     peak->amp_mv = s->ring[at % HW_RING];
     peak->logit = logit;
+    peak->rr_s = (float)(distance / HW_FS);
     return 1;
 }
 
@@ -86,6 +94,10 @@ int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak)
     float height = 0.0f, f = (float)hw_filter(&s->filters, mv);
     s->ring[s->n % HW_RING] = f;
     s->n++;
+#if HW_RHYTHM
+    if (s->rhythm_wait)
+        s->rhythm_wait--;
+#endif
     hw_gru_step(&s->gru, f, logits);
     uint32_t age = hw_detect(&s->detector, logits[0], &height);
     return age ? take(s, age, height, peak) : 0;

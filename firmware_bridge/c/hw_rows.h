@@ -27,10 +27,21 @@ typedef struct {
 } hw_table;
 
 extern const hw_table hw_stem1, hw_stem2, hw_gru_ih, hw_gru_hh, hw_head;
+#if HW_FUSION
+extern const hw_table hw_fusion_mix, hw_fusion_ih, hw_fusion_hh, hw_fusion_out;
+extern const float hw_fusion_mean[HW_FUSION_INPUTS], hw_fusion_gain[HW_FUSION_INPUTS];
+extern const float hw_turns[HW_FFT_STAGES][2]; /* cosine and sine of pi, pi / 2, pi / 4 ... */
+#endif
 
 /* A vector as the tables take it, in whole numbers of words, from a word's beginning.  No value is larger than `most`; 0
  * where that is not known.  Gives what a unit is worth. */
 float hw_values(const float *x, int32_t n, float most, hw_value *out);
+
+/* The gated units' step: h' = n + z (h - n), n = tanh(Wx + b + r (Uh + c)); gx is Wx + b, gh is Uh + c, for all r, then z,
+ * then n. */
+void hw_gates(float *h, int32_t n, const float *gx, const float *gh);
+
+void hw_relu(float *x, int32_t n);
 
 /* out[row] = bias[row] + sum of weight[row][k] x[k], of `unit` each */
 void hw_rows(const hw_table *table, const hw_value *x, float unit, float *out);

@@ -49,3 +49,31 @@ def test_bench_when_there_is_no_broker_then_it_says_so_and_leaves_the_path_open(
     assert path.endswith(" -")
     (step,) = [line for line in printed.out.splitlines() if line.startswith("GRU step, this engine")]
     assert positive(float(step.split()[-1]))
+
+
+def test_bench_when_viewers_are_asked_for_then_latency_by_turns_and_the_pages_server_stays_small(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("websockets")
+    if broker.find_mosquitto() is None:
+        pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
+    assert main(["bench", "--json", "--seconds", "0.5", "--viewers", "8"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    figures = [name for name in found if name.startswith(("alone_", "watched_"))]
+    assert {name: found[name] for name in figures if not positive(found[name])} == {}
+    assert set(figures) >= {"alone_p50_us", "watched_p50_ratio", "watched_path_p50_ratio", "watched_chunks"}
+    memory = found["page_server_rss_mb"]
+    assert memory["after"] - memory["before"] < 20.0
+
+
+def test_bench_when_viewers_cannot_be_or_there_is_no_broker_then_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (["--viewers", "0"], ["--viewers", "many"]):
+        with pytest.raises(SystemExit):
+            main(["bench", *words])
+        assert "expected 1 to 90 viewers" in capsys.readouterr().err
+    monkeypatch.setattr(broker, "PLACES", "")
+    monkeypatch.setenv("PATH", "")
+    assert main(["bench", "--viewers", "8"]) == 2
+    assert "needs mosquitto" in capsys.readouterr().err

@@ -203,6 +203,27 @@ def test_left_when_the_log_was_begun_anew_then_what_the_older_file_says_last_cou
     assert "1 lethal before this start: asystole" in dict(log.notes())["alarms_unseen"]
 
 
+def test_log_when_another_monitor_writes_it_too_then_said_and_its_alarms_are_not_taken_over(
+    tmp_path: Path, open_log: Callable[..., AlarmLog], until: Callable[..., Any]
+) -> None:
+    path, diary = tmp_path / "alarms.jsonl", Diary("bed4", "b00t")
+    first = open_log(path)
+    first.write(diary.alarm(VT, None, STATUS, lambda sample: 1.8e9))
+    until(lambda: path.exists() and path.stat().st_size > 0, "the first line", 60.0)
+    second, notes = open_log(path), []
+    until(lambda: notes.extend(second.notes()) or notes, "a word about it", 60.0)
+    assert [kind for kind, _ in notes] == ["alarm_log_shared"]
+    assert second.left() == []
+    second.write(diary.note("started", "second", 1.8e9))
+    second.close()
+    first.close()
+    assert len(read_log(path.read_bytes())[0]) == 2
+    third = open_log(path)
+    found = until(lambda: third.left(), "what the first left, once it has gone", 60.0)
+    assert [r["name"] for r in found] == ["vt"]
+    assert "alarms_unseen" in dict(third.notes())
+
+
 def test_log_when_it_grows_then_two_files_of_bounded_size_and_the_newest_lines_kept(
     tmp_path: Path, open_log: Callable[..., AlarmLog], until: Callable[..., Any]
 ) -> None:

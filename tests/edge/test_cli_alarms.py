@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = "sinus:6s rate=80; asystole:120s"
 
 
-def _monitor(link: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
+def _monitor(link: Path, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "edge.cli", "run", "--source", str(link), "--device", "bed4"]
-    command += ["--mqtt", f"127.0.0.1:{port}", "--alarms-log", str(log)]
+    command += ["--mqtt", f"127.0.0.1:{port}"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -49,7 +49,7 @@ def test_alarms_when_monitors_wrote_the_log_and_one_was_killed_then_told_from_be
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     subscriber = make_subscriber(broker.port, "heartwire/bed4/response/ack")
-    link, log = tmp_path / "ttyECG", tmp_path / "bed4.jsonl"
+    link, log = tmp_path / "ttyECG", tmp_path / "state" / "heartwire" / "bed4-alarms.jsonl"
     command = [
         sys.executable,
         "-m",
@@ -65,7 +65,7 @@ def test_alarms_when_monitors_wrote_the_log_and_one_was_killed_then_told_from_be
     monitor = None
     try:
         until(link.exists, "the device", 60.0)
-        monitor = _monitor(link, log, broker.port)
+        monitor = _monitor(link, broker.port)
         until(lambda: "asystole" in _of_log(log, "raised"), "the alarm", 90.0)
         subscriber.client.publish("heartwire/bed4/command/ack", b'{"name":"asystole","by":"Ana"}', 1)
         until(lambda: "asystole" in _of_log(log, "acknowledged"), "the acknowledgement", 60.0)
@@ -73,7 +73,7 @@ def test_alarms_when_monitors_wrote_the_log_and_one_was_killed_then_told_from_be
         monitor.wait(60)
         with log.open("ab") as file:  # what a loss of power leaves
             file.write(b'{"t":"2026-11-25T21:4')
-        monitor = _monitor(link, log, broker.port)
+        monitor = _monitor(link, broker.port)
         until(lambda: log.read_bytes().count(b'"started"') == 2, "the next start", 60.0)
         monitor.send_signal(signal.SIGTERM)
         assert monitor.wait(60) == 0
@@ -82,7 +82,7 @@ def test_alarms_when_monitors_wrote_the_log_and_one_was_killed_then_told_from_be
             process.kill()
             process.wait()
 
-    out, err = _alarms(capsys, str(log))
+    out, err = _alarms(capsys)
     assert out.count("bed4  monitor started (start ") == 2
     entry = next(entry for entry in out.split("\n2") if "!!! asystole: no QRS" in entry)
     assert "patient, high priority; rule: no QRS for 4 s with the electrodes on; last values: HR " in entry
@@ -152,7 +152,8 @@ def test_alarms_when_nothing_happened_since_the_start_then_no_alarm(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "alarms.log: nothing given names no alarm log; expected `heartwire alarms LOG`"),
+        ((), "state/heartwire/device-alarms.jsonl: there is no such file; expected an alarm log"),
+        (("-c", "off.toml"), "alarms.log: got 'none' in off.toml: no log is written"),
         (("nowhere.jsonl",), "nowhere.jsonl: there is no such file"),
         (("folder",), "folder: no alarm log in this folder"),
         (("other.jsonl",), "other.jsonl: not an alarm log"),
@@ -160,7 +161,7 @@ def test_alarms_when_nothing_happened_since_the_start_then_no_alarm(tmp_path: Pa
         (("bed4.jsonl", "--device", "bed9"), "--device: got 'bed9', expected one that is in the log: bed4"),
         (("bed4.jsonl", "--since", "soon"), "--since: got 'soon'"),
         (("-c", "no.toml"), "config file: cannot read 'no.toml'"),
-        (("-c", "bare.toml"), "alarms.log: bare.toml names no alarm log"),
+        (("-c", "bare.toml"), "state/heartwire/bed4-alarms.jsonl: there is no such file"),
     ],
 )
 def test_alarms_when_what_is_asked_for_is_not_there_then_one_line_and_status_2(
@@ -173,6 +174,7 @@ def test_alarms_when_what_is_asked_for_is_not_there_then_one_line_and_status_2(
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n{"b": 2}\n')
     (tmp_path / "binary.jsonl").write_bytes(bytes(range(256)) * 20)
     (tmp_path / "bare.toml").write_text('device = "bed4"\n')
+    (tmp_path / "off.toml").write_text('[alarms]\nlog = "none"\n')
     assert main(["alarms", *words]) == 2
     err = capsys.readouterr().err
     assert says in err

@@ -13,7 +13,6 @@ from edge.config import (
     Config,
     MqttConfig,
     load,
-    outbox_place,
     parse,
 )
 from edge.config_flags import add_arguments, add_reader_arguments
@@ -208,24 +207,6 @@ def test_host_port_when_wrong_then_named_with_an_example(text: str) -> None:
 def test_host_port_when_an_address_of_version_six_then_without_brackets() -> None:
     assert host_port("[::1]:8080", "--listen", "h:1") == ("::1", 8080)
     assert host_port("[::1]", "--listen", "h:1") == ("::1", None)
-
-
-@pytest.mark.parametrize(
-    ("path", "environ", "place"),
-    [
-        ("", {"HOME": "/home/me"}, "/home/me/.local/state/heartwire/bed4.outbox"),
-        ("", {"HOME": "/h", "XDG_STATE_HOME": "/state"}, "/state/heartwire/bed4.outbox"),
-        ("", {"HOME": "/h", "STATE_DIRECTORY": "/var/lib/hw:/b"}, "/var/lib/hw/bed4.outbox"),
-        ("", {}, "/var/lib/.local/state/heartwire/bed4.outbox"),
-        ("/card/box", {"HOME": "/h"}, "/card/box"),
-        ("none", {"HOME": "/h"}, ""),
-    ],
-)
-def test_outbox_place_when_given_or_not_then_configured_else_of_the_service_else_of_the_user(
-    path: str, environ: dict[str, str], place: str
-) -> None:
-    config = parse(WARD, {}, {"mqtt.outbox_path": path} if path else {})
-    assert outbox_place(config, environ) == place
 
 
 def test_config_when_the_line_has_parity_then_the_source_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,11 @@ def test_beat_when_corrected_then_the_class_without_the_correction_stands_beside
     assert "plain_aami" not in body(composer().compose(BEAT, stamp)[0])
 
 
+def test_beat_when_a_pacing_pulse_was_marked_beside_it_then_it_says_so() -> None:
+    assert body(composer().compose(replace(BEAT, paced=True), stamp)[0])["paced"] is True
+    assert "paced" not in body(composer().compose(BEAT, stamp)[0])
+
+
 def test_state_when_personal_mode_is_on_then_says_which_and_from_how_many_beats() -> None:
     got = body(composer().compose(replace(STATUS, personal="labels", personal_beats=12), stamp)[0])
     assert (got["personal"], got["personal_beats"]) == ("labels", 12)

@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from firmware_bridge import c_export
-from firmware_bridge.c_models import GruWeights, Int8Layer, Int8Net, Settings
-from firmware_bridge.types import BadInput
+from firmware_bridge.c_models import (
+    FusionWeights,
+    GruWeights,
+    Int8Layer,
+    Int8Net,
+    NoiseSettings,
+    Options,
+    Settings,
+)
 
 F32 = NDArray[np.float32]
 
@@ -63,6 +69,7 @@ SETTINGS = Settings(
     class_delay=24,
     filter_delay=1,
     longest_wait=312,
+    tick=25,
     peak_lag=0.5,
     learn_above=0.7,
     window=10,
@@ -70,6 +77,15 @@ SETTINGS = Settings(
     classes=("N", "S", "V"),
     origin=("gru-7, sha256 00ff",),
 )
+
+FUSION = FusionWeights(
+    ("gru_N", "rr", "nothing"),
+    *(drawn(*shape) for shape in ((3,), (3,), (4, 6), (4,), (6, 4), (6,), (6, 2), (6,), (6, 6), (6,))),
+)
+NOISE = NoiseSettings(
+    500, 124, 125, 4, 10, 31, 512, (0, 5, 13, 37, 82), (7, 37, 3), 3, 1, {"muscle_fast": 0.25}
+)
+OPTIONS = Options(FUSION, NOISE, 32, BEAT, ("sinus", "vf", "noise"), 30, 25, 28)
 
 
 def constants(text: str) -> dict[str, str]:
@@ -83,19 +99,19 @@ def table(text: str, name: str) -> list[float]:
 
 
 def test_files_when_written_then_every_weight_comes_back_bit_for_bit() -> None:
-    text = c_export.files(GRU, BEAT, SETTINGS)["heartwire_weights.c"]
+    text = c_export.files(GRU, BEAT, SETTINGS, OPTIONS)["heartwire_weights.c"]
     assert len(GRU.tables()) == 10
     for name, value in GRU.tables():
         assert np.array(table(text, name), np.float32).tobytes() == value.tobytes(), name
     assert tuple(table(text, "hw_taps")) == TAPS
     for k, layer in enumerate(LAYERS):
-        assert table(text, f"layer{k}_weight") == layer.weight.reshape(-1).tolist()
-        assert table(text, f"layer{k}_bias") == layer.bias.tolist()
+        assert table(text, f"hw_beat_layers_{k}_weight") == layer.weight.reshape(-1).tolist()
+        assert table(text, f"hw_beat_layers_{k}_bias") == layer.bias.tolist()
     assert table(text, "hw_sos") == [0.5, 0.25, 0.125, -0.75, 0.0625]
 
 
 def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
-    text = c_export.files(GRU, BEAT, SETTINGS)["heartwire_weights.h"]
+    text = c_export.files(GRU, BEAT, SETTINGS, OPTIONS)["heartwire_weights.h"]
     got = constants(text)
     expected = {
         "HW_N_STEM1": 2,
@@ -108,7 +124,7 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
     assert {name: int(got[name]) for name in expected} == expected
     assert [got[f"HW_CLASS_{name}"] for name in "NSV"] == ["0", "1", "2"]
     assert got["HW_WAIT"] == "11u"
-    assert got["HW_SCRATCH"] == "15"
+    assert (got["HW_EVEN"], got["HW_ODD"]) == ("15", "3")
     assert "gru-7, sha256 00ff" in text
     assert got["HW_GRU_INT8"] == "0"
     assert got["HW_MOST_MV"] == "8.0f"
@@ -116,8 +132,8 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
 
 @pytest.mark.parametrize(("before", "size"), [(7, 64), (31, 64), (32, 128), (109, 256)])
 def test_header_when_the_window_reaches_back_then_the_ring_holds_it(before: int, size: int) -> None:
-    got = constants(c_export.header(GRU, BEAT, replace(SETTINGS, before=before)))
-    assert got["HW_RING"] == f"{size}u"
+    got = constants(c_export.header(GRU, BEAT, replace(SETTINGS, before=before), OPTIONS))
+    assert got["HW_RING_SHORT"] == f"{size}u"
     assert before + SETTINGS.class_delay - SETTINGS.filter_delay + c_export.SEARCH_BACK < size
 
 
@@ -125,32 +141,16 @@ def test_header_when_the_window_reaches_back_then_the_ring_holds_it(before: int,
 def test_header_when_the_threshold_is_no_float_then_comparing_floats_still_gives_the_same(
     threshold: float,
 ) -> None:
-    text = constants(c_export.header(GRU, BEAT, replace(SETTINGS, qrs_logit=threshold)))["HW_QRS_LOGIT"]
+    text = constants(c_export.header(GRU, BEAT, replace(SETTINGS, qrs_logit=threshold), OPTIONS))[
+        "HW_QRS_LOGIT"
+    ]
     single = np.float32(text.rstrip("f"))
     near = np.float32(threshold)
     for logit in (np.nextafter(near, np.float32(-9)), near, np.nextafter(near, np.float32(9))):
         assert (logit > single) == (float(logit) > threshold)
 
 
-@pytest.mark.parametrize("scale", [0.999999999999, 0.5, 0.49999999999, 0.0031, 1.7e-5, 2.0**-31])
-def test_fixed_point_when_a_factor_is_given_then_it_is_met_to_31_bits(scale: float) -> None:
-    multiplier, shift = c_export.fixed_point(scale)
-    assert 2**30 <= multiplier < 2**31
-    assert 0 <= shift <= 31
-    assert abs(Fraction(multiplier, 2 ** (31 + shift)) / Fraction(scale) - 1) <= Fraction(1, 2**30)
-
-
-def test_fixed_point_when_the_factor_rounds_anything_away_then_it_is_zero() -> None:
-    assert c_export.fixed_point(1e-12) == (0, 0)
-
-
-@pytest.mark.parametrize("scale", [0.0, -0.1, 1.0, 3.0, float("nan")])
-def test_fixed_point_when_the_factor_is_none_then_one_line_says_so(scale: float) -> None:
-    with pytest.raises(BadInput, match="expected above 0 and below 1; quantise the model again"):
-        c_export.fixed_point(scale)
-
-
 def test_sources_when_listed_then_they_are_all_that_is_there() -> None:
     assert sorted((*c_export.SOURCES, "hw_frame.c")) == sorted(p.name for p in c_export.FOLDER.iterdir())
     for name in c_export.SOURCES:
-        assert (c_export.FOLDER / name).read_text().count("\n") < 200
+        assert (c_export.FOLDER / name).read_text().count("\n") < 250

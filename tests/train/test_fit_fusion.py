@@ -125,6 +125,23 @@ def test_weigh_when_a_net_is_weighed_then_its_probabilities_are(rows: list[Rows]
         assert np.abs(weighed(a, (1.5, 0.25)) - b).max() < 1e-5
 
 
+def test_factors_of_when_a_folds_labels_change_then_its_own_factors_stay(rows: list[Rows]) -> None:
+    """Every answer says V at 0.4 beside N at 0.5: whoever's beats are V wants a larger factor, the others do not."""
+    probs = np.tile(np.array([0.5, 0.05, 0.4, 0.025, 0.025], np.float32), (120, 1))
+    at_s = 300.0 + np.arange(120)
+
+    def factors(first: int) -> list[tuple[float, float]]:
+        of_fold = [first, 0, 0]
+        shown = [replace(rows[k], fold=k, c=np.full(120, of_fold[k]), at_s=at_s) for k in range(3)]
+        return fit_fusion.factors_of(shown, [(probs, probs)] * 3, 3)
+
+    all_n, v_in_fold_0 = factors(0), factors(2)
+    assert len(all_n) == 4
+    assert all_n[0] == v_in_fold_0[0]
+    assert v_in_fold_0[1][1] >= 1.5
+    assert v_in_fold_0[3][1] >= 1.5
+
+
 def test_fit_all_when_spread_over_processes_then_the_nets_are_the_same(rows: list[Rows]) -> None:
     recipe = replace(TINY, steps=2)
     alone = [net.state_dict() for net in fit_fusion.fit_all(rows, recipe, 2, 1)]
@@ -157,6 +174,7 @@ def test_main_when_folds_are_recorded_then_each_checkpoint_says_who_it_is_from(
     assert set(json.loads(capsys.readouterr().out)) == {"factors", "early", "final"}
     net = fit_fusion.FusionNet(FusionRecipe())
     net.load_state_dict(saved["net"])
+    assert set(saved["factors"]) == {"S", "V"}
     for k in range(3):
         of_fold = checkpoint.read(recorded / f"fold-{k}-of-3" / "fusion.pt")
         known = {p.split("/")[1] for names in of_fold["patients"].values() for p in names}

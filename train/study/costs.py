@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import lru_cache
 
 from train.study.baselines import BEATS_S
 from train.study.config import CLASSES, NetConfig, TaskConfig
@@ -14,6 +14,7 @@ GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 N_OUT = len(CLASSES)
 
 
+@lru_cache(maxsize=4096)
 def cost(net: NetConfig, task: TaskConfig) -> Cost:
     """What the network costs: in mode ``stream`` as it steps through a record, in mode ``window`` anew for each beat.
 
@@ -111,8 +112,3 @@ def widest(
         middle = (low + high) // 2
         low, high = (middle, high) if measure(make(middle)) <= most else (low, middle)
     return make(low)
-
-
-def narrower(net: NetConfig, by: int) -> NetConfig:
-    """The same with `by` fewer units in each layer, one at least."""
-    return replace(net, width=max(1, net.width - by))

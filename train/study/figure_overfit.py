@@ -30,7 +30,7 @@ def draw_curves(points: Sequence[Point], path: Path) -> None:
     """A panel a number of patients: macro F1 by epoch on training beats (dashed) and on unseen patients' (solid)."""
     shown = [p for p in points if p.family not in ("trees", "nn1") and len(mean_curve(p, "test_f1"))]
     counts = sorted({patients_of(p) for p in shown})
-    with figure(path, 2.5 * max(1, len(counts)) + 0.8, 3.4, ncols=max(1, len(counts)), sharey=True) as (
+    with figure(path, max(7.5, 2.5 * len(counts) + 0.8), 3.8, ncols=max(1, len(counts)), sharey=True) as (
         drawn,
         axes,
     ):

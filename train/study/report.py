@@ -22,6 +22,7 @@ from train.study.arms import BUDGETS_MACS_S
 from train.study.looks import Looks
 from train.study.points import Point, points
 from train.study.record import Run
+from train.study.slope_runs import MONITOR
 from train.study.verdicts import Verdict, arms_of, judge
 
 
@@ -105,7 +106,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     looks = results.looks
     cost, windows, memory = results.of_claim(5, 4), results.of_claim(2), results.of_claim(3)
     budgets, deep, people = results.of_claim(4), results.of_claim(6), results.of_claim(7)
-    stages = {s.stage for s in looks.slopes}
+    stacks = any(s.family in seen.CELLS for s in looks.slopes)
     yield Picture(
         "pareto",
         "Macro F1 on held-out patients against what it costs; the line is what no other point beats, bars are 95 % "
@@ -174,20 +175,26 @@ def pictures(results: Results) -> Iterator[Picture]:
         "gradients-layers",
         "Root mean square slope of the loss on each layer's weights, by depth of the stack.",
         lambda path: figure_slopes.draw_layers(looks.slopes, path),
-        bool(stages),
+        stacks,
     )
     yield Picture(
         "gradients-lags",
         "Root mean square of d loss / d x[t−k] by the lag k, led back through real ECG at 62.5 Hz; what is below the "
         "smallest number of single precision is drawn at the bottom.",
         lambda path: figure_slopes.draw_lags(looks.slopes, path),
-        bool(stages),
+        stacks,
     )
     yield Picture(
         "gradients-reach",
         "How far back the slope stays above a hundredth of its largest value.",
         lambda path: figure_slopes.draw_reach(looks.slopes, path),
-        bool(stages),
+        stacks,
+    )
+    yield Picture(
+        "gradients-monitor",
+        "The monitor's own GRU: how far back the loss of a beat's class is felt. What training did to it.",
+        lambda path: figure_slopes.draw_monitor(looks.slopes, path),
+        any(s.family == MONITOR for s in looks.slopes),
     )
     yield Picture(
         "overfit-curves",
@@ -209,7 +216,7 @@ OF_CLAIM = {
     3: ("reset", "memory", "maps-gru", "units"),
     4: ("budgets",),
     5: (),
-    6: ("stacks", "gradients-layers", "gradients-lags", "gradients-reach"),
+    6: ("stacks", "gradients-layers", "gradients-lags", "gradients-reach", "gradients-monitor"),
     7: ("overfit-curves", "overfit-gaps"),
 }
 """Which figures stand under which claim; the one of costs is on top of all."""

@@ -19,9 +19,10 @@ from train.study.slopes import Slope
 from train.study.verdicts import LEAST_SEEDS, Verdict
 
 
-def span(value: float, low: float, high: float) -> str:
-    """A number and its interval."""
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def span(value: float, low: float, high: float, portuguese: bool = False) -> str:
+    """A number and its interval; in Portuguese with commas."""
+    text = f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return text.replace(", ", "; ").replace(".", ",") if portuguese else text
 
 
 def outcome(verdict: Verdict, portuguese: bool) -> str:
@@ -40,7 +41,9 @@ def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
     yield (
         "Why do four LSTM layers do the work of ten to fifteen convolution layers on ECG, and is it vanishing "
         "gradients or overfitting that keeps RNNs shallow? Asked in public (Data Science Stack Exchange 53474); the "
-        "answer was a row of claims. Here each is put to a test that was written down before its arms were run."
+        "answer was a row of claims, each of which is put to a test here. The arms' tests were written down before "
+        "the arms were run; those of the looks into networks (claim 1, and the second lines of 3 and 6) after a "
+        "first look."
     )
     yield ""
     yield (
@@ -70,12 +73,12 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
             f"one training each), on {max(s.n_patients for s in whole)} patients of mitdb DS1 and svdb that they "
             f"have not seen, {max(s.n_beats for s in whole)} beats; beside them the same shapes, never trained."
         )
-    if looks.slopes:
-        count = Counter(s.stage for s in looks.slopes)
-        seeds = {s.seed for s in looks.slopes if s.stage == "initial"}
+    stacks = [s for s in looks.slopes if s.family in CELLS]
+    if stacks:
+        count, seeds = Counter(s.stage for s in stacks), {s.seed for s in stacks if s.stage == "initial"}
         yield (
             f"- **Gradients**: {count['initial']} stacks before training (seeds {_list(seeds)}) and "
-            f"{count['trained']} after it, of 32 units, led back through ECG of patients held out."
+            f"{count['trained']} after it, of {stacks[0].width} units, led back through ECG of patients held out."
         )
 
 
@@ -130,7 +133,7 @@ def verdict_table(verdicts: Sequence[Verdict], claims: Mapping[int, str], portug
     yield "|---|---|---|---|---|---|"
     for claim, text in claims.items():
         for v in [v for v in verdicts if v.claim == claim] or [Verdict(claim, "missing", "")]:
-            number = "–" if v.outcome == "missing" else span(v.value, v.low, v.high)
+            number = "–" if v.outcome == "missing" else span(v.value, v.low, v.high, portuguese)
             seeds = "–" if v.outcome == "missing" else str(v.seeds)
             of = "–" if v.outcome == "missing" else whom[v.preset]
             yield f"| {claim} | {text} | {outcome(v, portuguese)} | {number} | {of} | {seeds} |"
@@ -155,18 +158,26 @@ def portuguese(runs: Sequence[Run], verdicts: Sequence[Verdict]) -> Iterator[str
     if memory is not None:
         yield ""
         yield (
-            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high)} de macro F1: é o que se "
-            "perde quando o estado só ouviu os últimos 2 s."
+            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high, True)} de macro F1: é o "
+            "que se perde quando o estado só ouviu os últimos 2 s."
         )
     if falls is not None:
-        yield (
-            f"Em pilhas simples o gradiente da primeira camada muda {falls.value:.2f} décadas por camada acrescentada "
-            f"(RNN simples), {falls.numbers['lstm: decades a layer, plain'][0]:.2f} (LSTM) e "
-            f"{falls.numbers['gru: decades a layer, plain'][0]:.2f} (GRU); com resíduos e LayerNorm, "
-            f"{falls.numbers['rnn: decades a layer, residual'][0]:.2f}, "
-            f"{falls.numbers['lstm: decades a layer, residual'][0]:.2f} e "
-            f"{falls.numbers['gru: decades a layer, residual'][0]:.2f}."
+        plain, helped = (
+            ", ".join(
+                f"{falls.numbers[f'{cell}: decades a layer, {kind}'][0]:+.2f} ({WORDS[cell]})"
+                for cell in CELLS
+            )
+            for kind in ("plain", "residual")
         )
+        yield ""
+        yield (
+            "Em pilhas simples, a cada camada acrescentada o gradiente da primeira muda por tantas décadas (fatores "
+            f"de dez): {_comma(plain)}; com resíduos e LayerNorm: {_comma(helped)}."
+        )
+
+
+def _comma(text: str) -> str:
+    return text.replace(", ", "; ").replace(".", ",").replace("vanilla RNN", "RNN simples")
 
 
 def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
@@ -177,9 +188,10 @@ def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
     for k, v in enumerate(own):
         if k:
             yield ""
-        yield f"{words.WHOM[v.preset].capitalize()}: {outcome(v, False)}."
         if v.outcome == "missing":
+            yield f"Arms of the study: {outcome(v, False)}."
             continue
+        yield f"{words.WHOM[v.preset].capitalize()}: {outcome(v, False)}."
         few = f"; {LEAST_SEEDS} are needed to decide" if v.outcome == "too few" else ""
         yield ""
         yield f"Test: {v.test.rstrip('.')}. Result {span(v.value, v.low, v.high)}, {v.seeds} seed(s){few}."
@@ -244,7 +256,7 @@ def memory_table(looks: Looks) -> Iterator[str]:
 
 def slope_table(looks: Looks) -> Iterator[str]:
     """First layer against last, and reach, at the largest depth; and what training made of it."""
-    if not looks.slopes:
+    if not any(s.family in CELLS for s in looks.slopes):
         return
     yield from ("", "Gradients (mean of the seeds; a decade is a factor of ten):", "")
     yield "| cell | stage | layers | first layer less last, decades | 1 % reach, s | macro F1 |"
@@ -259,11 +271,12 @@ def slope_table(looks: Looks) -> Iterator[str]:
 
 def _slope_row(cell: str, residual: bool, stage: str, depth: int, own: Sequence[Slope]) -> str:
     first = float(np.mean([s.first_to_last for s in own]))
-    reach = float(np.exp(np.mean(np.log([s.reach for s in own])))) / SLOW.fs
+    far = [s.reach for s in own if s.lags]
+    reach = f"{np.exp(np.mean(np.log(far))) / SLOW.fs:.2f}" if far else "–"
     scored = [s.macro_f1 for s in own if s.macro_f1 >= 0.0]
     f1 = f"{np.mean(scored):.3f}" if scored else "–"
     name = f"{WORDS[cell]}{', residual + LayerNorm' if residual else ''}"
-    return f"| {name} | {stage} | {depth} | {first:+.2f} | {reach:.2f} | {f1} |"
+    return f"| {name} | {stage} | {depth} | {first:+.2f} | {reach} | {f1} |"
 
 
 def tail(runs: Sequence[Run]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.study import arms as plan
-from train.study.bootstrap import Arms, interval, statistic
+from train.study.bootstrap import DRAWS, Arms, interval, statistic
 from train.study.config import NetConfig, TaskConfig
 from train.study.costs import cost
 from train.study.record import Run
@@ -64,12 +64,12 @@ class Verdict:
     numbers: dict[str, list[float]] = field(default_factory=dict)
 
 
-def judge(runs: Sequence[Run]) -> list[Verdict]:
+def judge(runs: Sequence[Run], draws: int = DRAWS) -> list[Verdict]:
     """A verdict for each of the claims 2 to 7, from runs of one preset."""
     preset = runs[0].preset if runs else "full"
     out = []
     for claim, test in _TESTS.items():
-        found = arms_of(claim, runs)
+        found = arms_of(claim, runs, draws)
         verdict = test(found) if found.names else None
         verdict = verdict or Verdict(claim, "missing", "")
         if verdict.outcome != "missing" and (preset == "quick" or verdict.seeds < LEAST_SEEDS):
@@ -79,7 +79,7 @@ def judge(runs: Sequence[Run]) -> list[Verdict]:
     return out
 
 
-def arms_of(claim: int, runs: Sequence[Run]) -> Arms:
+def arms_of(claim: int, runs: Sequence[Run], draws: int = DRAWS) -> Arms:
     """The held-out runs that serve a claim, under the names that its arms have there (a run may serve several)."""
     named = {(arm.net, arm.task): arm.name for arm in plan.arms(claim)}
     out = []
@@ -91,7 +91,7 @@ def arms_of(claim: int, runs: Sequence[Run]) -> Arms:
         name = named.get((net, task))
         if name is not None and run.split == "fold" and claim in run.claims:
             out.append(replace(run, arm=name + mark))
-    return Arms(out)
+    return Arms(out, draws)
 
 
 def _seeds(arms: Arms, names: Sequence[str]) -> int:

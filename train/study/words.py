@@ -43,14 +43,14 @@ SEEDS_PT = "**indecisa**: menos de três sementes"
 
 WHOM = {
     "folds": "the monitor's own networks (folds), one seed a fold",
-    "gradients": "gradients of stacks before training",
+    "gradients": "its first half: gradients of stacks before training",
     "full": "arms of the study, full preset",
     "quick": "arms of the study, quick preset",
 }
 
 WHOM_PT = {
     "folds": "as redes do próprio monitor (folds), uma semente por fold",
-    "gradients": "gradientes de pilhas antes do treino",
+    "gradients": "sua primeira metade: gradientes de pilhas antes do treino",
     "full": "braços do estudo, preset completo",
     "quick": "braços do estudo, preset rápido",
 }

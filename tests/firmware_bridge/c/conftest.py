@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,25 +22,17 @@ from edge.rpeaks import RPeakDetector, refine
 from edge.windows import Ring
 from firmware_bridge.c_models import GruWeights, Int8Layer, Int8Net
 from firmware_bridge.patient import VirtualPatient
-from train import export
-from train.chip_size import WARNINGS
+from train import chip_host, export
 
 F32 = NDArray[np.float32]
 
 DRIVER = """
-#include "heartwire.h"
 #include "hw_layers.h"
 
 typedef struct { uint32_t k, sample; float shift, amp_mv, logit; } found;
 
-uint32_t size_of_state(void);
-uint32_t size_of_scratch(void);
 uint32_t play(hw_state *s, const float *mv, uint32_t n, float *logits, found *peaks, uint32_t most);
 void set_clock(hw_state *s, uint32_t n);
-float largest_hidden(const hw_state *s);
-
-uint32_t size_of_state(void) { return (uint32_t)sizeof(hw_state); }
-uint32_t size_of_scratch(void) { return (uint32_t)sizeof(hw_scratch); }
 
 /* Pushes n samples; gives how many R-peaks were decided, the first `most` of them in `peaks`. */
 uint32_t play(hw_state *s, const float *mv, uint32_t n, float *logits, found *peaks, uint32_t most)
@@ -63,14 +54,6 @@ void set_clock(hw_state *s, uint32_t n)
 {
     s->n = n;
     s->last_at = n - HW_LONG_AGO;
-}
-
-float largest_hidden(const hw_state *s)
-{
-    float top = 0.0f;
-    for (int k = 0; k < HW_N_HIDDEN; k++)
-        top = s->gru.h[k] > top ? s->gru.h[k] : (-s->gru.h[k] > top ? -s->gru.h[k] : top);
-    return top;
 }
 """
 
@@ -147,44 +130,84 @@ class Chip:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[export.Chip], Chip]:
-    """Makes models into a library, compiled under every warning."""
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Chip]:
+    """Makes models into a library, compiled under every warning; which options, and more C, may be said."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler")
 
-    def build(made: export.Chip) -> Chip:
+    def build(made: export.Chip, fusion: bool = False, rhythm: bool = False, more: str = "") -> Chip:
         folder = tmp_path_factory.mktemp("chip")
-        export.write(made, folder)
-        (folder / "driver.c").write_text(DRIVER)
-        sources = sorted(path.name for path in folder.glob("*.c"))
-        words = ["cc", *WARNINGS, "-O3", "-fPIC", "-shared", *sources, "-o", "chip.so", "-lm"]
-        subprocess.run(words, cwd=folder, check=True)
-        lib = ctypes.CDLL(str(folder / "chip.so"))
-        lib.size_of_state.restype = lib.size_of_scratch.restype = lib.play.restype = ctypes.c_uint32
-        lib.hw_detect.restype = ctypes.c_uint32
+        lib = chip_host.build(made, folder, fusion, rhythm, DRIVER + more)
+        lib.play.restype = lib.hw_detect.restype = ctypes.c_uint32
         lib.hw_detect.argtypes = [ctypes.c_void_p, ctypes.c_float, ctypes.c_void_p]
         lib.hw_filter.restype, lib.hw_filter.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_double]
         lib.hw_rescale.restype = ctypes.c_int32
-        lib.largest_hidden.restype = ctypes.c_float
         return Chip(lib, made, folder)
 
     return build
 
 
 @pytest.fixture(scope="session")
-def chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+def chip(compiled: Callable[..., Chip]) -> Chip:
     """The shipped models."""
     return compiled(export.read(shipped()))
 
 
 @pytest.fixture(scope="session")
-def int8_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+def int8_chip(compiled: Callable[..., Chip]) -> Chip:
     """The shipped models, the GRU's weights int8."""
     return compiled(export.read(shipped(), gru_int8=True))
 
 
+PARTS = """
+#include "hw_fusion.h"
+#include "hw_intervals.h"
+
+float listen(hw_state *s, hw_scratch *scratch, const float *filtered, uint32_t n, uint8_t *unreadable);
+void keep(hw_state *s, const float *rr_s, uint32_t n, float out[6]);
+
+/* The quality after n filtered samples. */
+float listen(hw_state *s, hw_scratch *scratch, const float *filtered, uint32_t n, uint8_t *unreadable)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        s->ring[s->n++ % HW_RING] = filtered[k];
+        hw_quality_sample(s, scratch);
+    }
+    *unreadable = s->fuser.quality.unreadable;
+    return hw_sqi(&s->fuser.quality);
+}
+
+/* What is known of n intervals: last, mean of 8, mean of all, spread, irregularity. */
+void keep(hw_state *s, const float *rr_s, uint32_t n, float out[6])
+{
+    hw_intervals *known = &s->fuser.intervals;
+    for (uint32_t k = 0; k < n; k++)
+        hw_intervals_keep(known, rr_s[k]);
+    out[0] = known->last_s;
+    out[1] = hw_intervals_mean(known, 8, 1);
+    out[2] = hw_intervals_mean(known, HW_N_INTERVALS, 4);
+    out[3] = hw_intervals_spread(known, 8);
+    hw_intervals_irregular(known, 4, out + 4, out + 5);
+}
+"""
+
+
 @pytest.fixture(scope="session")
-def odd_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+def full_chip(compiled: Callable[..., Chip]) -> Chip:
+    """The shipped models with all options."""
+    out = compiled(export.read(shipped()), True, True, PARTS)
+    out.lib.listen.restype = out.lib.hw_select.restype = ctypes.c_float
+    return out
+
+
+@pytest.fixture(scope="session")
+def full_int8_chip(compiled: Callable[..., Chip]) -> Chip:
+    """The same, weights of GRU and fusion int8."""
+    return compiled(export.read(shipped(), gru_int8=True), True, True)
+
+
+@pytest.fixture(scope="session")
+def odd_chip(compiled: Callable[..., Chip]) -> Chip:
     """Models of sizes that nobody would choose, drawn at random, with the shipped manifests."""
     rng = np.random.default_rng(4)
 
@@ -200,17 +223,17 @@ def odd_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
         n_given, n_in = n_made, n_out
     layers.append(int8_layer(rng, (5, 1, n_given * n_in), 1, 1, 1, 0))
     net = Int8Net(tuple(layers), 0.03, layers[0].in_zero, 0.1, layers[-1].out_zero)
-    return compiled(export.Chip(gru, net, export.read(shipped()).settings, 0.0, 0))
+    return compiled(replace(export.read(shipped()), gru=gru, beat=net))
 
 
 @pytest.fixture(scope="session")
-def odd_int8_chip(compiled: Callable[[export.Chip], Chip], odd_chip: Chip) -> Chip:
+def odd_int8_chip(compiled: Callable[..., Chip], odd_chip: Chip) -> Chip:
     """The same, the GRU's weights int8."""
     return compiled(replace(odd_chip.made, settings=replace(odd_chip.made.settings, gru_int8=True)))
 
 
 @pytest.fixture(scope="session")
-def spike_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
+def spike_chip(compiled: Callable[..., Chip]) -> Chip:
     """No filter, and weights by which the QRS logit grows with the size of the newest sample and nothing else."""
     shapes = ((2, 3), (2,), (2, 6), (2,), (6, 2), (6,), (6, 2), (6,), (11, 2), (11,))
     tables = [np.zeros(shape, np.float32) for shape in shapes]
@@ -221,7 +244,7 @@ def spike_chip(compiled: Callable[[export.Chip], Chip]) -> Chip:
     tables[8][0, 0], tables[9][0] = 10.0, -5.0
     shipped_ones = export.read(shipped())
     settings = replace(shipped_ones.settings, sos=((1.0, 0.0, 0.0, 1.0, 0.0, 0.0),))
-    return compiled(export.Chip(GruWeights(*tables), shipped_ones.beat, settings, 0.0, 0))
+    return compiled(replace(shipped_ones, gru=GruWeights(*tables), settings=settings))
 
 
 def int8_layer(

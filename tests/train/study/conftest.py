@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +33,16 @@ def lead(name: str, seed: int, seconds: float = 80.0) -> Lead:
     kinds = np.array(c, np.int64)
     both = np.stack([x, 0.5 * x], 1).astype(np.float32)
     return Lead(name, both, np.array(r), kinds, np.array(r) > 4 * FS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_trained() -> Iterator[None]:
+    """Torch as the study has it: one thread, denormal numbers as zero."""
+    pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+    from train.fit import one_thread
+
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.study import arms
 from train.study.config import CNN_KINDS, FAMILIES
 from train.study.costs import cost

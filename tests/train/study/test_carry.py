@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 import torch
 
 from train.study.beats import Beats
@@ -58,8 +61,8 @@ def test_state_when_set_back_then_nothing_before_it_is_remembered(beats: Beats) 
     lead = beats.leads[0]
     x = lead.x.copy()
     x[:2500] = 9.0
-    changed = Beats((type(lead)(lead.name, x, lead.r, lead.c, lead.ok), *beats.leads[1:]), beats.fs, beats.lead, beats.r,
-                    beats.c, beats.weight)  # fmt: skip
+    other = type(lead)(lead.name, x, lead.r, lead.c, lead.ok)
+    changed = replace(beats, leads=(other, *beats.leads[1:]))
     np.testing.assert_array_equal(carried(net, changed, task)[later], before[later])
     k = int(later[0])
     start = int(asked[k]) // 500 * 500

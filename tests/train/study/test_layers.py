@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 import torch
 
 from edge.artefact import load_networks, shipped

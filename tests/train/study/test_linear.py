@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.study.linear import (
     Halves,
     Rows,

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from edge.types import AAMI
 from train.study.maps import SHOWN_PATIENT, Grid, Look, fold_of, run, softmax
 

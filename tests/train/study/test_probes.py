@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.study import probes
 from train.study.probes import QUESTIONS, SINCE, ProbeScore, line, patients, run
 

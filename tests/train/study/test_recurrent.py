@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 import torch
 from torch import nn
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+
 from train.dataset import Patient
 from train.study.targets import HISTORY, drawn, p_wave_mv, qrs_height_mv, targets_of
 

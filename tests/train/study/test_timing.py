@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
 from firmware_bridge.types import BadInput
 from train import tflite_graphs
@@ -13,13 +14,9 @@ from train.study.config import NetConfig, TaskConfig
 from train.study.costs import cost
 from train.study.record import Cost
 
-needs_tensorflow = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflow") is None, reason="tensorflow is not installed"
-)
 STREAM = TaskConfig("stream")
 
 
-@needs_tensorflow
 @pytest.mark.parametrize(
     "config",
     [
@@ -37,6 +34,7 @@ STREAM = TaskConfig("stream")
     ids=lambda c: f"{c.family}-{c.kind}",
 )
 def test_network_when_measured_then_its_graph_runs_on_the_edges_runtime(config: NetConfig) -> None:
+    pytest.importorskip("tensorflow", reason="tensorflow is not installed (pip install 'heartwire[train]')")
     task = TaskConfig() if config.family == "cnn" else STREAM
     per_step, per_beat = timing.measure(config, task)
     assert (per_step > 0) == (config.family != "cnn")
