@@ -156,7 +156,7 @@ def _page_of(process: subprocess.Popen[bytes], folder: Path) -> str:
     """Address of the page's debugger, once the browser has written down its port."""
     until_s = time.monotonic() + START_S
     while time.monotonic() < until_s and process.poll() is None:
-        with contextlib.suppress(OSError, ValueError, KeyError, StopIteration):
+        with contextlib.suppress(OSError, ValueError, IndexError, KeyError, StopIteration):
             port = int((folder / "DevToolsActivePort").read_text().split()[0])
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=5.0) as answer:
                 pages = json.load(answer)

@@ -25,7 +25,9 @@ CHUNK = 25
 SECONDS = 24
 FASTER = 6.0
 """The stream is played so much faster than it was."""
-SCRIPT = "sinus:6s rate=80; vt:8s; bigeminy:10s"
+MORE_SECONDS = 90
+"""On a machine so busy that no moment was quiet, it goes on in its own time for so long, until one was."""
+SCRIPT = "sinus:6s rate=80; vt:8s; bigeminy:120s"
 OF_THE_CLOCK = ("t", "since", "boot_id", "seq", "occurrence")
 
 
@@ -56,12 +58,15 @@ def run(*words: str) -> list[dict[str, Any]]:
     assert monitor.stderr is not None
     reader = threading.Thread(target=lambda out: said.extend(out), args=(monitor.stdout,))
     reader.start()
-    mv = VirtualPatient(FS, 2, SCRIPT).read(round(SECONDS * FS)).mv
+    mv = VirtualPatient(FS, 2, SCRIPT).read(round((SECONDS + MORE_SECONDS) * FS)).mv
     encoder = get("native").encoder(EncoderOptions(FS, ("II",)))
     for k in range(0, len(mv), CHUNK):
+        late = k >= SECONDS * FS
+        if late and ("--explain" not in words or any(b"/explain" in line for line in said)):
+            break
         monitor.stdin.write(encoder.encode(mv[k : k + CHUNK]))
         monitor.stdin.flush()
-        time.sleep(CHUNK / FS / FASTER)
+        time.sleep(CHUNK / FS / (1.0 if late else FASTER))
     time.sleep(0.5)
     monitor.stdin.close()
     reader.join(60.0)
@@ -100,7 +105,8 @@ def test_answers_when_explained_then_the_same_and_no_number_of_theirs_is_taken(
     both: tuple[list[dict[str, Any]], list[dict[str, Any]]],
 ) -> None:
     off, on = both
-    assert answers(on) == answers(off)
+    for topic, said in answers(off).items():
+        assert answers(on)[topic][: len(said)] == said
     assert {"beat", "rhythm", "alarm/vt", "alarm/bigeminy"} <= set(answers(off))
     assert not [message for message in off if message["topic"].endswith("/explain")]
     for messages in both:
@@ -127,4 +133,4 @@ def test_explanations_when_published_then_each_follows_its_beats_answer_and_can_
             heard = read(["explain"], json.dumps(body).encode())
             assert heard is not None
             assert isinstance(heard.fact, explained.ExplainHeard)
-    assert n >= 1  # on a busy machine few moments are quiet
+    assert n >= 1

@@ -235,12 +235,12 @@ def test_view_when_its_monitor_explains_nothing_or_stops_then_it_says_so(
 ORDER = """(async () => {
   const { Memory, Places, fallen } = await import("/memory.js");
   const { unpack } = await import("/packed.js");
-  const rows = 250, periods = [400, 10, 100, 30];
-  const x = new Float32Array(rows * 4);
-  for (let r = 0; r < rows; r++) periods.forEach((p, c) => (x[r * 4 + c] = Math.sin((2 * Math.PI * r) / p)));
+  const rows = 250, periods = [400, 10, Infinity, 100, 30], n = periods.length;
+  const x = new Float32Array(rows * n);
+  for (let r = 0; r < rows; r++) periods.forEach((p, c) => (x[r * n + c] = Math.sin((2 * Math.PI * r) / p)));
   const memory = new Memory();
-  const column = (c) => Float32Array.from({ length: rows }, (_, r) => x[r * 4 + c]);
-  memory.push({ x, rows, columns: 4, column }, 62.5);
+  const column = (c) => Float32Array.from({ length: rows }, (_, r) => x[r * n + c]);
+  memory.push({ x, rows, columns: n, column }, 62.5);
   const map = new Float32Array(8 * 3);
   map[6 * 3] = 1;
   map[1 * 3 + 2] = 1;
@@ -248,8 +248,8 @@ ORDER = """(async () => {
   places.push({ x: map, rows: 8, columns: 3 });
   const bytes = btoa(String.fromCharCode(0, 255, 255, 127, 0, 128));
   const packed = unpack({ shape: [3], dtype: "int16", scale: 0.5, zero: 0, data: bytes });
-  const { order, half } = memory;
-  return { order, half, places: places.order, half_of: fallen([1, 0.75, 0.25]), packed: [...packed.x] };
+  const { order, half, range } = memory;
+  return { order, half, range, places: places.order, half_of: fallen([1, 0.75, 0.25]), packed: [...packed.x] };
 })()"""
 
 
@@ -259,10 +259,11 @@ def test_rows_when_their_signals_are_known_then_in_the_order_that_is_promised(
     browser.open(open_page(broker.port).address)
     browser.until("document.getElementById('ward')", DEADLINE_S)
     found = browser.evaluate(ORDER)
-    assert found["order"] == [1, 3, 2, 0]
+    assert found["order"] == [1, 4, 3, 0, 2]  # the one that never moves is the last
     # A sine's autocorrelation is a half after a sixth of its period.
     assert found["half"][1] * 62.5 == pytest.approx(10 / 6, abs=0.3)
-    assert found["half"][3] * 62.5 == pytest.approx(30 / 6, abs=0.6)
+    assert found["half"][4] * 62.5 == pytest.approx(30 / 6, abs=0.6)
+    assert found["range"] == [found["half"][1], found["half"][0]]
     assert found["places"] == [2, 0, 1]  # the channel that is never active is the last
     assert found["half_of"] == 1.5
     assert found["packed"] == [-128.0, 16383.5, -16384.0]

@@ -19,7 +19,7 @@ const GROUPS = {
 };
 const FONT = '11px system-ui, "DejaVu Sans", sans-serif';
 const ms = (s) => `${s < 0 ? "\u2212" : "+"}${Math.abs(Math.round(1000 * s))} ms`;
-const held = (s) => `${(1000 * s).toFixed(0)} ms`;
+const held = (s) => (s > 0.95 ? "1 s and more" : `${(1000 * s).toFixed(0)} ms`);
 const signed = (v) => `${v < 0 ? "\u2212" : "+"}${Math.abs(v).toFixed(1)}`;
 const percent = (p) => (p < 0.01 ? "<1" : p > 0.99 ? ">99" : Math.round(100 * p).toString());
 
@@ -231,10 +231,11 @@ export class Inside {
     const { h, memory } = this;
     const canvas = this.find(".state canvas");
     const order = memory.order ?? [...Array(h.columns).keys()];
-    const half = memory.half;
-    const words = half === null ? "" : `; the quickest holds for ${held(half[order[0]])}, the slowest for ${held(half[order.at(-1)])}`;
+    const { range } = memory;
+    const words = range === null ? "" : `; the quickest holds for ${held(range[0])}, the slowest for ${held(range[1])}`;
     describe(canvas, `State of the GRU: ${h.columns} units over ${(h.rows / this.it.gru.fs).toFixed(1)} s, the quickest at the top${words}`);
-    write(this.find(".state .what"), `Its state, a row a unit, from those that hold briefly to those that hold long${half === null ? "" : ` (${held(half[order[0]])} to ${held(half[order.at(-1)])}, until the autocorrelation is a half)`}`);
+    const until = range === null ? "" : ` (${held(range[0])} to ${held(range[1])}, until the autocorrelation is a half)`;
+    write(this.find(".state .what"), `Its state, a row a unit, from those that hold briefly to those that hold long${until}`);
     const place = fitted(canvas);
     if (place === null) return;
     const { pen, width, height } = place;

@@ -9,21 +9,33 @@ export class Memory {
   constructor() {
     this.curves = null; // one autocorrelation a unit, a running mean over beats
     this.n = 0;
+    this.lags = 0;
     this.order = null; // units, the quickest first
-    this.half = null; // seconds for each unit
+    this.half = null; // seconds for each unit; without end where it has not moved yet
   }
 
   // h: states (n, units); fs: of the states.
   push(h, fs) {
     const lags = Math.min(Math.round(fs), h.rows - 2);
     if (lags < 8) return;
-    const begin = this.curves === null || this.curves.length !== h.columns || this.curves[0].length < lags;
-    if (begin) Object.assign(this, { curves: Array.from({ length: h.columns }, () => new Float32Array(lags)), n: 0, order: null });
-    if (this.n >= SETTLED && this.order !== null) return;
-    for (let u = 0; u < h.columns; u++) blend(this.curves[u], autocorrelation(h.column(u), this.curves[u].length), begin ? 0 : KEEP);
+    const begin = this.curves === null || this.curves.length !== h.columns || this.lags < lags;
+    if (begin) Object.assign(this, { curves: new Array(h.columns).fill(null), lags, n: 0, order: null });
+    if (lags < this.lags || (this.n >= SETTLED && this.order !== null)) return;
+    for (let u = 0; u < h.columns; u++) {
+      const now = autocorrelation(h.column(u), this.lags);
+      if (now === null) continue;
+      if (this.curves[u] === null) this.curves[u] = now;
+      else blend(this.curves[u], now, KEEP);
+    }
     this.n += 1;
-    this.half = this.curves.map((curve) => fallen(curve) / fs);
+    this.half = this.curves.map((curve) => (curve === null ? Infinity : fallen(curve) / fs));
     this.order = [...this.half.keys()].sort((a, b) => this.half[a] - this.half[b] || a - b);
+  }
+
+  // The shortest and the longest, of those that move; null before any was measured.
+  get range() {
+    const moving = this.half === null ? [] : this.half.filter((s) => s < Infinity);
+    return moving.length === 0 ? null : [Math.min(...moving), Math.max(...moving)];
   }
 }
 
@@ -64,6 +76,7 @@ function blend(curve, now, keep) {
   for (let k = 0; k < curve.length; k++) curve[k] = keep * curve[k] + (1 - keep) * now[k];
 }
 
+// One that stands still has none: it is saturated, and holds what it has for ever.
 function autocorrelation(x, lags) {
   const mean = x.reduce((a, b) => a + b, 0) / x.length;
   const out = new Float32Array(lags);
@@ -72,8 +85,8 @@ function autocorrelation(x, lags) {
     for (let i = k; i < x.length; i++) sum += (x[i] - mean) * (x[i - k] - mean);
     out[k] = sum / (x.length - k);
   }
-  const power = out[0] || 1;
-  return out.map((v) => v / power);
+  const power = out[0];
+  return power < 1e-6 ? null : out.map((v) => v / power);
 }
 
 // The lag, with a fraction, at which a curve that begins at 1 is at a half for the first time.
