@@ -196,7 +196,7 @@ def read_files(path: Path) -> tuple[list[dict[str, Any]], int]:
     found = [one for one in (path.with_name(path.name + OLDER), path) if one.exists()]
     if not found:
         raise BadInput(
-            f"{path}: there is no such file; expected an alarm log, as `heartwire run` writes it (key alarms.log)"
+            f"{path}: no such file; expected an alarm log or a folder of them (a service's: /var/lib/heartwire)"
         )
     records: list[dict[str, Any]] = []
     n_torn = 0

@@ -152,16 +152,16 @@ def test_alarms_when_nothing_happened_since_the_start_then_no_alarm(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "state/heartwire/device-alarms.jsonl: there is no such file; expected an alarm log"),
+        ((), "state/heartwire/device-alarms.jsonl: no such file; expected an alarm log"),
         (("-c", "off.toml"), "alarms.log: got 'none' in off.toml: no log is written"),
-        (("nowhere.jsonl",), "nowhere.jsonl: there is no such file"),
+        (("nowhere.jsonl",), "nowhere.jsonl: no such file"),
         (("folder",), "folder: no alarm log in this folder"),
         (("other.jsonl",), "other.jsonl: not an alarm log"),
         (("binary.jsonl",), "binary.jsonl: not an alarm log"),
         (("bed4.jsonl", "--device", "bed9"), "--device: got 'bed9', expected one that is in the log: bed4"),
         (("bed4.jsonl", "--since", "soon"), "--since: got 'soon'"),
         (("-c", "no.toml"), "config file: cannot read 'no.toml'"),
-        (("-c", "bare.toml"), "state/heartwire/bed4-alarms.jsonl: there is no such file"),
+        (("-c", "bare.toml"), "state/heartwire/bed4-alarms.jsonl: no such file"),
     ],
 )
 def test_alarms_when_what_is_asked_for_is_not_there_then_one_line_and_status_2(
