@@ -28,6 +28,10 @@ from edge.shown import shown
 
 STALE_S = 2.5
 """A live monitor gives a state a second; the readers know within 3 s that it does not (one tick more)."""
+FORMER_S = 10.0
+"""A lethal alarm that nobody has seen outlives its monitor's voice by so long: the next start adopts it by then, and
+two monitors of one name take turns to speak.
+"""
 MAX_TOPIC = 512
 """Characters of a topic; ours are shorter, and every one that is remembered takes room."""
 MAX_BEDS = 64
@@ -83,6 +87,7 @@ class Bed:
     stale: bool = True
     boot_id: str = ""
     boot_of: dict[str, str] = field(default_factory=dict)
+    spoke_s: dict[str, float] = field(default_factory=dict)
     seqs: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
@@ -157,7 +162,19 @@ class Ward:
             if not bed.stale and bed.heard_s is not None and now_s - bed.heard_s > STALE_S:
                 bed.stale = True
                 out.append(Change(bed, Freshness(True, now_s - bed.heard_s)))
+            former = [boot for boot, spoke_s in bed.spoke_s.items() if now_s - spoke_s > FORMER_S]
+            out += [change for boot in former for change in self._forget(bed, boot)]
         return out
+
+    @staticmethod
+    def _forget(bed: Bed, boot_id: str) -> Iterator[Change]:
+        """A former start has not spoken for long: its alarms are history."""
+        del bed.spoke_s[boot_id]
+        if boot_id == bed.boot_id:
+            return
+        for name in [name for name, boot in bed.boot_of.items() if boot == boot_id]:
+            del bed.alarms[name], bed.boot_of[name]
+            yield Change(bed, AlarmUnkept(name))
 
     def _find(self, device: str) -> tuple[list[Change], Bed | None]:
         """A new bed; where there is no room, in the place of the one that has been stale for longest."""
@@ -188,10 +205,17 @@ class Ward:
         return False
 
     def _alive(self, bed: Bed, said: Heard, now_s: float) -> Iterator[Change]:
-        """A monitor spoke just now. A start that was not known ends the alarms of the one before it."""
+        """A monitor spoke just now. A start that was not known ends the alarms of the one before it, but not yet the
+        lethal ones that nobody has seen.
+        """
+        if said.boot_id in bed.spoke_s:
+            bed.spoke_s[said.boot_id] = now_s
         if said.boot_id and said.boot_id != bed.boot_id:
             bed.boot_id = said.boot_id
             for name in [name for name, boot in bed.boot_of.items() if boot != said.boot_id]:
+                if _unseen(bed.alarms[name]):
+                    bed.spoke_s.setdefault(bed.boot_of[name], now_s)
+                    continue
                 del bed.alarms[name], bed.boot_of[name]
                 yield Change(bed, AlarmUnkept(name))
             if bed.audio is not None and bed.audio_boot != said.boot_id:
@@ -253,3 +277,7 @@ class Ward:
             return
         bed.alarms[alarm.name], bed.boot_of[alarm.name] = alarm, boot_id
         yield Change(bed, alarm)
+
+
+def _unseen(alarm: AlarmHeard) -> bool:
+    return alarm.priority == "high" and alarm.state != "cleared" and not alarm.acked

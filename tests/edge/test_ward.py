@@ -9,7 +9,7 @@ import numpy as np
 
 from edge import ward as wards
 from edge.heard import AlarmHeard, AlarmUnkept, AudioHeard, BeatHeard, Signal, Vitals, WaveHeard
-from edge.ward import STALE_S, Change, Found, Freshness, Gone, Lead, Ward
+from edge.ward import FORMER_S, STALE_S, Change, Found, Freshness, Gone, Lead, Ward
 from edge.waveform import encode_wave
 
 META = {"fs": 250.0, "scale_mv": 0.001}
@@ -79,11 +79,42 @@ def test_ward_when_a_message_is_repeated_or_overtaken_then_not_shown_again() -> 
 def test_ward_when_a_monitor_starts_anew_then_the_alarms_of_its_former_start_go() -> None:
     ward = Ward()
     old, new = Sender(ward), Sender(ward, boot_id="bb")
-    assert kinds(old("alarm/vt", retain=True, state="latched", priority="high")) == [Found, AlarmHeard]
-    assert [change.what for change in new("state", hr_bpm=70)][:1] == [AlarmUnkept("vt")]
+    assert kinds(old("alarm/af", retain=True, state="active", priority="medium")) == [Found, AlarmHeard]
+    assert kinds(old("alarm/vf", retain=True, state="active", priority="high", acked=True)) == [AlarmHeard]
+    gone = [change.what for change in new("state", hr_bpm=70)][:2]
+    assert gone == [AlarmUnkept("af"), AlarmUnkept("vf")]
     assert old("alarm/vf", retain=True, state="latched", priority="high") == []
     assert kinds(new("alarm/vt", state="active", priority="high")) == [AlarmHeard]
     assert set(ward.beds[1].alarms) == {"vt"}
+
+
+def test_ward_when_a_monitor_starts_anew_then_an_unseen_lethal_alarm_stays_until_adopted_or_not() -> None:
+    ward = Ward()
+    old, new = Sender(ward), Sender(ward, boot_id="bb")
+    for name in ("vt", "vf"):
+        old(f"alarm/{name}", 0.0, state="latched", priority="high")
+    new("state", 5.0, hr_bpm=70)
+    assert set(ward.beds[1].alarms) == {"vt", "vf"}
+    new("alarm/vt", 8.0, state="latched", priority="high", value="adopted")
+    new("state", 15.0, hr_bpm=70)
+    assert ward.tick(5.0 + FORMER_S) == []
+    assert [change.what for change in ward.tick(5.1 + FORMER_S)] == [AlarmUnkept("vf")]
+    assert {name: alarm.value for name, alarm in ward.beds[1].alarms.items()} == {"vt": "adopted"}
+
+
+def test_ward_when_two_monitors_have_one_name_then_the_lethal_alarm_of_either_stays() -> None:
+    ward = Ward()
+    one, other = Sender(ward), Sender(ward, boot_id="bb")
+    one("alarm/vt", 0.0, state="active", priority="high")
+    for second in range(60):
+        one("state", second, hr_bpm=170)
+        other("state", second + 0.5, hr_bpm=70)
+        assert [change for change in ward.tick(second + 0.5) if isinstance(change.what, AlarmUnkept)] == []
+    assert set(ward.beds[1].alarms) == {"vt"}
+    for second in range(60, 75):
+        other("state", second, hr_bpm=70)
+        ward.tick(float(second))
+    assert ward.beds[1].alarms == {}
 
 
 def test_ward_when_a_kept_alarm_is_taken_away_then_it_goes() -> None:
