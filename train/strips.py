@@ -57,7 +57,7 @@ TOPICS = (
         "nodal beats in a bundle branch block, called otherwise",
         lambda t, a: t == "S" != a,
     ),
-    Topic("missed-v", "mitdb", "207", "V called N", lambda t, a: t == "V" and a in "NS" and a != ""),
+    Topic("missed-v", "mitdb", "207", "V called N or S", lambda t, a: t == "V" and a in "NS" and a != ""),
     Topic("noise-0-db", "nstdb", "118e00", "electrode motion as large as the ECG", lambda t, a: t == ""),
     Topic("missed-qrs", "mitdb", "203", "beats that were not found", lambda t, a: a == ""),
 )
