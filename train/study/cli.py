@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_bridge.types import BadInput
-from train.study import arms, record
+from train.study import arms, pack, record
 from train.study.config import Job
 
 RESULTS, LOOKS, FIGURES = "results.jsonl", "looks", "study/figures"
@@ -52,12 +52,15 @@ def main(argv: list[str] | None = None) -> int:
         help="what the folds chose, trained on DS1 and scored on DS2 and svdb: once",
     )  # fmt: skip
     parser.add_argument(
+        "--pack", type=Path, metavar="FILE", help="write the results in DIR small, as they are kept"
+    )
+    parser.add_argument(
         "--look", action="store_true", help="look into networks: probes, maps, memory, gradients"
     )
     parser.add_argument(
         "--report",
         action="store_true",
-        help="write STUDY.md and its figures from the committed results, or DIR's",
+        help="write STUDY.md and its figures: of the committed results, or of DIR's",
     )
     args = parser.parse_args(argv)
     if args.jobs < 1:
@@ -70,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     done = [run for run in done if run.preset == args.preset]
     if args.verdict:
         return tell(done or committed(args.preset), claims)
+    if args.pack:
+        return keep(done, args.pack)
     if args.report:
         return publish(args.out)
     if args.look:
@@ -119,7 +124,20 @@ def publish(out: Path | None) -> int:
 
 def committed(preset: str) -> list[record.Run]:
     """The results that came with the program."""
-    return record.read(Path(str(files("train") / "study" / "results" / f"{preset}.jsonl")))[0]
+    return pack.read(Path(str(files("train") / "study" / "results" / f"{preset}.jsonl")))
+
+
+def keep(runs: Sequence[record.Run], path: Path) -> int:
+    """Write the runs to `path`, packed. Raises BadInput where there are none, or it cannot be written."""
+    if not runs:
+        raise BadInput("no results to pack; run the study first: python -m train study")
+    text = pack.pack(runs)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror or error}; choose another file") from None
+    print(json.dumps({"file": str(path), "runs": len(runs), "bytes": len(text)}))
+    return 0
 
 
 def tell(runs: Sequence[record.Run], claims: tuple[int, ...]) -> int:

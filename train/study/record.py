@@ -103,7 +103,7 @@ class Run:
     versions: dict[str, str]
 
     def to_json(self) -> str:
-        """One line, numbers to four digits after the point."""
+        """One line, numbers to six digits (gradients that vanish are small)."""
         return json.dumps(_rounded(asdict(self)), separators=(",", ":"))
 
 
@@ -168,7 +168,7 @@ def read(path: Path) -> tuple[list[Run], int]:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, 4)
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

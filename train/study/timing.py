@@ -35,8 +35,7 @@ def timed(net: NetConfig, task: TaskConfig, cost: Cost, out: Path) -> Cost:
     """
     path = out / "timing.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    what = json.dumps([asdict(net), task.mode, task.fs, task.window_s])
-    key = hashlib.sha256(what.encode()).hexdigest()[:12]
+    key = key_of(net, task)
     if key not in known:
         try:
             known[key] = measure(net, task)
@@ -56,6 +55,12 @@ def timed(net: NetConfig, task: TaskConfig, cost: Cost, out: Path) -> Cost:
     stride = 2**net.stem if net.family == "conv_gru" else 1
     us_s = per_step * task.fs / stride + per_beat * BEATS_S
     return replace(cost, us=per_step / stride, us_per="sample", us_s=us_s, engine=engine)
+
+
+def key_of(net: NetConfig, task: TaskConfig) -> str:
+    """Under which the times of a network are kept."""
+    what = json.dumps([asdict(net), task.mode, task.fs, task.window_s])
+    return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
 def measure(net: NetConfig, task: TaskConfig) -> tuple[float, float]:

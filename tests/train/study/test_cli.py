@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
 
 from firmware_bridge.types import BadInput
-from train.study import arms, cli, main, record
+from train.study import arms, cli, main, record, timing
 from train.study.config import Budget
 from train.study.record import Run
 
@@ -29,6 +29,8 @@ def test_study_when_run_then_a_line_a_job_and_again_nothing_is_left(
 ) -> None:
     jobs = few()
     monkeypatch.setattr(cli.arms, "jobs", lambda preset, claims=(): jobs)
+    times = {timing.key_of(job.net, job.task): [0.0, 5.0] for job in jobs}
+    (tmp_path / "timing.json").write_text(json.dumps(times))
     out = ["--preset", "quick", "--claim", "5", "--out", str(tmp_path)]
     assert main(out) == 0
     runs, n_torn = record.read(tmp_path / cli.RESULTS)
@@ -77,9 +79,25 @@ def test_results_when_torn_then_it_is_said(
     assert capsys.readouterr().out.startswith("1 lines of ")
 
 
+def test_results_when_packed_then_they_are_read_again(
+    make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.append(
+        tmp_path / cli.RESULTS, [make_run(arm.net, arm.task, 80, preset="quick") for arm in arms.arms(4)]
+    )
+    path = tmp_path / "quick.jsonl"
+    assert main(["--pack", str(path), "--out", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == 20
+    assert len(cli.pack.read(path)) == 20
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--jobs", "0"], "expected 1 or more"), (["--final"], "expected full")],
+    [
+        (["--jobs", "0"], "expected 1 or more"),
+        (["--final"], "expected full"),
+        (["--pack", "x"], "no results"),
+    ],
 )
 def test_words_when_they_make_no_sense_then_one_line_says_so(
     words: list[str], said: str, tmp_path: Path

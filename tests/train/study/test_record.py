@@ -26,6 +26,12 @@ def test_run_when_written_and_read_then_it_is_the_same(make_run: Make, tmp_path:
     assert path.read_text().count("\n") == 2
 
 
+def test_gradient_when_it_vanishes_then_it_is_kept_all_the_same(make_run: Make, tmp_path: Path) -> None:
+    run = replace(run_of(make_run), curves={"grad_1": [3.21e-9, 0.123456789]})
+    record.append(tmp_path / "results.jsonl", [run])
+    assert record.read(tmp_path / "results.jsonl")[0][0].curves == {"grad_1": [3.21e-9, 0.123457]}
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_line_when_torn_then_it_alone_is_lost(make_run: Make, tmp_path: Path, share: float) -> None:
     path = tmp_path / "results.jsonl"
