@@ -20,10 +20,17 @@ STORE = 31.0
 """Images are kept as int8 in steps of 1/31 (they are clipped to +-4)."""
 
 
+def readable(strip: Strip) -> list[int]:
+    """Which beats of a strip have an image: those whose window lies in it, where something may be learned."""
+    at = np.rint(strip.r).astype(np.int64) + 1
+    inside = np.flatnonzero((at >= 150) & (at <= len(strip.x) - 40))
+    return [int(k) for k in inside if strip.mask[at[k]]]
+
+
 def images_of(
     strip: Strip, rng: np.random.Generator, doubt: float = 0.04
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Images (n, WINDOW, 3) and classes of the beats of one strip, the template growing as it would by the bed.
+    """Images (n, WINDOW, 3) and classes of a strip's :func:`readable` beats, the template growing as by the bed.
 
     `doubt` is the share of normal beats that the template does not learn and of others that it learns.
     """
@@ -33,10 +40,8 @@ def images_of(
     template = Template()
     images, classes = [], []
     waiting: tuple[NDArray[np.float32], int] | None = None
-    for r, c in zip(strip.r, strip.c, strict=True):
-        at = round(r) + 1
-        if at < 150 or at > len(strip.x) - 40 or not strip.mask[at]:
-            continue
+    for k in readable(strip):
+        at, c = round(strip.r[k]) + 1, strip.c[k]
         kr = round(refine(ring, at + int(rng.integers(-1, 2)))[0])
         window = ring.cut(kr - BEFORE, WINDOW)
         if waiting is not None and (waiting[1] in (0, NOT_S)) != (rng.random() < doubt):

@@ -22,7 +22,7 @@ from firmware_bridge.types import BadInput
 from train.study import arms, pack, record
 from train.study.config import Job
 
-RESULTS = "results.jsonl"
+RESULTS, LOOKS, FIGURES = "results.jsonl", "looks", "study/figures"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -54,6 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--pack", type=Path, metavar="FILE", help="write the results in DIR small, as they are kept"
     )
+    parser.add_argument(
+        "--look", action="store_true", help="look into networks: probes, maps, memory, gradients"
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write STUDY.md and its figures from the committed results, or DIR's",
+    )
     args = parser.parse_args(argv)
     if args.jobs < 1:
         raise BadInput(f"--jobs: got {args.jobs}, expected 1 or more")
@@ -67,6 +75,10 @@ def main(argv: list[str] | None = None) -> int:
         return tell(done or committed(args.preset), claims)
     if args.pack:
         return keep(done, args.pack)
+    if args.report:
+        return publish(args.out)
+    if args.look:
+        return look(args.preset, out)
     if args.final:
         from train.study import final
 
@@ -79,7 +91,35 @@ def main(argv: list[str] | None = None) -> int:
         raise BadInput(
             f"{out / RESULTS} has {len(done)} results; add --resume to go on, or choose another --out"
         )
-    return run(todo, out, args.jobs, args.hours * 3600.0)
+    status = run(todo, out, args.jobs, args.hours * 3600.0)
+    if status == 0 and args.preset == "quick" and not (args.claim or args.hours):
+        return look(args.preset, out) or publish(out)  # quick shows everything there is to be seen
+    return status
+
+
+def look(preset: str, out: Path) -> int:
+    """Look into networks; what was found is kept in the folder ``looks`` of `out`."""
+    from train.study import looks
+
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    looks.run(preset, out / LOOKS, lambda line: print(line, flush=True))
+    return 0
+
+
+def publish(out: Path | None) -> int:
+    """Write the report: of the committed results beside the package's code, of those in `out` there."""
+    from train.study import looks, report
+
+    folder = Path(str(files("train"))) if out is None else out
+    held = folder / "study" / "results" if out is None else out
+    runs = record.read(out / RESULTS)[0] if out else [*committed("full"), *committed("quick")]
+    found = looks.read(held / LOOKS)
+    if not runs and not any((found.probes, found.maps, found.memory, found.slopes)):
+        raise BadInput(f"{held}: no results; run the study first: python -m train study")
+    for path in report.write(report.results_of(runs, found), folder, FIGURES if out is None else "figures"):
+        print(path)
+    return 0
 
 
 def committed(preset: str) -> list[record.Run]:

@@ -31,7 +31,7 @@ def test_study_when_run_then_a_line_a_job_and_again_nothing_is_left(
     monkeypatch.setattr(cli.arms, "jobs", lambda preset, claims=(): jobs)
     times = {timing.key_of(job.net, job.task): [0.0, 5.0] for job in jobs}
     (tmp_path / "timing.json").write_text(json.dumps(times))
-    out = ["--preset", "quick", "--out", str(tmp_path)]
+    out = ["--preset", "quick", "--claim", "5", "--out", str(tmp_path)]
     assert main(out) == 0
     runs, n_torn = record.read(tmp_path / cli.RESULTS)
     assert ({run.arm for run in runs}, n_torn) == ({"cnn 1x4", "nn1"}, 0)

@@ -1,0 +1,116 @@
+"""Figures of gradients: by layer and depth, and by lag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from train.study.arms import SLOW
+from train.study.plot import COLOURS, WORDS, figure
+from train.study.slopes import Slope, mean_curve
+
+CELLS = ("rnn", "lstm", "gru")
+COLUMNS = (("initial", False), ("initial", True), ("trained", False), ("trained", True))
+DEPTHS = {1: "#56b4e9", 2: "#0072b2", 3: "#009e73", 4: "#e69f00", 6: "#d55e00", 8: "#cc79a7"}
+
+
+def _columns(slopes: Sequence[Slope]) -> list[tuple[str, bool]]:
+    there = {(s.stage, s.residual) for s in slopes}
+    return [column for column in COLUMNS if column in there]
+
+
+def _title(stage: str, residual: bool) -> str:
+    words = {"initial": "before training", "trained": "after training"}[stage]
+    return f"{words}, {'residual + LayerNorm' if residual else 'plain stack'}"
+
+
+def draw_layers(slopes: Sequence[Slope], path: Path) -> None:
+    """Root mean square slope of the loss on each layer's weights, a line a depth, mean of the seeds."""
+    columns = _columns(slopes)
+    with figure(
+        path, 3.0 * len(columns) + 0.6, 6.6, nrows=3, ncols=len(columns), sharex=True, sharey=True
+    ) as (drawn, axes):
+        for row, cell in enumerate(CELLS):
+            for column, (stage, residual) in enumerate(columns):
+                axis = axes[row, column]
+                for depth, colour in DEPTHS.items():
+                    own = [
+                        s
+                        for s in slopes
+                        if (s.family, s.layers, s.stage, s.residual) == (cell, depth, stage, residual)
+                    ]
+                    if own:
+                        mean = np.mean([s.layer_log10 for s in own], 0)
+                        axis.plot(
+                            range(1, depth + 1),
+                            mean,
+                            color=colour,
+                            marker="o",
+                            markersize=3,
+                            label=str(depth),
+                        )
+                if row == 0:
+                    axis.set_title(_title(stage, residual))
+                if row == 2:
+                    axis.set_xlabel("layer (1 is next to the samples)")
+            axes[row, 0].set_ylabel(WORDS[cell])
+        drawn.supylabel("log10 of root mean square d loss / d weight", fontsize=9)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        drawn.legend(handles, labels, title="layers in the stack", loc="outside lower center", ncols=6)
+
+
+def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
+    """Root mean square of d loss / d x[t - k] by the lag k, a line a depth, mean of the seeds."""
+    columns = _columns(slopes)
+    with figure(
+        path, 3.0 * len(columns) + 0.6, 6.6, nrows=3, ncols=len(columns), sharex=True, sharey=True
+    ) as (drawn, axes):
+        for row, cell in enumerate(CELLS):
+            for column, (stage, residual) in enumerate(columns):
+                axis = axes[row, column]
+                for depth, colour in DEPTHS.items():
+                    own = [
+                        s
+                        for s in slopes
+                        if (s.family, s.layers, s.stage, s.residual) == (cell, depth, stage, residual)
+                    ]
+                    if own:
+                        lags, curve = mean_curve(own)
+                        axis.plot(lags, np.maximum(curve, -20.0), color=colour, label=str(depth))
+                axis.set_xscale("log")
+                axis.axvline(SLOW.fs, color="#888888", linewidth=0.8, linestyle="--")
+                if row == 0:
+                    axis.set_title(_title(stage, residual))
+                if row == 2:
+                    axis.set_xlabel("lag k, samples (dashed: 1 s)")
+            axes[row, 0].set_ylabel(WORDS[cell])
+        drawn.supylabel("log10 of root mean square d loss / d x[t−k], 1/mV", fontsize=9)
+        axes[0, 0].set_ylim(-20.5, 1.5)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        drawn.legend(handles, labels, title="layers in the stack", loc="outside lower center", ncols=6)
+
+
+def draw_reach(slopes: Sequence[Slope], path: Path) -> None:
+    """How far back a hundredth of the largest slope is felt, by depth: open symbols have residuals."""
+    columns = list(dict.fromkeys(s.stage for s in slopes))
+    with figure(path, 3.6 * len(columns) + 0.4, 3.2, ncols=len(columns), sharey=True) as (_, axes):
+        for column, stage in enumerate(columns):
+            axis = axes[0, column]
+            for cell in CELLS:
+                for residual in (False, True):
+                    own = [s for s in slopes if (s.family, s.stage, s.residual) == (cell, stage, residual)]
+                    depths = sorted({s.layers for s in own})
+                    mean = [np.exp(np.mean([np.log(s.reach) for s in own if s.layers == d])) for d in depths]
+                    label = f"{WORDS[cell]}{', residual + LN' if residual else ''}"
+                    axis.plot(
+                        depths, np.array(mean) / SLOW.fs, color=COLOURS[cell], linestyle=":" if residual else "-",
+                        marker="o", markersize=4, markerfacecolor="white" if residual else COLOURS[cell], label=label,
+                    )  # fmt: skip
+            axis.set_yscale("log")
+            axis.set_title("before training" if stage == "initial" else "after training")
+            axis.set_xlabel("layers")
+            axis.set_xticks(sorted({s.layers for s in slopes}))
+        axes[0, 0].set_ylabel("slope falls to 1 % after, s")
+        axes[0, -1].legend(fontsize=7)
