@@ -52,15 +52,18 @@ def main(argv: list[str] | None = None) -> int:
         help="what the folds chose, trained on DS1 and scored on DS2 and svdb: once",
     )  # fmt: skip
     parser.add_argument(
+        "--pack", type=Path, metavar="FILE", help="write the results in DIR small, as they are kept"
+    )
+    parser.add_argument(
         "--look", action="store_true", help="look into networks: probes, maps, memory, gradients"
+    )
+    parser.add_argument(
+        "--patients", type=int, metavar="N", help="look at about N patients (default: all, 60)"
     )
     parser.add_argument(
         "--report",
         action="store_true",
-        help="write STUDY.md and its figures from the committed results, or DIR's",
-    )
-    parser.add_argument(
-        "--pack", type=Path, metavar="FILE", help="write the results in DIR small, as they are kept"
+        help="write STUDY.md and its figures: of the committed results, or of DIR's",
     )
     args = parser.parse_args(argv)
     if args.jobs < 1:
@@ -73,12 +76,12 @@ def main(argv: list[str] | None = None) -> int:
     done = [run for run in done if run.preset == args.preset]
     if args.verdict:
         return tell(done or committed(args.preset), claims)
+    if args.pack:
+        return keep(done, args.pack)
     if args.report:
         return publish(args.out)
     if args.look:
-        return look(args.preset, out)
-    if args.pack:
-        return keep(done, args.pack)
+        return look(args.preset, out, args.patients)
     if args.final:
         from train.study import final
 
@@ -97,13 +100,21 @@ def main(argv: list[str] | None = None) -> int:
     return status
 
 
-def look(preset: str, out: Path) -> int:
-    """Look into networks; what was found is kept in the folder ``looks`` of `out`."""
+def look(preset: str, out: Path, patients: int | None = None) -> int:
+    """Look into networks; what was found is kept in the folder ``looks`` of `out`.
+
+    Raises
+    ------
+    BadInput
+        When `patients` is below 6: each fold must have some on both sides.
+    """
     from train.study import looks
 
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
-    looks.run(preset, out / LOOKS, lambda line: print(line, flush=True))
+    if patients is not None and patients < 6:
+        raise BadInput(f"--patients: got {patients}, expected 6 or more")
+    looks.run(preset, out / LOOKS, lambda line: print(line, flush=True), patients)
     return 0
 
 

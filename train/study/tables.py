@@ -219,6 +219,8 @@ def probe_table(looks: Looks) -> Iterator[str]:
         "labels in these databases: one is there where the lead rises at least 0.04 mV and 3 % of the QRS above the "
         "line between 240 and 64 ms before the R-peak, asked of N and S alone. QRS widths are measured too."
     )
+    yield ""
+    yield _rising([s for s in gains if s.layer == "conv 4 less conv 1"])
     for network, last, first, word in (
         ("beat CNN", "conv 4", "conv 1", "first convolution to last"),
         ("GRU", "state", "conv 2", "convolution before the state to the state"),
@@ -234,6 +236,22 @@ def probe_table(looks: Looks) -> Iterator[str]:
                 f"| {question} | {a.measure} | {_score(a)} | {_score(b)} | {_score(of[f'{last} less {first}'])} | "
                 f"{_score(of[f'{last} less {network}, untrained'])} |"
             )
+
+
+def _rising(gains: Sequence[ProbeScore]) -> str:
+    """Which questions the last convolution answers better than the first, and which not."""
+    up = [s.question for s in gains if s.low > 0.0]
+    down = [s.question for s in gains if s.high < 0.0]
+    flat = [s.question for s in gains if s.low <= 0.0 <= s.high]
+    return (
+        f"From the first convolution to the last the CNN's answers rise, by their intervals, for: {_names(up)}; they "
+        f"fall for: {_names(down)}; and it cannot be told for: {_names(flat)}. The verdict is on the class alone, "
+        "which is what the network was trained for."
+    )
+
+
+def _names(found: Sequence[str]) -> str:
+    return ", ".join(found) or "none"
 
 
 def _score(s: ProbeScore) -> str:
