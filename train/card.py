@@ -33,8 +33,9 @@ tried and did not work, in `train/RESULTS.md`.
 - Patients are split, never beats. DS1, the paced records, svdb and nstdb ("by folds") are played through the models of
   the fold that has never seen the patient: they lie in `train/folds`, GRU and beat CNN of the second recipe (48
   rounds). DS2 and 201 are played through the shipped models (GRU and beat CNN of the first recipe, 120 rounds), which
-  have seen none of it. The recipe that the code holds now is a third one and not shipped yet. What part DS2 had in a
-  decision, `train/RESULTS.md` says.
+  have seen none of it. How much a fold's fusion leans towards S and V was chosen by the other folds' patients. The
+  recipe that the code holds now is a third one and not shipped: it is not better yet. What part DS2 had in a decision,
+  `train/RESULTS.md` says.
 - The noise of the stress records (nstdb, em) was among the noises that these networks have heard: their noise rows
   flatter.
 - Rhythm windows are learned from DS1, svdb, vfdb, cudb and cinc2017; for the rows about rhythm, by networks of three
