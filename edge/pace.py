@@ -3,6 +3,9 @@
 A front end leaves a pulse of 0.1 to 2 ms (AAMI EC13) as a few samples of anything up to its rails: a QRS to whoever
 looks for steep things. The class of a beat is left to the networks: calling every beat near a pulse Q would hide a VT
 under a pacemaker that fires into it.
+
+A format that can mark a frame or packet only (native, DRI) marks its first sample: a pulse that lies further behind it
+than `HOLD_S` flags its beat, but passes the filters as it always did.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> dict[str, object]
         "HW_WINDOW": s.window,
         "HW_BEFORE": s.before,
         "HW_EVEN": even,
-        "HW_ODD": odd,
+        "HW_ODD": max(odd, s.window * beat.n_channels),
         "HW_BEAT_IN_ZERO": f"({beat.in_zero})",
         "HW_BEAT_OUT_ZERO": f"({beat.out_zero})",
         "HW_QRS_DELAY": f"{s.qrs_delay}u",

@@ -64,7 +64,7 @@ def constants(options: Options, beat: Int8Net, settings: Settings) -> dict[str, 
         "HW_RHYTHM_OUT_SCALE": single(options.rhythm.out_scale),
         "HW_RHYTHM_OUT_ZERO": f"({options.rhythm.out_zero})",
         "HW_EVEN_BOTH": max(even, beat_even),
-        "HW_ODD_BOTH": max(odd, beat_odd, options.window),
+        "HW_ODD_BOTH": max(odd, beat_odd, options.window, settings.window * beat.n_channels),
         "HW_WORK": max(2 * options.noise.n_fft, options.window),
         "HW_RING_LONG": f"{1 << max(longest, settings.window * 2).bit_length()}u",
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import firmware_bridge
 from firmware_bridge.types import BadInput
-from train.chip_size import CORTEX_M4F, WARNINGS
+from train.chip_size import CORTEX_M4F, OPTIONS, WARNINGS
 
 BOARD = Path(firmware_bridge.__file__).parent / "firmware" / "cortex_m4f"
 STEPS = 200
@@ -19,6 +19,7 @@ TIMEOUT_S = 120.0
 MAIN = f"""
 #include "board.h"
 #include "heartwire.h"
+#include "hw_fusion.h"
 
 #define STEPS {STEPS}
 #define SYSTICK ((volatile uint32_t *)0xE000E010u) /* control, reload, value */
@@ -58,6 +59,23 @@ int main(void)
     for (int k = 0; k < 4; k++)
         hw_beat_cnn(image, &scratch, beat);
     say(begun);
+#if HW_FUSION && HW_RHYTHM
+    const hw_peak peak = {{0}};
+    const hw_evidence evidence = {{&peak, patient.ring, logits + 1, logits + 1, beat}};
+    begun = SYSTICK[2];
+    for (int k = 0; k < 4; k++)
+        hw_fuse(&patient, &evidence, beat, logits);
+    say(begun);
+    patient.fuser.quality.looks = 200;
+    patient.fuser.quality.wait = 1;
+    begun = SYSTICK[2];
+    hw_quality_sample(&patient, &scratch);
+    say(begun);
+    patient.rhythm_wait = 0;
+    begun = SYSTICK[2];
+    hw_rhythm(&patient, &scratch, logits);
+    say(begun);
+#endif
     for (;;)
         ;
 }}
@@ -66,11 +84,14 @@ int main(void)
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What one call takes: the GRU's step, the filters, the beat network."""
+    """What one call takes: the GRU's step, the filters, the beat network; fusion, a look at the quality, the rhythm."""
 
     gru_step: int
     filters: int
     beat_cnn: int
+    fusion: int
+    quality: int
+    rhythm: int
 
 
 def count(folder: Path) -> Instructions | None:
@@ -87,8 +108,17 @@ def count(folder: Path) -> Instructions | None:
         room = Path(name)
         (room / "main.c").write_text(MAIN)
         sources = [*sorted(folder.resolve().glob("*.c")), room / "main.c", BOARD / "an386.c"]
-        flags = [*WARNINGS, *CORTEX_M4F, "-O2", "-ffp-contract=fast", f"-I{folder.resolve()}", f"-I{BOARD}"]
-        link = ["-nostartfiles", "-specs=nano.specs", f"-T{BOARD / 'an386.ld'}", "-lm"]
+        (room / "chip.ld").write_text((BOARD / "an386.ld").read_text().replace("192K", "1M"))
+        flags = [
+            *WARNINGS,
+            *CORTEX_M4F,
+            *OPTIONS.values(),
+            "-O2",
+            "-ffp-contract=fast",
+            f"-I{folder.resolve()}",
+            f"-I{BOARD}",
+        ]
+        link = ["-nostartfiles", "-specs=nano.specs", f"-T{room / 'chip.ld'}", "-lm"]
         words = ["arm-none-eabi-gcc", *flags, *map(str, sources), *link, "-o", str(room / "count")]
         made = subprocess.run(words, capture_output=True, text=True, check=False)
         if made.returncode:
@@ -102,9 +132,9 @@ def _run(image: Path) -> Instructions:
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as chip:
         assert chip.stdout is not None
         try:
-            said = [int(chip.stdout.readline() or 0) for _ in range(3)]
+            said = [int(chip.stdout.readline() or 0) for _ in range(6)]
         finally:
             chip.kill()
     if 0 in said:
-        raise BadInput(f"qemu-system-arm: got counts {said}, expected three above 0; try it by hand")
-    return Instructions(said[0] // STEPS, said[1] // STEPS, said[2] // 4)
+        raise BadInput(f"qemu-system-arm: got counts {said}, expected six above 0; try it by hand")
+    return Instructions(said[0] // STEPS, said[1] // STEPS, said[2] // 4, said[3] // 4, *said[4:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_bridge.types import BadInput
@@ -21,20 +21,32 @@ COMPILERS = (
 )
 """Target, compiler, its `size`, and flags."""
 
+OPTIONS = {"fusion": "-DHW_FUSION=1", "rhythm": "-DHW_RHYTHM=1"}
+"""What can be compiled in, and how."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes on one target: kernels and tables (flash), a patient's state and the shared scratch (RAM)."""
+    """Bytes on one target: kernels and tables (flash), a patient's state and the shared scratch (RAM).
+
+    `options` are those of :data:`OPTIONS` that are compiled in.
+    """
 
     target: str
     code: int
     weights: int
     state: int
     scratch: int
+    options: tuple[str, ...] = ()
+
+    @property
+    def flash(self) -> int:
+        """Kernels and tables."""
+        return self.code + self.weights
 
 
 def measure(folder: Path) -> list[Sizes]:
-    """Sizes of the export in `folder` with every compiler that is here, optimised for size.
+    """Sizes of the export in `folder` with every compiler that is here, optimised for size; the chip's options too.
 
     Raises
     ------
@@ -42,9 +54,14 @@ def measure(folder: Path) -> list[Sizes]:
         When a compiler refuses it.
     """
     return [
-        _measure(folder, target, compiler, size, flags)
+        replace(
+            _measure(folder, target, compiler, size, flags + tuple(OPTIONS[o] for o in options)),
+            options=options,
+        )
         for target, compiler, size, flags in COMPILERS
         if shutil.which(compiler) and shutil.which(size)
+        for options in ((), ("fusion",), ("rhythm",), ("fusion", "rhythm"))
+        if flags or not options
     ]
 
 

@@ -193,16 +193,30 @@ def report(chip: Chip, sizes: list[Sizes], counted: Instructions | None = None) 
         f"beat_cnn: {beat} MAC a beat; at most {chip.differences.beat} quanta from the .tflite file "
         f"(a quantum is {chip.beat.out_scale:.3g})",
     ]
+    lines += [
+        f"rhythm_cnn: {sum(layer.macs for layer in chip.options.rhythm.layers)} MAC a second; at most "
+        f"{chip.differences.rhythm} quanta from the .tflite file",
+        f"fusion: {chip.options.fusion.macs} MAC a beat; at most {chip.differences.fusion:.1e} from the .tflite file "
+        "(probabilities)",
+    ]
     for s in sizes:
+        if not s.options:
+            base = s
+            lines.append(
+                f"{s.target}: flash {s.flash} bytes (weights {s.weights}, code {s.code}, without the math "
+                f"library); RAM {s.state} a patient, {s.scratch} shared"
+            )
+            continue
         lines.append(
-            f"{s.target}: flash {s.code + s.weights} bytes (weights {s.weights}, code {s.code}, without the math "
-            f"library); RAM {s.state} a patient, {s.scratch} shared"
+            f"  with {' and '.join(s.options)}: flash {s.flash} (+{s.flash - base.flash}); RAM {s.state} "
+            f"(+{s.state - base.state}) a patient, {s.scratch} (+{s.scratch - base.scratch}) shared"
         )
     if counted is not None:
         lines.append(
             f"Cortex-M4F: {counted.gru_step} instructions a GRU step, {counted.filters} the filters, "
             f"{counted.beat_cnn} the beat network; with the filters "
-            f"{(counted.gru_step + counted.filters) * chip.settings.fs / 1e6:.1f} million a second"
+            f"{(counted.gru_step + counted.filters) * chip.settings.fs / 1e6:.1f} million a second; options: fusion "
+            f"{counted.fusion} a beat and {counted.quality} a second, rhythm {counted.rhythm} a second"
         )
     return "\n".join(lines if sizes else [*lines, "sizes: no C compiler here"])
 

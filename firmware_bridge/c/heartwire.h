@@ -190,7 +190,8 @@ void hw_restart(hw_state *s);
 /* One sample [mV] all the way: gives how many answers there are in `out`, the one about the older beat first. */
 int hw_step(hw_state *s, float mv, hw_scratch *scratch, hw_answer out[2]);
 
-/* The final answer of a beat that nothing will follow, because samples are missing: gives 1 if there is one, else 0. */
+/* The final answer of a beat that nothing will follow, because samples are missing: gives 1 if there is one, else 0.  No
+ * interval leads over what is missing. */
 int hw_flush(hw_state *s, hw_answer *out);
 
 #if HW_RHYTHM

@@ -84,7 +84,7 @@ static uint32_t sample_of(const hw_peak *peak)
 static int on_peak(hw_state *s, const hw_peak *peak, const float *logits, hw_scratch *scratch, hw_answer *out)
 {
     float window[HW_WINDOW], cnn[HW_N_CLASSES], early[HW_N_CLASSES], before[HW_N_CLASSES];
-    int8_t image[HW_WINDOW * HW_N_CHANNELS];
+    int8_t *image = scratch->layers.odd; /* where the first layer does not write */
     const hw_evidence evidence = {peak, window, logits + 1, logits + 1 + HW_N_CLASSES, cnn};
 
     hw_window(s, peak, window);

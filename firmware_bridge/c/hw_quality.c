@@ -11,9 +11,9 @@
 
 #if HW_FUSION
 
-#define N HW_NOISE_WINDOW
-#define SLOPES (N - HW_SLOPE_LAG)
-#define SECONDS (N / HW_SECOND)
+#define LENGTH HW_NOISE_WINDOW
+#define SLOPES (LENGTH - HW_SLOPE_LAG)
+#define SECONDS (LENGTH / HW_SECOND)
 #define LOOKS_KEPT 4
 
 typedef struct {
@@ -22,7 +22,7 @@ typedef struct {
 
 static float at(const hw_state *s, int k)
 {
-    return s->ring[(s->n - (uint32_t)N + (uint32_t)k) % HW_RING];
+    return s->ring[(s->n - (uint32_t)LENGTH + (uint32_t)k) % HW_RING];
 }
 
 /* Median slope over the largest slopes. */
@@ -43,7 +43,7 @@ static float busy(const hw_state *s, float *work)
 /* Sample k, the ends repeated. */
 static float held(const hw_state *s, int k)
 {
-    return at(s, k < 0 ? 0 : (k >= N ? N - 1 : k));
+    return at(s, k < 0 ? 0 : (k >= LENGTH ? LENGTH - 1 : k));
 }
 
 /* Median of the ranges of its seconds, wander removed. */
@@ -115,10 +115,10 @@ static void bands(const hw_state *s, float *re, float *im, measures *m)
 {
     const int n_bins = HW_N_FFT / 2 + 1;
     float mean = 0.0f, c = 1.0f, d = 0.0f;
-    for (int k = 0; k < N; k++)
-        mean += at(s, k) / (float)N;
+    for (int k = 0; k < LENGTH; k++)
+        mean += at(s, k) / (float)LENGTH;
     for (int k = 0; k < HW_N_FFT; k++) {
-        re[k] = k < N ? (at(s, k) - mean) * (0.5f - 0.5f * c) : 0.0f; /* Hann's taper */
+        re[k] = k < LENGTH ? (at(s, k) - mean) * (0.5f - 0.5f * c) : 0.0f; /* Hann's taper */
         im[k] = 0.0f;
         float turned = c * HW_TAPER_COS - d * HW_TAPER_SIN;
         d = c * HW_TAPER_SIN + d * HW_TAPER_COS;
@@ -175,7 +175,7 @@ void hw_quality_sample(hw_state *state, hw_scratch *scratch)
     if (--s->wait)
         return;
     s->wait = HW_LOOK;
-    if (s->looks * HW_LOOK < N && ++s->looks * HW_LOOK < N)
+    if (s->looks * HW_LOOK < LENGTH && ++s->looks * HW_LOOK < LENGTH)
         return;
     measures m;
     m.busy = busy(state, scratch->work);

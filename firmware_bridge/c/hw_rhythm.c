@@ -11,11 +11,11 @@
 
 #define LEAST_SCALE_MV 0.08f /* a window quieter than this is shown as quiet */
 #define CLIP 4.0f
-#define N HW_RHYTHM_WINDOW
+#define LENGTH HW_RHYTHM_WINDOW
 
 static float at(const hw_state *s, uint32_t k)
 {
-    return s->ring[(s->n - (uint32_t)N + k) % HW_RING];
+    return s->ring[(s->n - (uint32_t)LENGTH + k) % HW_RING];
 }
 
 int hw_rhythm(hw_state *s, hw_scratch *scratch, float probs[HW_N_RHYTHMS])
@@ -25,11 +25,11 @@ int hw_rhythm(hw_state *s, hw_scratch *scratch, float probs[HW_N_RHYTHMS])
     if (s->rhythm_wait)
         return 0;
     s->rhythm_wait = HW_RHYTHM_HOP;
-    for (uint32_t k = 0; k < N; k++)
+    for (uint32_t k = 0; k < LENGTH; k++)
         scratch->work[k] = fabsf(at(s, k));
-    float scale = hw_select(scratch->work, N, HW_RHYTHM_SCALE_AT);
+    float scale = hw_select(scratch->work, LENGTH, HW_RHYTHM_SCALE_AT);
     scale = scale > LEAST_SCALE_MV ? scale : LEAST_SCALE_MV;
-    for (uint32_t k = 0; k < N; k++) {
+    for (uint32_t k = 0; k < LENGTH; k++) {
         float x = at(s, k) / scale;
         x = x > CLIP ? CLIP : (x < -CLIP ? -CLIP : x);
         image[k] = hw_quantum(x, HW_RHYTHM_IN_SCALE, HW_RHYTHM_IN_ZERO);

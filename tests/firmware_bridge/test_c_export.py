@@ -124,7 +124,7 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
     assert {name: int(got[name]) for name in expected} == expected
     assert [got[f"HW_CLASS_{name}"] for name in "NSV"] == ["0", "1", "2"]
     assert got["HW_WAIT"] == "11u"
-    assert (got["HW_EVEN"], got["HW_ODD"]) == ("15", "3")
+    assert (got["HW_EVEN"], got["HW_ODD"]) == ("15", "20")
     assert "gru-7, sha256 00ff" in text
     assert got["HW_GRU_INT8"] == "0"
     assert got["HW_MOST_MV"] == "8.0f"

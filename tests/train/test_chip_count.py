@@ -27,6 +27,9 @@ def test_count_when_the_shipped_models_run_then_a_step_is_within_what_was_asked(
     assert chip.gru.macs < floats.gru_step <= 40_000
     assert chip.gru.macs < int8.gru_step <= 40_000
     assert 100 < floats.filters < 3000
+    assert int8.rhythm > sum(layer.macs for layer in chip.options.rhythm.layers)
+    assert chip.options.fusion.macs < int8.fusion < 200_000
+    assert 1000 < int8.quality < 500_000
     assert floats.beat_cnn > sum(layer.macs for layer in chip.beat.layers)
     assert f"{floats.gru_step} instructions a GRU step" in export.report(chip, [], floats)
 

@@ -136,7 +136,7 @@ static void analyse(uint32_t at, int16_t value, uint8_t lead_off)
 {
     static uint32_t off_for;
     static int16_t held;
-    hw_answer answers[2];
+    hw_answer answers[2], last;
 
     if (lead_off) {
         if (off_for < FS + 1u)
@@ -146,6 +146,8 @@ static void analyse(uint32_t at, int16_t value, uint8_t lead_off)
     } else {
         if (off_for > FS)
             restart(at);
+        else if (off_for > FS / 4u)
+            tell(&last, hw_flush(&patient, &last)); /* no interval leads over it */
         off_for = 0;
         held = value;
     }

@@ -13,7 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from firmware_bridge.c_rows import row_quanta
+from train.chip_host import HostPatient
 from train.chip_size import CORTEX_M4F, WARNINGS
+from train.export import write
 
 F32 = NDArray[np.float32]
 
@@ -65,7 +67,7 @@ static void say(char kind, const void *words, uint32_t n)
     ask(4, line);
 }
 
-#if HW_GRU_INT8
+#if HW_GRU_INT8 && !HW_FUSION
 /* Every table times integers, so few and small that a float holds each sum. */
 static void multiply(void)
 {
@@ -82,6 +84,28 @@ static void multiply(void)
 }
 #endif
 
+#if HW_FUSION && HW_RHYTHM
+/* All of it: answers and the rhythm's probabilities. */
+static void run(void)
+{
+    static hw_state patient;
+    static hw_scratch scratch;
+    static float probs[HW_N_RHYTHMS];
+    hw_answer answers[2];
+
+    hw_start(&patient);
+    for (uint32_t k = 0; k < N; k++) {
+        int n = hw_step(&patient, lead[k], &scratch, answers);
+        for (int j = 0; j < n; j++) {
+            uint32_t what[4] = {k, answers[j].sample, answers[j].aami, answers[j].final};
+            say('A', what, 4);
+            say('Q', answers[j].probs, HW_N_CLASSES);
+        }
+        if (hw_rhythm(&patient, &scratch, probs))
+            say('Y', probs, HW_N_RHYTHMS);
+    }
+}
+#else
 static void run(void)
 {
     static hw_state patient;
@@ -107,6 +131,7 @@ static void run(void)
         say('B', beat, HW_N_CLASSES);
     }
 }
+#endif
 
 void boot(void)
 {
@@ -128,14 +153,23 @@ static const struct { uint32_t *stack; handler entry[6]; } vectors
 """
 
 
-def program(folder: Path, export: Path, lead: F32) -> Path:
+def program(folder: Path, export: Path, lead: F32, *switches: str) -> Path:
     """Link the export, MAIN and a lead into an image."""
     values = ", ".join(f"{float(x).hex()}f" for x in lead)
     (folder / "lead.c").write_text(f"extern const float lead[N];\nconst float lead[N] = {{{values}}};\n")
     (folder / "main.c").write_text(MAIN)
     (folder / "chip.ld").write_text(LINKER)
     sources = [*sorted(export.glob("hw_*.c")), export / "heartwire_weights.c", "main.c", "lead.c"]
-    flags = [*WARNINGS, *CORTEX_M4F, "-Os", f"-DN={len(lead)}", f"-I{export}", "-nostartfiles", "-Tchip.ld"]
+    flags = [
+        *WARNINGS,
+        *CORTEX_M4F,
+        "-Os",
+        *switches,
+        f"-DN={len(lead)}",
+        f"-I{export}",
+        "-nostartfiles",
+        "-Tchip.ld",
+    ]
     subprocess.run(
         ["arm-none-eabi-gcc", *flags, *map(str, sources), "-o", "chip.elf", "-lm"], cwd=folder, check=True
     )
@@ -153,7 +187,7 @@ def answers(image: Path) -> dict[str, list[bytes]]:
         check=True,
         timeout=120,
     )
-    said: dict[str, list[bytes]] = {"L": [], "P": [], "B": [], "R": []}
+    said: dict[str, list[bytes]] = {"L": [], "P": [], "B": [], "R": [], "A": [], "Q": [], "Y": []}
     for line in (run.stdout + run.stderr).split():
         said[line[0]].append(bytes.fromhex(line[1:]))
     return said
@@ -184,10 +218,13 @@ def by_hand(chip: Any, lead: F32) -> tuple[F32, list[int], list[F32]]:
     return logits, peaks["sample"].tolist(), beats
 
 
-@pytest.mark.skipif(
+needs_chip = pytest.mark.skipif(
     None in (shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-system-arm")),
     reason="no arm-none-eabi-gcc or no qemu-system-arm",
 )
+
+
+@needs_chip
 @pytest.mark.parametrize(
     ("which", "n"), [("chip", 3000), ("int8_chip", 3000), ("odd_chip", 500), ("odd_int8_chip", 500)]
 )
@@ -206,3 +243,24 @@ def test_export_when_it_runs_on_a_cortex_m4f_then_it_answers_as_on_this_machine(
     assert [struct.unpack(">I", words)[0] for words in said["P"]] == samples
     assert [struct.unpack(">5f", words) for words in said["B"]] == [tuple(b.tolist()) for b in beats]
     assert len(samples) > n // 150 or "odd" in which
+
+
+@needs_chip
+@pytest.mark.parametrize(("which", "prob"), [("full_chip", 1e-3), ("full_int8_chip", 0.02)])
+def test_export_when_all_options_run_on_a_cortex_m4f_then_beats_classes_and_rhythm_are_this_machines(
+    which: str, prob: float, virtual_lead: F32, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    chip, lead = request.getfixturevalue(which), virtual_lead[:2800]
+    sources = tmp_path / "export"
+    write(chip.made, sources)
+    said = answers(program(tmp_path, sources, lead, "-DHW_FUSION=1", "-DHW_RHYTHM=1"))
+    told, rhythm = HostPatient(chip.lib, len(chip.made.options.rhythms)).play(lead)
+    assert [struct.unpack(">4I", words) for words in said["A"]] == [
+        (int(a["k"]), int(a["sample"]), int(a["aami"]), int(a["final"])) for a in told
+    ]
+    got = np.array([struct.unpack(">5f", words) for words in said["Q"]])
+    assert np.abs(got - told["probs"]).max() <= prob
+    windows = rhythm[np.isfinite(rhythm[:, 0])]
+    assert np.abs(np.array([struct.unpack(">5f", words) for words in said["Y"]]) - windows).max() <= prob
+    assert len(told) > 45
+    assert len(windows) == 19

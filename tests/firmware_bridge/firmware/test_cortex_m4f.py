@@ -1,6 +1,6 @@
 """The Cortex-M4F's firmware under QEMU, the same source built for this machine, and the pipeline beside both.
 
-The GRU's weights are int8, as the firmware is built.
+The weights of GRU and fusion are int8, as the firmware is built.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.artefact import load_models
-from edge.fusion import MeanFusion
 from edge.pipeline import Pipeline
 from edge.types import Beat
 from firmware_bridge import wire
@@ -32,8 +31,8 @@ FS = 125
 OFF = slice(14 * FS, 17 * FS)
 N = 22 * FS
 OFFSET_MV = -180.0
-PROB = 0.02
-"""As in tests of the C itself: one quantum of the beat network, rounded another way."""
+PROB = 0.15
+"""What int8 weights of GRU and fusion may change; 99 in 100 change by a tenth of it (README)."""
 
 HERE = Path(__file__).parent
 
@@ -83,7 +82,17 @@ def on_host(m4f: Path, converted: bytes) -> Heard:
         pytest.skip("no cc")
     source, models = HERE.parents[2] / "firmware_bridge", m4f.parent / "models"
     files = [source / "firmware/cortex_m4f/main.c", HERE / "host_board.c", source / "c/hw_frame.c"]
-    words = ["cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{models}", f"-I{source}"]
+    words = [
+        "cc",
+        "-std=c99",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-DHW_FUSION=1",
+        f"-I{models}",
+        f"-I{source}",
+    ]
     words += [f"-I{source}/firmware/cortex_m4f", *map(str, [*files, *sorted(models.glob("*.c"))])]
     program = m4f.parent / "on_host"
     subprocess.run([*words, "-o", str(program), "-lm"], check=True)
@@ -149,7 +158,7 @@ def test_beats_when_found_on_the_chip_then_they_are_those_of_the_build_for_this_
 
 
 def test_beats_when_found_on_the_chip_then_the_pipeline_finds_the_same(on_chip: Heard) -> None:
-    pipeline = Pipeline(replace(load_models(), fusion=MeanFusion()), wave_ms=0.0)
+    pipeline = Pipeline(load_models(), wave_ms=0.0)
     expected = []
     for block in on_chip.blocks:
         if block.start < OFF.start:
