@@ -21,7 +21,9 @@ from edge.shown import shown
 LISTEN_S = 3.0
 """A monitor that lives gives a state a second."""
 WAR_S = 6.0
-"""The same where connections did not last: another of our name may just be trying again (after 4 s at most)."""
+"""The same where connections did not last: another of our name may be trying again, after 4 s at most, and will end
+this connection before so long.
+"""
 ALONE_S = 5.0
 """So long after the start the disk alone is believed, if there is no broker."""
 LATEST_S = 20.0
@@ -139,7 +141,7 @@ class Adoption:
         self._disk: dict[str, Left] = {}
         self._kept: dict[str, Left] = {}
         self._unknown: dict[str, None] = {}
-        self._settled_s, self._latest_s = now_s + ALONE_S, now_s + LATEST_S
+        self._settled_s, self._disk_s, self._latest_s = float("inf"), now_s + ALONE_S, now_s + LATEST_S
         self._other, self._other_s, self._told_s = "", float("-inf"), float("-inf")
         self._notes: list[tuple[str, str]] = []
         self.n_unknown = 0
@@ -153,7 +155,7 @@ class Adoption:
 
     def connected(self, now_s: float, steady: bool) -> None:
         """A broker is there; `steady`: no connection to it was lost within seconds."""
-        self._settled_s = now_s + (LISTEN_S if steady else WAR_S)
+        self._settled_s, self._disk_s = now_s + (LISTEN_S if steady else WAR_S), self._latest_s
 
     def hear(self, topic: str, payload: bytes, retain: bool, now_s: float) -> bool:
         """Take a message from the broker; gives whether it was one of `topics`."""
@@ -207,10 +209,13 @@ class Adoption:
 
     # -- what comes out ------------------------------------------------------------------------------
 
-    def due(self, now_s: float) -> tuple[list[Left], list[str]]:
-        """What is to be judged now, the oldest first, and topics to be emptied. Each is given once."""
-        settled = now_s >= self._settled_s
-        if not (self._disk or self._kept or self._unknown) or not (settled or now_s >= self._latest_s):
+    def due(self, now_s: float, connected: bool) -> tuple[list[Left], list[str]]:
+        """What is to be judged now, the oldest first, and topics to be emptied. Each is given once.
+
+        `connected`: the broker is there. What it keeps is judged only while it is, and has been for long enough.
+        """
+        settled = connected and now_s >= self._settled_s
+        if not (self._disk or self._kept or self._unknown) or not (settled or now_s >= self._disk_s):
             return [], []
         found, self._disk = self._disk, {}
         topics: list[str] = []

@@ -100,14 +100,14 @@ class AlarmKeeper:
         self.desk.set("overload", self.load.cause, self.load.detail)
         if broker is not None:
             self.desk.set("broker_lost", bool(broker), broker or "connected")
-        return [*self._adopted(now_s, at), *self.desk.tick(now_s, at)]
+        return [*self._adopted(now_s, at, broker == ""), *self.desk.tick(now_s, at)]
 
-    def _adopted(self, now_s: float, at: int) -> list[Alarm]:
+    def _adopted(self, now_s: float, at: int, connected: bool) -> list[Alarm]:
         """What becomes of the alarms of earlier starts, once it is time; topics of rubbish are emptied."""
         if self._adoption is None:
             return []
         self._adoption.logged([] if self._lines is None else self._lines.left())
-        found, rubbish = self._adoption.due(now_s)
+        found, rubbish = self._adoption.due(now_s, connected)
         for topic in rubbish:
             self._publish(Message(topic, b"", True, 1))
         for kind, detail in self._adoption.notes():

@@ -41,8 +41,8 @@ def hear(adoption: Adoption, name: str, data: bytes, now_s: float = 101.0) -> No
     assert adoption.hear(f"{BED}alarm/{name}", data, True, now_s)
 
 
-def given_at(adoption: Adoption, now_s: float) -> dict[str, tuple[str, bool, bool]]:
-    return {left.name: (left.state, left.acked, left.stands) for left in adoption.due(now_s)[0]}
+def given_at(adoption: Adoption, now_s: float, connected: bool = True) -> dict[str, tuple[str, bool, bool]]:
+    return {left.name: (left.state, left.acked, left.stands) for left in adoption.due(now_s, connected)[0]}
 
 
 def test_left_when_read_then_it_has_its_time_and_its_identity() -> None:
@@ -97,11 +97,11 @@ def test_kept_when_the_broker_was_listened_to_then_given_once_the_oldest_first(a
     hear(adoption, "vt", payload())
     hear(adoption, "vf", payload("vf", T0_S - 60.0, "latched"))
     hear(adoption, "af", payload("af", T0_S, "cleared"))
-    assert adoption.due(101.0 + LISTEN_S - 0.01) == ([], [])
-    found, topics = adoption.due(101.0 + LISTEN_S)
+    assert adoption.due(101.0 + LISTEN_S - 0.01, True) == ([], [])
+    found, topics = adoption.due(101.0 + LISTEN_S, True)
     assert [left.name for left in found] == ["vf", "vt", "af"]
     assert topics == []
-    assert adoption.due(200.0) == ([], [])
+    assert adoption.due(200.0, True) == ([], [])
 
 
 def test_disk_when_there_is_no_broker_then_it_is_believed_after_a_moment(adoption: Adoption) -> None:
@@ -109,8 +109,8 @@ def test_disk_when_there_is_no_broker_then_it_is_believed_after_a_moment(adoptio
     adoption.found(
         [Message(f"{BED}alarm/asystole", payload("asystole"), True, 1), Message("x", b"", False, 1)]
     )
-    assert given_at(adoption, 100.0 + ALONE_S - 0.01) == {}
-    assert set(given_at(adoption, 100.0 + ALONE_S)) == {"vt", "asystole"}
+    assert given_at(adoption, 100.0 + ALONE_S - 0.01, connected=False) == {}
+    assert set(given_at(adoption, 100.0 + ALONE_S, connected=False)) == {"vt", "asystole"}
 
 
 def test_disk_when_no_connection_lasts_then_it_is_believed_all_the_same(adoption: Adoption) -> None:
@@ -120,6 +120,7 @@ def test_disk_when_no_connection_lasts_then_it_is_believed_all_the_same(adoption
         hear(adoption, "vf", payload("vf"), now_s)
         assert given_at(adoption, now_s + 0.9) == {}
     assert set(given_at(adoption, 100.0 + LATEST_S)) == {"vt"}
+    assert given_at(adoption, 119.0 + WAR_S, connected=False) == {}  # the other has the connection now
     assert set(given_at(adoption, 119.0 + WAR_S)) == {"vf"}
 
 
@@ -146,10 +147,11 @@ def test_places_when_they_differ_then_the_newest_word_counts_and_what_stands_is_
 
 
 def test_own_words_when_they_come_back_then_they_are_nobodys_heritage(adoption: Adoption) -> None:
+    adoption.connected(101.0, steady=True)
     hear(adoption, "vt", payload(boot_id="new"))
     assert adoption.hear(f"{BED}alarm/vf", payload("vf"), False, 101.0)
     assert adoption.hear(f"{BED}state", payload(boot_id="new"), False, 101.0)
-    assert adoption.due(200.0) == ([], [])
+    assert adoption.due(200.0, True) == ([], [])
     assert adoption.notes() == []
 
 
@@ -161,9 +163,10 @@ def test_topic_when_it_is_another_then_left_to_others(adoption: Adoption, topic:
 
 
 def test_rubbish_when_it_is_kept_then_its_topics_are_emptied_counted_and_told(adoption: Adoption) -> None:
+    adoption.connected(101.0, steady=True)
     hear(adoption, "dance", payload("dance"))
     hear(adoption, "vt", b"{\x1b")
-    found, topics = adoption.due(110.0)
+    found, topics = adoption.due(110.0, True)
     assert (found, topics) == ([], [f"{BED}alarm/dance", f"{BED}alarm/vt"])
     ((kind, detail),) = adoption.notes()
     assert (kind, adoption.n_unknown) == ("alarm_unknown", 2)
@@ -171,9 +174,10 @@ def test_rubbish_when_it_is_kept_then_its_topics_are_emptied_counted_and_told(ad
 
 
 def test_rubbish_when_there_is_a_flood_of_it_then_memory_is_bounded(adoption: Adoption) -> None:
+    adoption.connected(101.0, steady=True)
     for k in range(10_000):
         hear(adoption, f"a{k}", b"x")
-    assert len(adoption.due(110.0)[1]) == 100
+    assert len(adoption.due(110.0, True)[1]) == 100
 
 
 def test_other_monitor_when_it_lives_then_nothing_of_its_is_touched_and_it_is_named(
@@ -185,7 +189,7 @@ def test_other_monitor_when_it_lives_then_nothing_of_its_is_touched_and_it_is_na
     for k in range(5):
         assert adoption.hear(f"{BED}state", payload(boot_id="other"), False, 101.0 + k)
     adoption.logged([record("raised", "vf")])
-    found, topics = adoption.due(106.0)
+    found, topics = adoption.due(106.0, True)
     assert ([left.name for left in found], topics) == (["vf"], [])
     ((kind, detail),) = adoption.notes()
     assert kind == "device_id_clash"
@@ -195,6 +199,7 @@ def test_other_monitor_when_it_lives_then_nothing_of_its_is_touched_and_it_is_na
 
 
 def test_other_monitor_when_it_is_dead_then_what_it_left_is_given(adoption: Adoption) -> None:
+    adoption.connected(101.0, steady=True)
     assert adoption.hear(f"{BED}state", payload(boot_id="old"), True, 101.0)  # kept: no sign of life
     adoption.hear(f"{BED}state", b"rubbish", False, 101.0)
     hear(adoption, "vt", payload())

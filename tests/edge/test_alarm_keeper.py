@@ -190,8 +190,8 @@ def test_heritage_when_a_monitor_was_killed_then_lethal_ones_adopted_others_over
     for name in ("couplet", "dance"):
         data = json.dumps({**said, "name": name}).encode()
         hand.adoption.hear(f"heartwire/bed4/alarm/{name}", data, True, 1.0)
-    assert hand.keeper.tick(LISTEN_S - 0.1, 5, None) == []
-    found = hand.keeper.tick(LISTEN_S, 5, None)
+    assert hand.keeper.tick(LISTEN_S - 0.1, 5, "") == []
+    found = hand.keeper.tick(LISTEN_S, 5, "")
     assert [(a.name, a.state) for a in found] == [("asystole", "latched"), ("couplet", "cleared")]
     for alarm in found:
         hand.keeper.on_alarm(alarm, None, lambda sample: 1.8e9, 1.8e9)
@@ -208,4 +208,4 @@ def test_heritage_when_a_monitor_was_killed_then_lethal_ones_adopted_others_over
     hand.keeper.on_alarm(over, None, lambda sample: 1.8e9, 1.8e9)
     last = hand.lines[-1]
     assert (last["what"], last["by"], last["occurrence"]) == ("acknowledged", "Ana", "old-3")
-    assert hand.keeper.tick(100.0, 10, None) == []
+    assert hand.keeper.tick(100.0, 10, "") == []

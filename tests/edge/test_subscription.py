@@ -100,8 +100,9 @@ def test_subscription_when_nothing_comes_for_long_then_the_broker_is_asked_and_l
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "PROBE_S", 0.05)
-    words: list[LinkWord] = []
-    reader = subscribe(broker.port, lambda: words.append(reader.word))
+    words, say = [], Subscription._say
+    monkeypatch.setattr(Subscription, "_say", lambda self, word: words.append(word) or say(self, word))
+    reader = subscribe(broker.port)
     until(lambda: reader.word.up, "the connection")
     asked_s = reader._asked_s
     for _ in range(5):  # each answer lets the next question be asked
