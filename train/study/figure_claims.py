@@ -112,9 +112,8 @@ def draw_budgets(points: Sequence[Point], budgets: Sequence[float], path: Path) 
                     [p.macro_f1], [row], xerr=reach, color=COLOURS[p.family], marker=MARKERS[p.family], markersize=6,
                     capsize=2, elinewidth=1.0,
                 )  # fmt: skip
-                axis.text(
-                    p.macro_f1, row + 0.18, f"{WORDS[p.family]} {p.macro_f1:.3f}", fontsize=7, ha="center"
-                )
+                word = f"{WORDS[p.family]} {p.macro_f1:.3f}"
+                axis.text(p.macro_f1, row + 0.18, word, fontsize=7, ha="center").set_in_layout(False)
             axis.set_yticks([])
             axis.set_ylim(-0.6, max(1, len(own)) - 0.2)
             axis.set_title(f"{budget / 1000:g} k MAC a second")

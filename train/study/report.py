@@ -242,6 +242,7 @@ def lines(results: Results, drawn: dict[str, Picture], figures: str) -> Iterator
             yield from tables.memory_table(results.looks)
         if claim == 6:
             yield from tables.slope_table(results.looks)
+            yield from tables.monitor_line(results.looks)
         for name in OF_CLAIM[claim]:
             yield from _figure(drawn, name, figures)
         yield from ("", f"*What would change it:* {words.CHANGE[claim]}")

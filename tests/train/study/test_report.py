@@ -81,8 +81,7 @@ def probes_found(gain: float = 0.1) -> list[ProbeScore]:
 def memory_found(loss: float = 0.1) -> list[MemoryScore]:
     heard = [(0.5, 2 * loss), (2.0, loss), (8.0, loss / 2), (0.0, 0.0)]
     return [
-        MemoryScore(s, 0.8 - v, 0.7 - v, 0.9 - v, v, v - 0.02, v + 0.02, (0.9, 0.5, 0.8), 70, 9)
-        for s, v in heard
+        MemoryScore(s, 0.8 - v, 0.7 - v, 0.9 - v, v, v - 0.02, v + 0.02, (0.9, 0.5, 0.8), 9) for s, v in heard
     ]
 
 
