@@ -85,18 +85,23 @@ def halved(lead: Lead) -> Lead:
 def load(database: str, record: str) -> Lead:
     """One record through the monitor's front end: from the cache, or, for DS2 (which has none), filtered now."""
     if database == "mitdb" and record in splits.DS2:
-        source = databases.load(database, record)
-        other = (source.first_lead + 1) % len(source.leads)
-        x = np.stack([run_front(source.mv[:, k], source.fs) for k in (source.first_lead, other)], 1)
-        r = source.beats * (FS_MODEL / source.fs)
-        c = np.array([AAMI.index(ESCAPES_AS_N.get(s, TABLE[s])) for s in source.symbols], np.int64)
-        mask = np.ones(len(x), np.uint8)
-        for span in (*source.vf, *source.noise):
-            a, b = (int(at * FS_MODEL / source.fs) for at in (span.start, span.end))
-            mask[max(0, a - 60) : b + 60] = 0
-        return lead_of(f"{database}/{record}", x, r, c, mask)
+        return filtered(database, record)
     p = load_patient(database, record, "")
     return lead_of(p.name, p.x, p.r, p.c, p.mask)
+
+
+def filtered(database: str, record: str) -> Lead:
+    """One record read from its database and filtered now, as :func:`train.dataset.cache_record` does it once."""
+    source = databases.load(database, record)
+    other = (source.first_lead + 1) % len(source.leads)
+    x = np.stack([run_front(source.mv[:, k], source.fs) for k in (source.first_lead, other)], 1)
+    r = source.beats * (FS_MODEL / source.fs)
+    c = np.array([AAMI.index(ESCAPES_AS_N.get(s, TABLE[s])) for s in source.symbols], np.int64)
+    mask = np.ones(len(x), np.uint8)
+    for span in (*source.vf, *source.noise):
+        a, b = (int(at * FS_MODEL / source.fs) for at in (span.start, span.end))
+        mask[max(0, a - 60) : b + 60] = 0
+    return lead_of(f"{database}/{record}", x, r, c, mask)
 
 
 def lead_of(name: str, x: F32, r: NDArray[np.float64], c: I64, mask: NDArray[np.uint8]) -> Lead:

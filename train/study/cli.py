@@ -31,41 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
     Every run is one line of JSON in DIR/results.jsonl; what is there is not run again.
     """
-    parser = argparse.ArgumentParser(prog="python -m train study", description=main.__doc__)
-    parser.add_argument(
-        "--preset", choices=("quick", "full"), default="quick",
-        help="quick: every arm, hardly trained, in minutes; full: what the report uses, a day or two",
-    )  # fmt: skip
-    parser.add_argument(
-        "--claim", type=int, action="append", choices=sorted(arms.ORDER), help="this one alone"
-    )
-    parser.add_argument("--out", type=Path, help="results and networks (default: runs/study-PRESET)")
-    parser.add_argument("--resume", action="store_true", help="go on where results are")
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="trainings beside each other (default: 1)"
-    )
-    parser.add_argument("--hours", type=float, default=0.0, help="begin no training after so long")
-    parser.add_argument("--plan", action="store_true", help="say what would be run, and for how long")
-    parser.add_argument("--verdict", action="store_true", help="say what the results in DIR come to")
-    parser.add_argument(
-        "--final", action="store_true",
-        help="what the folds chose, trained on DS1 and scored on DS2 and svdb: once",
-    )  # fmt: skip
-    parser.add_argument(
-        "--pack", type=Path, metavar="FILE", help="write the results in DIR small, as they are kept"
-    )
-    parser.add_argument(
-        "--look", action="store_true", help="look into networks: probes, maps, memory, gradients"
-    )
-    parser.add_argument(
-        "--patients", type=int, metavar="N", help="look at about N patients (default: all, 60)"
-    )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help="write STUDY.md and its figures: of the committed results, or of DIR's",
-    )
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     if args.jobs < 1:
         raise BadInput(f"--jobs: got {args.jobs}, expected 1 or more")
     out = args.out or Path("runs") / f"study-{args.preset}"
@@ -100,6 +66,41 @@ def main(argv: list[str] | None = None) -> int:
     return status
 
 
+def parser() -> argparse.ArgumentParser:
+    """The words that the command takes."""
+    made = argparse.ArgumentParser(prog="python -m train study", description=main.__doc__)
+    made.add_argument(
+        "--preset", choices=("quick", "full"), default="quick",
+        help="quick: every arm, hardly trained, in minutes; full: what the report uses, a day or two",
+    )  # fmt: skip
+    made.add_argument("--claim", type=int, action="append", choices=sorted(arms.ORDER), help="this one alone")
+    made.add_argument("--out", type=Path, help="results and networks (default: runs/study-PRESET)")
+    made.add_argument("--resume", action="store_true", help="go on where results are")
+    made.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="trainings beside each other (default: 1)"
+    )
+    made.add_argument("--hours", type=float, default=0.0, help="begin no training after so long")
+    made.add_argument("--plan", action="store_true", help="say what would be run, and for how long")
+    made.add_argument("--verdict", action="store_true", help="say what the results in DIR come to")
+    made.add_argument(
+        "--final", action="store_true",
+        help="what the folds chose, trained on DS1 and scored on DS2 and svdb: once",
+    )  # fmt: skip
+    made.add_argument(
+        "--pack", type=Path, metavar="FILE", help="write the results in DIR small, as they are kept"
+    )
+    made.add_argument(
+        "--look", action="store_true", help="look into networks: probes, maps, memory, gradients"
+    )
+    made.add_argument("--patients", type=int, metavar="N", help="look at about N patients (default: all, 60)")
+    made.add_argument(
+        "--report",
+        action="store_true",
+        help="write STUDY.md and its figures from the committed results, or DIR's",
+    )
+    return made
+
+
 def look(preset: str, out: Path, patients: int | None = None) -> int:
     """Look into networks; what was found is kept in the folder ``looks`` of `out`.
 
@@ -108,12 +109,12 @@ def look(preset: str, out: Path, patients: int | None = None) -> int:
     BadInput
         When `patients` is below 6: each fold must have some on both sides.
     """
+    if patients is not None and patients < 6:
+        raise BadInput(f"--patients: got {patients}, expected 6 or more")
     from train.study import looks
 
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
-    if patients is not None and patients < 6:
-        raise BadInput(f"--patients: got {patients}, expected 6 or more")
     looks.run(preset, out / LOOKS, lambda line: print(line, flush=True), patients)
     return 0
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,11 @@ from train.study.beats import (
     Beats,
     chances,
     draws,
+    filtered,
     gather,
     halved,
     lead_of,
+    load,
     people,
     scales,
     shares,
@@ -136,6 +140,18 @@ def test_lead_when_made_of_one_column_then_scaled_and_twice_and_q_is_not_asked_f
     assert made.x.shape == (n, 2)
     assert made.x.max() == pytest.approx(1.0)
     assert np.flatnonzero(made.ok).tolist() == [33, 34, 37, 38]
+
+
+def test_record_when_filtered_now_then_as_from_the_cache() -> None:
+    if not os.environ.get("HEARTWIRE_DATA"):
+        pytest.skip("HEARTWIRE_DATA is not set")
+    load.cache_clear()
+    for name in ("114", "207"):  # the first lead is the second column; fibrillation and noise
+        now, cached = filtered("mitdb", name), load("mitdb", name)
+        np.testing.assert_allclose(now.x, cached.x, atol=1e-5)
+        np.testing.assert_allclose(now.r, cached.r)
+        assert (now.c == cached.c).all()
+        assert (now.ok == cached.ok).all()
 
 
 def test_scales_when_a_lead_is_flat_then_it_is_not_blown_up() -> None:
