@@ -11,16 +11,15 @@ import numpy as np
 
 from train.study.plot import COLOURS, MARKERS, WORDS, figure
 from train.study.points import Point
+from train.study.verdicts import NEAR_BEST
 
 KINDS = ("plain", "dilated", "strided", "gap")
-MARGIN = 0.01
-"""The depth that is needed is the smallest one within 1 % of the best of its window."""
 
 
 def needed(points: Sequence[Point]) -> int:
-    """The smallest depth whose macro F1 is within :data:`MARGIN` of the best one's, of points that differ in depth."""
+    """The smallest depth whose macro F1 is within 0.01 of the best one's, of points that differ in depth."""
     best = max(p.macro_f1 for p in points)
-    return min(int(p.net["layers"]) for p in points if p.macro_f1 >= best * (1.0 - MARGIN))
+    return min(int(p.net["layers"]) for p in points if p.macro_f1 >= best - NEAR_BEST)
 
 
 def draw_depth(points: Sequence[Point], path: Path) -> None:
