@@ -95,7 +95,8 @@ def slopes_found(fall: float = -0.3) -> list[Slope]:
         lag_logs = tuple(-0.05 * k for k in range(len(LAGS)))
         f1 = 0.6 if stage == "trained" else -1.0
         out.append(Slope(cell, depth, 32, residual, seed, stage, 125, logs, LAGS, lag_logs, f1))
-    return out
+    own = [s for s in out if (s.family, s.layers, s.residual) == ("gru", 1, False)]
+    return out + [replace(s, family="monitor") for s in own]
 
 
 def maps_found() -> list[Look]:
@@ -156,8 +157,6 @@ def test_write_when_everything_was_run_then_every_figure_is_drawn_and_shown(
     assert {tmp_path / name for name in shown} == set(files[:-1])
     assert all("<svg" in path.read_text() for path in files[:-1])
     assert sum(path.stat().st_size for path in files) < 1_500_000
-    before = {path: path.read_bytes() for path in files}
-    assert {path: path.read_bytes() for path in report.write(results, tmp_path)} == before
     for claim, title in words.CLAIMS.items():
         assert f"## Claim {claim}: {title}" in text
         assert words.CLAIMS_PT[claim] in text
