@@ -39,7 +39,8 @@ def run_layer(layer: nn.GRU, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     -------
     (y, state) : Tensor (batch, n, hidden), Tensor (1, batch, hidden)
     """
-    kernel = load(layer.hidden_size) if layer.hidden_size % 16 == 0 and x.device.type == "cpu" else None
+    fits = layer.hidden_size % 16 == 0 and x.device.type == "cpu" and x.dtype is torch.float32
+    kernel = load(layer.hidden_size) if fits else None
     if kernel is None:
         y, state = layer(x, state)
         return y, state

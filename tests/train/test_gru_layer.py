@@ -102,3 +102,10 @@ def test_layer_when_inputs_are_huge_then_gates_saturate_and_nothing_is_lost(kern
     for own, theirs in zip(*found, strict=True):
         assert torch.isfinite(own).all()
         torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_layer_when_numbers_are_double_then_pytorch_does_it(kernel_folder: Path) -> None:
+    layer = torch.nn.GRU(3, 16, batch_first=True).double()
+    x, state = torch.randn(2, 5, 3, dtype=torch.float64), torch.zeros(1, 2, 16, dtype=torch.float64)
+    ours, theirs = run_layer(layer, x, state)[0], layer(x, state)[0]
+    assert torch.equal(ours, theirs)

@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.report:
         return publish(args.out)
     if args.look:
-        return look(args.preset, out)
+        return look(args.preset, out, args.patients)
     if args.final:
         from train.study import final
 
@@ -92,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--look", action="store_true", help="look into networks: probes, maps, memory, gradients"
     )
+    made.add_argument("--patients", type=int, metavar="N", help="look at about N patients (default: all, 60)")
     made.add_argument(
         "--report",
         action="store_true",
@@ -100,13 +101,21 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def look(preset: str, out: Path) -> int:
-    """Look into networks; what was found is kept in the folder ``looks`` of `out`."""
+def look(preset: str, out: Path, patients: int | None = None) -> int:
+    """Look into networks; what was found is kept in the folder ``looks`` of `out`.
+
+    Raises
+    ------
+    BadInput
+        When `patients` is below 6: each fold must have some on both sides.
+    """
+    if patients is not None and patients < 6:
+        raise BadInput(f"--patients: got {patients}, expected 6 or more")
     from train.study import looks
 
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
-    looks.run(preset, out / LOOKS, lambda line: print(line, flush=True))
+    looks.run(preset, out / LOOKS, lambda line: print(line, flush=True), patients)
     return 0
 
 

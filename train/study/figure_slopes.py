@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from train.front import FS_MODEL
 from train.study.arms import SLOW
 from train.study.plot import COLOURS, WORDS, figure
+from train.study.slope_runs import MONITOR
 from train.study.slopes import Slope, mean_curve
 
 CELLS = ("rnn", "lstm", "gru")
@@ -17,7 +19,7 @@ DEPTHS = {1: "#56b4e9", 2: "#0072b2", 3: "#009e73", 4: "#e69f00", 6: "#d55e00", 
 
 
 def _columns(slopes: Sequence[Slope]) -> list[tuple[str, bool]]:
-    there = {(s.stage, s.residual) for s in slopes}
+    there = {(s.stage, s.residual) for s in slopes if s.family in CELLS}
     return [column for column in COLUMNS if column in there]
 
 
@@ -76,7 +78,7 @@ def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
                         for s in slopes
                         if (s.family, s.layers, s.stage, s.residual) == (cell, depth, stage, residual)
                     ]
-                    if own:
+                    if any(s.lags for s in own):
                         lags, curve = mean_curve(own)
                         axis.plot(lags, np.maximum(curve, -20.0), color=colour, label=str(depth))
                 axis.set_xscale("log")
@@ -94,13 +96,17 @@ def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
 
 def draw_reach(slopes: Sequence[Slope], path: Path) -> None:
     """How far back a hundredth of the largest slope is felt, by depth: open symbols have residuals."""
-    columns = list(dict.fromkeys(s.stage for s in slopes))
+    columns = list(dict.fromkeys(s.stage for s in slopes if s.family in CELLS))
     with figure(path, 3.6 * len(columns) + 0.4, 3.2, ncols=len(columns), sharey=True) as (_, axes):
         for column, stage in enumerate(columns):
             axis = axes[0, column]
             for cell in CELLS:
                 for residual in (False, True):
-                    own = [s for s in slopes if (s.family, s.stage, s.residual) == (cell, stage, residual)]
+                    own = [
+                        s
+                        for s in slopes
+                        if s.lags and (s.family, s.stage, s.residual) == (cell, stage, residual)
+                    ]
                     depths = sorted({s.layers for s in own})
                     mean = [np.exp(np.mean([np.log(s.reach) for s in own if s.layers == d])) for d in depths]
                     label = f"{WORDS[cell]}{', residual + LN' if residual else ''}"
@@ -111,6 +117,21 @@ def draw_reach(slopes: Sequence[Slope], path: Path) -> None:
             axis.set_yscale("log")
             axis.set_title("before training" if stage == "initial" else "after training")
             axis.set_xlabel("layers")
-            axis.set_xticks(sorted({s.layers for s in slopes}))
+            axis.set_xticks(sorted({s.layers for s in slopes if s.family in CELLS}))
         axes[0, 0].set_ylabel("slope falls to 1 % after, s")
         axes[0, -1].legend(fontsize=7)
+
+
+def draw_monitor(slopes: Sequence[Slope], path: Path) -> None:
+    """The monitor's own GRU: how far back the loss is felt, trained and as it begins, a line a fold."""
+    with figure(path, 6.4, 3.4) as (_, axes):
+        axis = axes[0, 0]
+        for stage, style, colour in (("trained", "-", COLOURS["gru"]), ("initial", ":", COLOURS["nn1"])):
+            for k, s in enumerate(s for s in slopes if (s.family, s.stage) == (MONITOR, stage)):
+                label = {"trained": "trained (folds)", "initial": "as it begins"}[stage] if k == 0 else None
+                x, y = np.array(s.lags) / FS_MODEL, np.maximum(s.lag_log10, -20.0)
+                axis.plot(x, y, color=colour, linestyle=style, label=label)
+        axis.set_xscale("log")
+        axis.set_xlabel("lag, s")
+        axis.set_ylabel("log10 of rms d loss / d x[t−k], 1/mV")
+        axis.legend()

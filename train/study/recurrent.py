@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -66,7 +67,7 @@ def run_gru(cell: nn.GRU, z: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """
     width = cell.hidden_size
     room = -width % LANES
-    if not room or gru_layer.load(width + room) is None:
+    if not room or z.dtype is not torch.float32 or gru_layer.load(width + room) is None:
         return gru_layer.run_layer(cell, z, state)
 
     def wider(value: Tensor, columns: int) -> Tensor:

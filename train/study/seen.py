@@ -6,6 +6,7 @@ patients; of gradients, over networks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from train.study.looks import Looks
 from train.study.memory import MemoryScore
 from train.study.probes import SINCE, ProbeScore
 from train.study.slopes import Slope
-from train.study.verdicts import MARGIN, Verdict
+from train.study.verdicts import LEAST_SEEDS, MARGIN, Verdict
 
 CELLS = ("rnn", "lstm", "gru")
 CLASS = "class N S V"
@@ -30,7 +31,7 @@ def judge(looks: Looks) -> list[Verdict]:
         found.append(levels(looks.probes))
     if looks.memory and looks.probes:
         found.append(remembered(looks.memory, looks.probes))
-    if looks.slopes:
+    if any(s.family in CELLS for s in looks.slopes):
         found.append(vanishing(looks.slopes))
     return found
 
@@ -68,6 +69,7 @@ def vanishing(slopes: Sequence[Slope]) -> Verdict:
     """log10 of the slope on the first layer's weights, by the number of layers, before training: it falls in plain
     stacks (interval below 0) and less with residuals and LayerNorm (intervals apart), for two of three cells. The
     scores are the arms' to judge."""
+    slopes = whole_seeds([s for s in slopes if s.family in CELLS and s.stage == "initial"])
     numbers: dict[str, list[float]] = {}
     n_fall = n_flat = 0
     for cell in CELLS:
@@ -83,9 +85,16 @@ def vanishing(slopes: Sequence[Slope]) -> Verdict:
         n_flat += plain[1] > -0.05
     value, low, high = numbers["rnn: decades a layer, plain"]
     outcome = "supported" if n_fall >= 2 else "refuted" if n_flat >= 2 else "undecided"
-    n_seeds = len({s.seed for s in slopes if s.stage == "initial"})
+    n_seeds = len({s.seed for s in slopes})
+    outcome = outcome if n_seeds >= LEAST_SEEDS else "too few"
     test = " ".join((vanishing.__doc__ or "").split())
     return Verdict(6, outcome, test, value, low, high, n_seeds, "gradients", numbers)
+
+
+def whole_seeds(slopes: Sequence[Slope]) -> list[Slope]:
+    """Those of seeds with which every network was looked at."""
+    count = Counter(s.seed for s in slopes)
+    return [s for s in slopes if count[s.seed] == max(count.values())]
 
 
 def first_layer_fall(slopes: Sequence[Slope], draws: int = 1000) -> tuple[float, float, float]:

@@ -6,15 +6,14 @@ real ECG: to the weights of every layer, and to every sample up to :data:`LONGES
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from train.study.recurrent import Stack
 from train.study.zoo import Recurrent
 
 F32 = NDArray[np.float32]
@@ -35,7 +34,8 @@ class Slope:
     Attributes
     ----------
     family, layers, width, residual, seed
-        The network; `residual` is with LayerNorm.
+        The network; `residual` is with LayerNorm. Family 'monitor' is the monitor's own GRU after its convolutions,
+        and `seed` the fold.
     stage : str
         'initial' or 'trained'.
     n_window : int
@@ -43,7 +43,7 @@ class Slope:
     layer_log10 : tuple of float
         For each layer from the first on log10 of the root mean square of d loss / d weight over its weights.
     lags : tuple of int
-        Lags k in samples: the largest of each bin.
+        Lags k in samples: the largest of each bin; none where only layers were looked at.
     lag_log10 : tuple of float
         log10 of the root mean square of d loss / d x[t - k] over beats and the lags of the bin, a loss a beat [1/mV].
     macro_f1 : float
@@ -64,7 +64,9 @@ class Slope:
 
     @property
     def reach(self) -> int:
-        """Longest lag at which the slope is at least a hundredth of the largest one."""
+        """Longest lag at which the slope is at least a hundredth of the largest one, 0 where no lags were looked at."""
+        if not self.lags:
+            return 0
         near = [k for k, v in zip(self.lags, self.lag_log10, strict=True) if v >= max(self.lag_log10) - 2.0]
         return max(near)
 
@@ -94,23 +96,25 @@ def layer_slopes(net: Recurrent, x: F32, c: I64) -> list[float]:
     net.zero_grad(set_to_none=True)
     loss = nn.functional.cross_entropy(net(torch.from_numpy(x)), torch.from_numpy(c))
     loss.backward()  # type: ignore[no-untyped-call]
-    stack: Stack = net.stack
-    out = []
-    for cell in stack.cells:
-        weights = [
-            p.grad.reshape(-1)
-            for name, p in cell.named_parameters()
-            if "weight" in name and p.grad is not None
-        ]
-        out.append(_log10(float(torch.cat(weights).double().square().mean().sqrt())))
+    out = [weight_slope(cell) for cell in net.stack.cells]
     net.zero_grad(set_to_none=True)
     return out
 
 
-def lag_slopes(net: Recurrent, x: F32, c: I64) -> tuple[list[int], list[float]]:
-    """(lags, log10 of the root mean square of d loss / d x[t - k]) of windows (n, LONGEST + 1) and classes (n,)."""
+def weight_slope(cell: nn.Module) -> float:
+    """log10 of the root mean square slope on a layer's weights, biases left out."""
+    named = cell.named_parameters()
+    found = [p.grad.reshape(-1) for name, p in named if "weight" in name and p.grad is not None]
+    return _log10(float(torch.cat(found).double().square().mean().sqrt()))
+
+
+def lag_slopes(answer: Callable[[Tensor], Tensor], x: F32, c: I64) -> tuple[list[int], list[float]]:
+    """(lags, log10 of the root mean square of d loss / d x[t - k]) of windows (n, at least LONGEST + 1), classes (n,).
+
+    `answer` makes logits (n, classes) of windows.
+    """
     given = torch.from_numpy(x).requires_grad_(True)
-    loss = nn.functional.cross_entropy(net(given), torch.from_numpy(c), reduction="sum")
+    loss = nn.functional.cross_entropy(answer(given), torch.from_numpy(c), reduction="sum")
     (slope,) = torch.autograd.grad(loss, given)
     square = slope.double().square().mean(0).flip(0).numpy()  # by lag, from 0
     edges = bins()
@@ -125,7 +129,9 @@ def _log10(value: float) -> float:
     return round(float(np.log10(max(value, FLOOR))), 3)
 
 
-def measure(net: Recurrent, long: F32, c: I64, seed: int, stage: str, macro_f1: float = -1.0) -> Slope:
+def measure(
+    net: Recurrent, long: F32, c: I64, seed: int, stage: str, macro_f1: float = -1.0, with_lags: bool = True
+) -> Slope:
     """Both slopes of a network.
 
     Parameters
@@ -141,10 +147,12 @@ def measure(net: Recurrent, long: F32, c: I64, seed: int, stage: str, macro_f1: 
         'initial' or 'trained'.
     macro_f1 : float
         What the trained network reaches on patients held out.
+    with_lags : bool
+        Whether samples are looked at as well, which takes thirty times as long.
     """
     config = net.config
     layers = layer_slopes(net, np.ascontiguousarray(long[:, -net.n_window :]), c)
-    lags, logs = lag_slopes(net, long, c)
+    lags, logs = lag_slopes(net, long, c) if with_lags else ([], [])
     return Slope(
         config.family, config.layers, config.width, config.residual, seed, stage, net.n_window,
         tuple(layers), tuple(lags), tuple(logs), round(macro_f1, 4),
@@ -161,10 +169,11 @@ def line(slope: Slope) -> dict[str, object]:
 def from_line(content: dict[str, object]) -> Slope:
     """What :func:`line` wrote."""
     fields = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
-    return Slope(lags=tuple(int(k) for k in bins()[1:]), **fields)  # type: ignore[arg-type]
+    lags = tuple(int(k) for k in bins()[1:]) if fields["lag_log10"] else ()
+    return Slope(lags=lags, **fields)  # type: ignore[arg-type]
 
 
 def mean_curve(slopes: Iterable[Slope]) -> tuple[F64, F64]:
-    """(lags, mean of the logarithms) of several seeds' curves."""
-    found = list(slopes)
+    """(lags, mean of the logarithms) of several seeds' curves, those that have one."""
+    found = [s for s in slopes if s.lags]
     return np.array(found[0].lags, np.float64), np.mean([s.lag_log10 for s in found], 0)

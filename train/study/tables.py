@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from train.front import FS_MODEL
 from train.study import words
 from train.study.arms import SLOW
 from train.study.looks import Looks
@@ -15,6 +16,7 @@ from train.study.points import Point, front
 from train.study.probes import ProbeScore
 from train.study.record import Run
 from train.study.seen import CELLS
+from train.study.slope_runs import MONITOR
 from train.study.slopes import Slope
 from train.study.verdicts import LEAST_SEEDS, Verdict
 
@@ -31,7 +33,9 @@ def outcome(verdict: Verdict, portuguese: bool) -> str:
         if verdict.preset == "quick":
             return words.FEW_PT if portuguese else words.FEW
         return words.SEEDS_PT if portuguese else words.SEEDS
-    return (words.OUTCOMES_PT if portuguese else words.OUTCOMES)[verdict.outcome]
+    word = (words.OUTCOMES_PT if portuguese else words.OUTCOMES)[verdict.outcome]
+    few = verdict.preset == "folds" and verdict.outcome in ("supported", "refuted")
+    return f"{word} ({words.ONE_SEED_PT if portuguese else words.ONE_SEED})" if few else word
 
 
 def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
@@ -73,12 +77,12 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
             f"one training each), on {max(s.n_patients for s in whole)} patients of mitdb DS1 and svdb that they "
             f"have not seen, {max(s.n_beats for s in whole)} beats; beside them the same shapes, never trained."
         )
-    if looks.slopes:
-        count = Counter(s.stage for s in looks.slopes)
-        seeds = {s.seed for s in looks.slopes if s.stage == "initial"}
+    stacks = [s for s in looks.slopes if s.family in CELLS]
+    if stacks:
+        count, seeds = Counter(s.stage for s in stacks), {s.seed for s in stacks if s.stage == "initial"}
         yield (
             f"- **Gradients**: {count['initial']} stacks before training (seeds {_list(seeds)}) and "
-            f"{count['trained']} after it, of 32 units, led back through ECG of patients held out."
+            f"{count['trained']} after it, of {stacks[0].width} units, led back through ECG of patients held out."
         )
 
 
@@ -133,7 +137,8 @@ def verdict_table(verdicts: Sequence[Verdict], claims: Mapping[int, str], portug
     yield "|---|---|---|---|---|---|"
     for claim, text in claims.items():
         for v in [v for v in verdicts if v.claim == claim] or [Verdict(claim, "missing", "")]:
-            number = "–" if v.outcome == "missing" else span(v.value, v.low, v.high, portuguese)
+            nothing = v.outcome == "missing" or v.preset == "quick"
+            number = "–" if nothing else span(v.value, v.low, v.high, portuguese)
             seeds = "–" if v.outcome == "missing" else str(v.seeds)
             of = "–" if v.outcome == "missing" else whom[v.preset]
             yield f"| {claim} | {text} | {outcome(v, portuguese)} | {number} | {of} | {seeds} |"
@@ -219,6 +224,8 @@ def probe_table(looks: Looks) -> Iterator[str]:
         "labels in these databases: one is there where the lead rises at least 0.04 mV and 3 % of the QRS above the "
         "line between 240 and 64 ms before the R-peak, asked of N and S alone. QRS widths are measured too."
     )
+    yield ""
+    yield _rising([s for s in gains if s.layer == "conv 4 less conv 1"])
     for network, last, first, word in (
         ("beat CNN", "conv 4", "conv 1", "first convolution to last"),
         ("GRU", "state", "conv 2", "convolution before the state to the state"),
@@ -236,6 +243,22 @@ def probe_table(looks: Looks) -> Iterator[str]:
             )
 
 
+def _rising(gains: Sequence[ProbeScore]) -> str:
+    """Which questions the last convolution answers better than the first, and which not."""
+    up = [s.question for s in gains if s.low > 0.0]
+    down = [s.question for s in gains if s.high < 0.0]
+    flat = [s.question for s in gains if s.low <= 0.0 <= s.high]
+    return (
+        f"From the first convolution to the last the CNN's answers rise, by their intervals, for: {_names(up)}; they "
+        f"fall for: {_names(down)}; and it cannot be told for: {_names(flat)}. The verdict is on the class alone, "
+        "which is what the network was trained for."
+    )
+
+
+def _names(found: Sequence[str]) -> str:
+    return ", ".join(found) or "none"
+
+
 def _score(s: ProbeScore) -> str:
     return f"{s.score:.2f} [{s.low:.2f}, {s.high:.2f}]"
 
@@ -244,7 +267,12 @@ def memory_table(looks: Looks) -> Iterator[str]:
     """Macro F1 and the three F1 by what was heard."""
     if not looks.memory:
         return
-    yield from ("", "The folds' GRUs, macro F1 by what the state has heard before it answers:", "")
+    n = looks.memory[0].n_patients
+    yield from (
+        "",
+        f"The folds' GRUs on {n} patients, macro F1 by what the state has heard before it answers:",
+        "",
+    )
     yield "| heard | macro F1 | lost against the whole record | F1 of N | S | V |"
     yield "|---|---|---|---|---|---|"
     for s in looks.memory:
@@ -256,7 +284,7 @@ def memory_table(looks: Looks) -> Iterator[str]:
 
 def slope_table(looks: Looks) -> Iterator[str]:
     """First layer against last, and reach, at the largest depth; and what training made of it."""
-    if not looks.slopes:
+    if not any(s.family in CELLS for s in looks.slopes):
         return
     yield from ("", "Gradients (mean of the seeds; a decade is a factor of ten):", "")
     yield "| cell | stage | layers | first layer less last, decades | 1 % reach, s | macro F1 |"
@@ -269,13 +297,34 @@ def slope_table(looks: Looks) -> Iterator[str]:
                     yield _slope_row(cell, residual, stage, depth, [s for s in own if s.layers == depth])
 
 
+def monitor_line(looks: Looks) -> Iterator[str]:
+    """How far back the loss is felt in the monitor's own GRU, as it begins and trained."""
+    own = {
+        stage: [s for s in looks.slopes if (s.family, s.stage) == (MONITOR, stage)]
+        for stage in ("initial", "trained")
+    }
+    if not all(own.values()):
+        return
+    reach = {stage: ", ".join(f"{s.reach / FS_MODEL:.2f}" for s in found) for stage, found in own.items()}
+    left = [max(s.lag_log10) - s.lag_log10[-1] for s in own["trained"]]
+    longest_s = own["trained"][0].lags[-1] / FS_MODEL
+    yield ""
+    yield (
+        f"Over time, in the monitor's own GRU (one layer, {own['trained'][0].width} units, three folds): as it "
+        f"begins, the slope has fallen to a hundredth after {reach['initial']} s; trained, after {reach['trained']} "
+        f"s, and at {longest_s:.0f} s, the longest lag, it is {min(left):.1f} to {max(left):.1f} decades below its "
+        "largest. Gradients vanish over time where training begins, not where it ends."
+    )
+
+
 def _slope_row(cell: str, residual: bool, stage: str, depth: int, own: Sequence[Slope]) -> str:
     first = float(np.mean([s.first_to_last for s in own]))
-    reach = float(np.exp(np.mean(np.log([s.reach for s in own])))) / SLOW.fs
+    far = [s.reach for s in own if s.lags]
+    reach = f"{np.exp(np.mean(np.log(far))) / SLOW.fs:.2f}" if far else "–"
     scored = [s.macro_f1 for s in own if s.macro_f1 >= 0.0]
     f1 = f"{np.mean(scored):.3f}" if scored else "–"
     name = f"{WORDS[cell]}{', residual + LayerNorm' if residual else ''}"
-    return f"| {name} | {stage} | {depth} | {first:+.2f} | {reach:.2f} | {f1} |"
+    return f"| {name} | {stage} | {depth} | {first:+.2f} | {reach} | {f1} |"
 
 
 def tail(runs: Sequence[Run]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +45,28 @@ def test_run_when_some_are_done_then_only_the_rest_is_made(
     monkeypatch.setattr(slope_runs, "LONGEST", 1500)
     few = [("gru", 1, False, 1, "initial"), ("rnn", 2, True, 1, "initial"), ("gru", 1, True, 1, "trained")]
     monkeypatch.setattr(slope_runs, "wanted", lambda preset: few)
+    monkeypatch.setattr(slope_runs, "own_networks", list)
     told: list[str] = []
     found = list(run("quick", [], told.append))
     assert [(s.family, s.layers, s.residual, s.seed, s.stage) for s in found] == few
     assert [s.macro_f1 >= 0.0 for s in found] == [False, False, True]
-    assert told[1] == "gradients 2/3: rnn 2 deep, residual, initial"
+    assert told[2] == "gradients 2/3: rnn 2 deep, residual, initial"
     assert NetConfig("gru").family == found[0].family
-    assert list(run("quick", found, told.append)) == []
-    assert len(told) == 3
+    monitor = replace(found[0], family=slope_runs.MONITOR)
+    assert list(run("quick", [monitor, *found], told.append)) == []
+    assert len(told) == 4
+
+
+def test_own_networks_when_looked_at_then_training_has_made_their_past_matter(
+    synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slopes, "LONGEST", 700)
+    monkeypatch.setattr(slope_runs, "LONGEST", 700)
+    found = slope_runs.own_networks()
+    assert [(s.family, s.seed, s.stage) for s in found] == [
+        ("monitor", k, stage) for k in range(3) for stage in ("trained", "initial")
+    ]
+    for trained, initial in zip(found[::2], found[1::2], strict=True):
+        assert trained.lags[-1] == 700
+        assert trained.lag_log10[-1] > initial.lag_log10[-1] + 5.0
+        assert trained.reach > initial.reach

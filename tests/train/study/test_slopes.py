@@ -96,6 +96,10 @@ def test_slope_when_written_and_read_then_it_is_the_same() -> None:
     assert found.lags[-1] == LONGEST
     assert found.first_to_last == found.layer_log10[0] - found.layer_log10[2]
     assert 1 <= found.reach < 400
+    short = measure(net_of("gru", 3, 4), long, np.array([0, 1]), 8, "initial", with_lags=False)
+    assert (short.lags, short.reach) == ((), 0)
+    assert from_line(line(short)) == short
+    assert mean_curve([short, found])[1].tolist() == list(found.lag_log10)
 
 
 def test_slope_when_layers_lose_a_decade_each_then_fall_and_reach_say_so() -> None:
