@@ -109,12 +109,12 @@ def look(preset: str, out: Path, patients: int | None = None) -> int:
     BadInput
         When `patients` is below 6: each fold must have some on both sides.
     """
+    if patients is not None and patients < 6:
+        raise BadInput(f"--patients: got {patients}, expected 6 or more")
     from train.study import looks
 
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
-    if patients is not None and patients < 6:
-        raise BadInput(f"--patients: got {patients}, expected 6 or more")
     looks.run(preset, out / LOOKS, lambda line: print(line, flush=True), patients)
     return 0
 

@@ -11,16 +11,15 @@ import numpy as np
 
 from train.study.plot import COLOURS, MARKERS, WORDS, figure
 from train.study.points import Point
+from train.study.verdicts import NEAR_BEST
 
 KINDS = ("plain", "dilated", "strided", "gap")
-MARGIN = 0.01
-"""The depth that is needed is the smallest one within 1 % of the best of its window."""
 
 
 def needed(points: Sequence[Point]) -> int:
-    """The smallest depth whose macro F1 is within :data:`MARGIN` of the best one's, of points that differ in depth."""
+    """The smallest depth whose macro F1 is within 0.01 of the best one's, of points that differ in depth."""
     best = max(p.macro_f1 for p in points)
-    return min(int(p.net["layers"]) for p in points if p.macro_f1 >= best * (1.0 - MARGIN))
+    return min(int(p.net["layers"]) for p in points if p.macro_f1 >= best - NEAR_BEST)
 
 
 def draw_depth(points: Sequence[Point], path: Path) -> None:
@@ -112,9 +111,8 @@ def draw_budgets(points: Sequence[Point], budgets: Sequence[float], path: Path) 
                     [p.macro_f1], [row], xerr=reach, color=COLOURS[p.family], marker=MARKERS[p.family], markersize=6,
                     capsize=2, elinewidth=1.0,
                 )  # fmt: skip
-                axis.text(
-                    p.macro_f1, row + 0.18, f"{WORDS[p.family]} {p.macro_f1:.3f}", fontsize=7, ha="center"
-                )
+                word = f"{WORDS[p.family]} {p.macro_f1:.3f}"
+                axis.text(p.macro_f1, row + 0.18, word, fontsize=7, ha="center").set_in_layout(False)
             axis.set_yticks([])
             axis.set_ylim(-0.6, max(1, len(own)) - 0.2)
             axis.set_title(f"{budget / 1000:g} k MAC a second")

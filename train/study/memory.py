@@ -35,7 +35,7 @@ class MemoryScore:
 
     `low` and `high` are its 95 % bootstrap interval over patients; `loss` is what is lost against the whole record, the
     same patients drawn for both, with `loss_low` and `loss_high`. `f1` are those of N, S and V. Beats weigh as many as
-    they stand for: at most :data:`MOST_OF_A_CLASS` of each class and patient are asked for.
+    they stand for: at most :data:`MOST_OF_A_CLASS` of each class and patient are asked for, `n_patients` patients.
     """
 
     heard_s: float
@@ -46,7 +46,6 @@ class MemoryScore:
     loss_low: float
     loss_high: float
     f1: tuple[float, ...]
-    n_beats: int
     n_patients: int
 
 
@@ -98,9 +97,7 @@ def patient_matrices(
     return np.stack([matrix(targets.aami, one, stands_for[targets.aami]) for one in said])
 
 
-def scored(
-    found: NDArray[np.float64], heard_s: Sequence[float], n_beats: int, n: int = 1000
-) -> Iterator[MemoryScore]:
+def scored(found: NDArray[np.float64], heard_s: Sequence[float], n: int = 1000) -> Iterator[MemoryScore]:
     """Scores of matrices (n_patients, n_heard + 1, KINDS, KINDS), the same patients drawn for every memory."""
     rng = np.random.default_rng(0)
     drawn_rows = rng.integers(len(found), size=(n, len(found)))
@@ -111,13 +108,13 @@ def scored(
         lost = np.percentile(many[:, -1] - many[:, k], (2.5, 97.5))
         loss = f1[-1].mean() - f1[k].mean()
         shown = [round(float(v), 4) for v in (f1[k].mean(), *bounds, loss, *lost)]
-        yield MemoryScore(s, *shown, tuple(round(float(v), 4) for v in f1[k]), n_beats, len(found))
+        yield MemoryScore(s, *shown, tuple(round(float(v), 4) for v in f1[k]), len(found))
 
 
 def run(limit: int | None = None, tell: Callable[[str], None] = lambda line: None) -> Iterator[MemoryScore]:
     """The memory of the folds' GRUs on all their held-out patients; with `limit` on about so many."""
     keys = patients(limit)
-    found, n_beats = [], 0
+    found = []
     for k in range(FOLDS):
         held = Fold(k, FOLDS).held_out()
         pair = shipped_pair(fold_models() / Fold(k, FOLDS).folder)
@@ -126,8 +123,7 @@ def run(limit: int | None = None, tell: Callable[[str], None] = lambda line: Non
         for key in own:
             patient = load_patient(*key)
             found.append(patient_matrices(pair.gru, pair.class_delay, patient, HEARD_S))
-            n_beats += min(len(patient.r), KINDS * MOST_OF_A_CLASS)
-    yield from scored(np.stack(found), HEARD_S, n_beats)
+    yield from scored(np.stack(found), HEARD_S)
 
 
 def line(score: MemoryScore) -> dict[str, object]:

