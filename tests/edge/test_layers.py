@@ -7,7 +7,7 @@ import pytest
 
 from edge.artefact import Models, load_models, shipped
 from edge.layers import Layers
-from firmware_bridge.c_export import Int8Layer
+from firmware_bridge.c_models import Int8Layer
 from firmware_bridge.types import BadInput
 from train.tflite_read import int8_net
 
