@@ -25,7 +25,6 @@ from train.study.record import Run
 from train.study.slope_runs import MONITOR
 from train.study.verdicts import Verdict, arms_of, judge
 
-
 HARDLY = "Of the quick preset, whose networks have hardly seen a beat: this picture decides nothing."
 
 
