@@ -109,7 +109,7 @@ def test_cnn_when_model_is_float_then_one_line_says_so() -> None:
     tf = pytest.importorskip("tensorflow")
     weights = np.ones((640, 5), np.float32)
     spec = [tf.TensorSpec([1, 640, 1], tf.float32, name="x")]
-    content = tflite_graphs._convert(lambda x: {"y": x[:, :, 0] @ weights}, spec)
+    content = tflite_graphs.convert(lambda x: {"y": x[:, :, 0] @ weights}, spec)
     with pytest.raises(BadInput) as error:
         Int8Cnn(content, (1, 640, 1), 5, "here")
     assert str(error.value) == "here: expected int8 input and output; export the model again"

@@ -113,6 +113,7 @@ def draw_budgets(points: Sequence[Point], budgets: Sequence[float], path: Path) 
                 )  # fmt: skip
                 word = f"{WORDS[p.family]} {p.macro_f1:.3f}"
                 axis.text(p.macro_f1, row + 0.18, word, fontsize=7, ha="center").set_in_layout(False)
+            axis.margins(x=0.16)
             axis.set_yticks([])
             axis.set_ylim(-0.6, max(1, len(own)) - 0.2)
             axis.set_title(f"{budget / 1000:g} k MAC a second")

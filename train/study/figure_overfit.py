@@ -53,6 +53,7 @@ def draw_curves(points: Sequence[Point], path: Path) -> None:
                     )
             axis.set_title(f"{count} patients")
             axis.set_xlabel("epoch")
+            axis.xaxis.get_major_locator().set_params(integer=True)
         axes[0, 0].set_ylabel("macro F1 (N S V)")
         handles: dict[str, Any] = {}
         for axis in axes[0]:
@@ -106,4 +107,8 @@ def _lines(axis: Any, points: Sequence[Point], x_of: Any, line_of: Any, word: st
             linewidth=1.1, label=label,
         )  # fmt: skip
     axis.set_xscale("log")
+    axis.minorticks_off()
+    ticks = sorted({x_of(p) for p in points})
+    if x_of is patients_of:
+        axis.set_xticks(ticks, [str(t) for t in ticks])
     axis.set_xlabel(word)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from train.study import (
@@ -24,6 +24,8 @@ from train.study.points import Point, points
 from train.study.record import Run
 from train.study.slope_runs import MONITOR
 from train.study.verdicts import Verdict, arms_of, judge
+
+HARDLY = "Of the quick preset, whose networks have hardly seen a beat: this picture decides nothing."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +105,9 @@ def write(results: Results, folder: Path, figures: str = "figures") -> list[Path
 
 def pictures(results: Results) -> Iterator[Picture]:
     """All figures."""
-    yield from _of_arms(results)
+    quick = any(r.preset == "quick" for r in results.all_runs)
+    for picture in _of_arms(results):
+        yield replace(picture, caption=f"{picture.caption} {HARDLY}") if quick else picture
     yield from _of_networks(results.looks)
     yield from _of_gradients(results.looks)
 

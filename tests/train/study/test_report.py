@@ -218,6 +218,11 @@ def test_publish_when_there_is_nothing_then_one_line_says_what_to_do(tmp_path: P
         cli.main(["--report", "--out", str(tmp_path)])
 
 
+def test_look_when_too_few_patients_are_named_then_one_line_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="--patients: got 3, expected 6 or more"):
+        cli.main(["--look", "--patients", "3", "--out", str(tmp_path)])
+
+
 def test_publish_when_results_are_given_then_they_are_reported_there(
     make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
