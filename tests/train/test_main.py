@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from train import __main__ as train_main
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_main_when_asked_for_help_then_every_command_that_is_there_is_listed(
@@ -37,3 +41,18 @@ def test_main_when_a_command_gets_bad_input_then_one_line_and_status_2(
     said = capsys.readouterr().err
     assert "nowhere is not a folder" in said
     assert said.count("\n") == 1
+
+
+def test_train_when_nobody_reads_on_then_it_ends_without_a_traceback() -> None:
+    pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
+    command = [sys.executable, "-m", "train", "study", "--preset", "full", "--plan"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline()
+        run.stdout.close()  # more than a pipe holds is still to come
+        said = run.stderr.read()
+    assert said == ""
+    assert run.returncode == 1
