@@ -75,6 +75,8 @@ def about_alarm(alarm: Alarm) -> Line:
     level = "info"
     if alarm.state == "active" and not alarm.acked:
         level = {"high": "critical", "low": "info"}.get(alarm.priority, "warning")
+    elif alarm.state == "latched" and not alarm.acked:  # it is over, and nobody has seen it
+        level = "warning"
     text = f"{alarm.priority} {alarm.name} {alarm.state}: {alarm.value}"
     return Line("alarm", text, level, alarm.priority == "high")
 

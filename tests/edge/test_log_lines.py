@@ -88,7 +88,7 @@ def test_line_when_written_for_a_person_then_time_level_what() -> None:
     [
         (alarm("high"), "critical"),
         (alarm("high", acked=True), "info"),
-        (alarm("high", "latched"), "info"),
+        (alarm("high", "latched"), "warning"),
         (alarm("medium"), "warning"),
         (alarm("technical"), "warning"),
         (alarm("low"), "info"),
