@@ -76,25 +76,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="devices; all unless named")
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--script", default=SCRIPT, help=f"what the patient does (default: {SCRIPT})")
     parser.add_argument("--jobs", type=int, default=8, help="so many at once")
     args = parser.parse_args(argv)
     with ThreadPoolExecutor(args.jobs) as pool:
         good = [
             print(played.line(), flush=True) or played.is_good
             for played in pool.map(
-                lambda name: play(name, 60.0 * args.minutes), args.names or devices.names()
+                lambda name: play(name, 60.0 * args.minutes, args.script), args.names or devices.names()
             )
         ]
     return 0 if all(good) else 1
 
 
-def play(name: str, seconds: float) -> Played:
+def play(name: str, seconds: float, script: str = SCRIPT) -> Played:
     """One device, for so long."""
     fs = rate_of(name, None)
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder, "port")
         simulator = _heartwire(
-            "simulate", "--format", name, "--to", f"pty:{link}", "--script", SCRIPT, "--seconds",
+            "simulate", "--format", name, "--to", f"pty:{link}", "--script", script, "--seconds",
             str(seconds + FROM_S), "--wait",
         )  # fmt: skip
         until_s = time.monotonic() + START_S
@@ -110,10 +111,12 @@ def play(name: str, seconds: float) -> Played:
     if monitor.returncode:
         return Played(name, trouble=error.strip().splitlines()[-1] if error.strip() else "the monitor ended")
     messages = [json.loads(line) for line in said.splitlines()]
-    return scored(name, fs, seconds, messages)
+    return scored(name, fs, seconds, messages, script)
 
 
-def scored(name: str, fs: float, seconds: float, messages: Sequence[dict[str, Any]]) -> Played:
+def scored(
+    name: str, fs: float, seconds: float, messages: Sequence[dict[str, Any]], script: str = SCRIPT
+) -> Played:
     """Beats of the monitor's messages against the patient's, and its alarms."""
     beats = [m["payload"] for m in messages if m["topic"].endswith("/beat") and m["payload"]["final"]]
     alarms = sorted(
@@ -122,7 +125,7 @@ def scored(name: str, fs: float, seconds: float, messages: Sequence[dict[str, An
     called = np.array(sorted({int(beat["sample"]) for beat in beats}), np.int64)
     if len(called) < 10:
         return Played(name, alarms=tuple(alarms), trouble=f"{len(called)} beats")
-    patient = VirtualPatient(fs, 0, SCRIPT)
+    patient = VirtualPatient(fs, 0, script)
     for _ in range(round(seconds + 2 * FROM_S)):
         patient.read(round(fs))
     true: Samples = np.array([beat.sample for beat in patient.beats], np.int64)
