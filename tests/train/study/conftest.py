@@ -35,7 +35,7 @@ def lead(name: str, seed: int, seconds: float = 80.0) -> Lead:
     return Lead(name, both, np.array(r), kinds, np.array(r) > 4 * FS)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _as_trained() -> Iterator[None]:
     """Torch as the study has it: one thread, denormal numbers as zero."""
     pytest.importorskip("torch", reason="torch is not installed (pip install 'heartwire[train]')")
