@@ -7,8 +7,9 @@ and the numbers of ``x`` (one or a list), else those named like the leads, else 
 in their order; null is a sample without a value. All other text is ignored and counted.
 
 There is no counter, no checksum and no clock: lost lines are not seen, and a rate that is not given is
-measured over the first 4 s and then kept. The sketch that most boards run does not pace its lines, the serial
-line does (5 or 6 bytes each at 9600 baud: 160 to 192 lines a second), so no default rate would be right.
+measured over the first 4 s (but for the very first) and then kept. The sketch that most boards run does not pace
+its lines, the serial line does (5 or 6 bytes each at 9600 baud: 160 to 192 lines a second), so no default rate
+would be right.
 
 Source of the line format: SparkFun's AD8232 Heart Rate Monitor sketch.
 """
@@ -32,6 +33,8 @@ from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 
 MAX_LINE = 200
 MEASURE_S = 4.0
+SETTLE_S = 1.0
+"""So much of it is not looked at: a reader that has just started is late, and less so with every line."""
 MAX_HELD = 40_000
 USUAL_FS = (50, 100, 125, 128, 200, 250, 256, 300, 360, 400, 500, 512, 1000)
 USUAL_WITHIN = 0.01
@@ -187,6 +190,8 @@ class TextDecoder:
         if t_s - self._arrivals[0][0] < MEASURE_S:
             return False
         points = np.array(self._arrivals)
+        settled = points[points[:, 0] >= points[0, 0] + SETTLE_S]
+        points = settled if len(settled) > 2 else points
         t, count = (points - points.mean(axis=0)).T
         fs = float((t * count).sum() / (t * t).sum())
         if not FS_MIN <= fs <= FS_MAX:

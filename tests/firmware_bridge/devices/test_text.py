@@ -211,6 +211,18 @@ def test_rate_that_cannot_be_is_measured_again() -> None:
     assert receiver.stats.n_rejected >= 2
 
 
+@pytest.mark.parametrize("late_s", [0.0, 0.15, 0.3])
+def test_rate_when_a_reader_that_has_just_started_is_late_then_true_all_the_same(late_s: float) -> None:
+    receiver, n_read, got = decoder(fs=None), 0, []
+    for turn in range(1, 600):  # every 10 ms, less and less late in the first second
+        t_s = turn * 0.01
+        n_sent = int(250 * max(0.0, t_s - late_s * max(0.0, 1.0 - t_s)))
+        got += receiver.feed(b"\n" * (n_read == 0) + b"500\n" * (n_sent - n_read), 100.0 + t_s)
+        n_read = max(n_read, n_sent)
+    assert got
+    assert {block.fs for block in got} == {250.0}
+
+
 def test_samples_held_for_a_rate_are_bounded() -> None:
     receiver = decoder(fs=None)
     for _ in range(30):
