@@ -7,6 +7,8 @@ from firmware_bridge.timeline import RateMeter
 
 SILENCE_S = 1.5
 """Without a new sample for this long there is no signal (2 s are allowed in all)."""
+HELD_S = 6.0
+"""Before the first sample frames are a sign of life for so long: a text device's rate is measured over 4 s."""
 RATE_TOLERANCE = 0.02
 """Relative deviation of the measured from the declared rate that is flagged."""
 RATE_RETURN = 0.015
@@ -19,7 +21,8 @@ RATE_WINDOW_S = 8.0
 class LinkWatch:
     """Says 'no_signal', 'signal', 'rate_mismatch' and 'rate_ok', each once when it becomes true.
 
-    Only new samples count as signs of life: a frame that is repeated for ever is silence.
+    Only new samples count as signs of life: a frame that is repeated for ever is silence. Before the very first, frames
+    count for `HELD_S`, whose samples are held until the rate is known.
     """
 
     def __init__(self) -> None:
@@ -27,6 +30,7 @@ class LinkWatch:
         self._fs = 0.0
         self._next = 0
         self._last_s: float | None = None
+        self._n_held, self._held_until_s = 0, 0.0
         self._silent = False
         self._mismatch = False
         self._differs_since_s: float | None = None
@@ -74,6 +78,16 @@ class LinkWatch:
             said.append(LinkState("signal", "samples arrive again"))
         self._meter.push(end, t_s)
         return said
+
+    def hold(self, n_frames: int, t_s: float) -> None:
+        """So many frames have been read since the start, whether samples came of them or not."""
+        if self._next or self._silent or n_frames <= self._n_held:
+            return
+        if not self._n_held:
+            self._held_until_s = t_s + HELD_S
+        self._n_held = n_frames
+        if t_s < self._held_until_s:
+            self._last_s = t_s
 
     def poll(self, t_s: float) -> list[LinkState]:
         """Time passed: call a few times a second."""

@@ -333,6 +333,7 @@ class Monitor:
     def _tick(self, now_s: float) -> None:
         """Everything that time alone brings about."""
         self._plug.tick(now_s)
+        self._watch.hold(self._decoder.stats.n_frames, now_s)
         for state in self._watch.poll(now_s):
             self._on_link(state)
         step_s = self._stamps.set(now_s, time.time())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from edge.link import LinkWatch
+from edge.link import HELD_S, LinkWatch
 
 POLL_S = 0.25
 
@@ -125,3 +125,33 @@ def test_rate_when_device_reboots_without_losses_counted_then_not_flagged() -> N
     after = [(t_s + 1.4, n, index) for t_s, n, index in steady(250, 40, t0=20.0, index=5000)]
     said = [state for t_s, n, index in after for state in (*watch.push(t_s, n, index, 250), *watch.poll(t_s))]
     assert said == []
+
+
+def test_watch_when_frames_come_before_the_first_sample_then_no_silence_while_their_rate_is_measured() -> (
+    None
+):
+    watch, said = LinkWatch(), []
+    for turn in range(18):
+        watch.hold(60 * turn, 0.25 * turn)
+        said += watch.poll(0.25 * turn)
+    assert said == []
+    assert watch.push(4.5, 1000, 0, 250.0) == []
+
+
+def test_watch_when_frames_never_become_samples_or_are_no_more_then_silence_is_said() -> None:
+    for last_turn in (8, 10_000):
+        watch, said = LinkWatch(), []
+        for turn in range(60):
+            watch.hold(60 * min(turn, last_turn), 0.25 * turn)
+            said += [(state.kind, 0.25 * turn) for state in watch.poll(0.25 * turn)]
+        assert [kind for kind, _ in said] == ["no_signal"]
+        assert said[0][1] <= (3.75 if last_turn == 8 else HELD_S + 2.0)
+
+
+def test_watch_when_samples_have_come_once_then_frames_alone_are_silence() -> None:
+    watch, said = LinkWatch(), []
+    watch.push(0.0, 10, 0, 250.0)
+    for turn in range(12):
+        watch.hold(60 * turn, 0.25 * turn)
+        said += watch.poll(0.25 * turn)
+    assert [state.kind for state in said] == ["no_signal"]
