@@ -24,8 +24,8 @@ from edge.io.mqtt_link import NOT_AUTHORISED, Dialler, MqttLink, Received, make_
 from edge.io.outbox import Outbox
 from edge.io.outbox_file import OutboxFile
 from edge.io.poller import READ, WRITE, Poller
+from edge.io.redial import N_SHORT, Redial
 from edge.messages import OFFLINE, Composer, Message
-from edge.redial import N_SHORT, Redial
 
 CLOSE_S = 2.0
 MAX_COMMAND_BYTES = 4096

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.redial import FIRST_S, LAST_S, N_SHORT, SHORT_S, Redial
+from edge.io.redial import FIRST_S, LAST_S, N_SHORT, SHORT_S, Redial
 
 
 def test_redial_when_failing_then_waits_double_to_the_last_and_the_first_failure_alone_is_news() -> None:

@@ -1,9 +1,11 @@
-"""When to try the broker again, and what its losses mean. Pure: times are arguments."""
+"""When to try the broker again, and what its losses mean. No clock of its own: times are arguments, in seconds."""
 
 from __future__ import annotations
 
+from edge.io.source import BackOff
+
 FIRST_S, LAST_S = 0.25, 4.0
-"""Waiting times between attempts: doubled from the first to the last, begun again after a success."""
+"""Waiting times between attempts, as :class:`edge.io.source.BackOff` has them."""
 SHORT_S = 5.0
 N_SHORT = 3
 """So many connections in a row that did not last `SHORT_S` are another client's of the same name: the broker
@@ -21,7 +23,7 @@ class Redial:
 
     def __init__(self) -> None:
         self.n_short = 0
-        self._next_s, self._at_s = FIRST_S, 0.0
+        self._back_off, self._at_s = BackOff(FIRST_S, LAST_S), 0.0
         self._lost_at_s: float | None = None
 
     def due(self, now_s: float) -> bool:
@@ -30,7 +32,7 @@ class Redial:
 
     def failed(self, now_s: float) -> bool:
         """An attempt led to nothing, or a connection ended; gives whether that is news."""
-        self._at_s, self._next_s = now_s + self._next_s, min(2.0 * self._next_s, LAST_S)
+        self._at_s = now_s + self._back_off.fail()
         news = self._lost_at_s is None
         self._lost_at_s = now_s if self._lost_at_s is None else self._lost_at_s
         return news
@@ -43,7 +45,7 @@ class Redial:
     def accepted(self, now_s: float) -> float | None:
         """The broker said yes; gives for how long it was away [s], None if it was not."""
         if self.n_short < N_SHORT:
-            self._next_s = FIRST_S
+            self._back_off.succeed()
         lost_at_s, self._lost_at_s = self._lost_at_s, None
         return None if lost_at_s is None else now_s - lost_at_s
 
