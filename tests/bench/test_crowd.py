@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
 from edge.bench import crowd, viewers
-from edge.bench.broker import find_mosquitto, mosquitto
-
-
-@pytest.fixture
-def broker() -> Iterator[str]:
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
-    with mosquitto(program) as made:
-        yield made.tcp
 
 
 def test_crowd_when_it_is_connected_then_it_says_so_and_reads_on(

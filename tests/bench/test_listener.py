@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import paho.mqtt.client as mqtt
 import pytest
 from hypothesis import given, settings
@@ -12,15 +10,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.bench import broker, process
 from edge.bench.listener import PUBLISH, Listener, PacketReader, packet, text
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[broker.Running]:
-    program = broker.find_mosquitto()
-    if program is None:
-        pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
-    with broker.mosquitto(program) as running:
-        yield running
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.data())

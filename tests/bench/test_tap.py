@@ -10,18 +10,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.bench.broker import find_mosquitto, mosquitto
 from edge.bench.listener import Listener
 from edge.bench.tap import Tap
-
-
-@pytest.fixture
-def broker() -> Iterator[str]:
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
-    with mosquitto(program) as made:
-        yield made.tcp
 
 
 @pytest.fixture

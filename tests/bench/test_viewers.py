@@ -10,7 +10,6 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.bench import crowd, viewers
-from edge.bench.broker import find_mosquitto, mosquitto
 from edge.bench.listener import PUBLISH, PacketReader
 from edge.bench.process import rss_mb
 from edge.messages import Composer
@@ -20,15 +19,6 @@ from firmware_bridge.types import BadInput
 pytest.importorskip("websockets")
 VT = Alarm("vt", "active", "high", "patient", 0, False, False, "172 bpm", 0, 1)
 ROOM = 1 << 22
-
-
-@pytest.fixture
-def broker() -> Iterator[str]:
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("no mosquitto on this machine (apt-get install mosquitto)")
-    with mosquitto(program) as made:
-        yield made.tcp
 
 
 @pytest.fixture
