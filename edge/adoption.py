@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from edge.alarm_state import RANK
-from edge.heard import utc_ms
-from edge.messages import Composer, Message
+from edge.messages import Composer, Message, utc_ms
 from edge.shown import shown
 
 LISTEN_S = 3.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.alarm_log import VALUES
-from edge.heard import number, utc_ms
-from edge.messages import iso
+from edge.heard import number
+from edge.messages import iso, utc_ms
 from edge.shown import shown
 from firmware_bridge.types import BadInput
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Union
 
 import msgspec
@@ -16,7 +15,7 @@ import msgspec
 from edge import explained
 from edge.alarm_state import PRIORITIES
 from edge.explained import ExplainHeard
-from edge.messages import ONLINE
+from edge.messages import ONLINE, utc_ms
 from edge.shown import shown
 from edge.types import AAMI
 from edge.waveform import NONE, decode_wave
@@ -211,16 +210,6 @@ def number(value: object, most: float = 1e15) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
         return None
     return float(value)
-
-
-def utc_ms(value: object) -> float | None:
-    """Milliseconds since 1970 of an ISO-8601 text in UTC, else None."""
-    if not isinstance(value, str) or len(value) > 40 or not value.endswith("Z"):
-        return None
-    try:
-        return datetime.fromisoformat(value[:-1] + "+00:00").timestamp() * 1000.0
-    except (ValueError, OverflowError):
-        return None
 
 
 def _object(payload: bytes) -> dict[str, Any] | None:

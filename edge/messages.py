@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -84,6 +84,16 @@ def iso(utc_s: float) -> str:
     days, ms = divmod(ms, 86_400_000)
     minute, second = ms // 60_000, ms // 1000
     return f"{_date(days)}T{minute // 60:02d}:{minute % 60:02d}:{second % 60:02d}.{ms % 1000:03d}Z"
+
+
+def utc_ms(value: object) -> float | None:
+    """Milliseconds since 1970 of an ISO-8601 text in UTC, else None."""
+    if not isinstance(value, str) or len(value) > 40 or not value.endswith("Z"):
+        return None
+    try:
+        return datetime.fromisoformat(value[:-1] + "+00:00").timestamp() * 1000.0
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=4)
