@@ -56,7 +56,8 @@ MEANING = {
     "pvc_rate": ("Many ventricular beats in a minute.", "Wide beats that are not ventricular; movement."),
     "no_signal": (
         "No samples arrive: nothing is watched.",
-        "A device that sends in bursts further apart than that.",
+        "A device that sends in bursts further apart than that. At the very start up to 6 s later, where frames come "
+        "whose rate must first be measured.",
     ),
     "lead_off": (
         "An electrode is off: nothing is watched.",
