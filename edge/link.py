@@ -80,7 +80,15 @@ class LinkWatch:
         return said
 
     def hold(self, n_frames: int, t_s: float) -> None:
-        """So many frames have been read since the start, whether samples came of them or not."""
+        """So many frames have been read since the start, whether samples came of them or not.
+
+        Parameters
+        ----------
+        n_frames : int
+            `LinkStats.n_frames` of the decoder.
+        t_s : float
+            Monotonic time [s].
+        """
         if self._next or self._silent or n_frames <= self._n_held:
             return
         if not self._n_held:
