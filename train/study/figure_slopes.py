@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,41 +31,42 @@ def _title(stage: str, residual: bool) -> str:
 
 def draw_layers(slopes: Sequence[Slope], path: Path) -> None:
     """Root mean square slope of the loss on each layer's weights, a line a depth, mean of the seeds."""
-    columns = _columns(slopes)
-    with figure(
-        path, 3.0 * len(columns) + 0.6, 6.6, nrows=3, ncols=len(columns), sharex=True, sharey=True
-    ) as (drawn, axes):
-        for row, cell in enumerate(CELLS):
-            for column, (stage, residual) in enumerate(columns):
-                axis = axes[row, column]
-                for depth, colour in DEPTHS.items():
-                    own = [
-                        s
-                        for s in slopes
-                        if (s.family, s.layers, s.stage, s.residual) == (cell, depth, stage, residual)
-                    ]
-                    if own:
-                        mean = np.mean([s.layer_log10 for s in own], 0)
-                        axis.plot(
-                            range(1, depth + 1),
-                            mean,
-                            color=colour,
-                            marker="o",
-                            markersize=3,
-                            label=str(depth),
-                        )
-                if row == 0:
-                    axis.set_title(_title(stage, residual))
-                if row == 2:
-                    axis.set_xlabel("layer (1 is next to the samples)")
-            axes[row, 0].set_ylabel(WORDS[cell])
-        drawn.supylabel("log10 of root mean square d loss / d weight", fontsize=9)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        drawn.legend(handles, labels, title="layers in the stack", loc="outside lower center", ncols=6)
+
+    def line(axis: Any, own: list[Slope], depth: int, colour: str) -> None:
+        if own:
+            mean = np.mean([s.layer_log10 for s in own], 0)
+            axis.plot(range(1, depth + 1), mean, color=colour, marker="o", markersize=3, label=str(depth))
+
+    words = "layer (1 is next to the samples)", "log10 of root mean square d loss / d weight"
+    _draw(slopes, path, line, lambda axis: None, *words)
 
 
 def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
     """Root mean square of d loss / d x[t - k] by the lag k, a line a depth, mean of the seeds."""
+
+    def line(axis: Any, own: list[Slope], depth: int, colour: str) -> None:
+        if any(s.lags for s in own):
+            lags, curve = mean_curve(own)
+            axis.plot(lags, np.maximum(curve, -20.0), color=colour, label=str(depth))
+
+    def finish(axis: Any) -> None:
+        axis.set_xscale("log")
+        axis.axvline(SLOW.fs, color="#888888", linewidth=0.8, linestyle="--")
+
+    words = "lag k, samples (dashed: 1 s)", "log10 of root mean square d loss / d x[t−k], 1/mV"
+    _draw(slopes, path, line, finish, *words, (-20.5, 1.5))
+
+
+def _draw(
+    slopes: Sequence[Slope],
+    path: Path,
+    line: Callable[[Any, list[Slope], int, str], None],
+    finish: Callable[[Any], None],
+    along: str,
+    up: str,
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """A row a cell, a column a stage, and in each `line` of every depth's slopes."""
     columns = _columns(slopes)
     with figure(
         path, 3.0 * len(columns) + 0.6, 6.6, nrows=3, ncols=len(columns), sharex=True, sharey=True
@@ -73,23 +75,18 @@ def draw_lags(slopes: Sequence[Slope], path: Path) -> None:
             for column, (stage, residual) in enumerate(columns):
                 axis = axes[row, column]
                 for depth, colour in DEPTHS.items():
-                    own = [
-                        s
-                        for s in slopes
-                        if (s.family, s.layers, s.stage, s.residual) == (cell, depth, stage, residual)
-                    ]
-                    if any(s.lags for s in own):
-                        lags, curve = mean_curve(own)
-                        axis.plot(lags, np.maximum(curve, -20.0), color=colour, label=str(depth))
-                axis.set_xscale("log")
-                axis.axvline(SLOW.fs, color="#888888", linewidth=0.8, linestyle="--")
+                    which = cell, depth, stage, residual
+                    own = [s for s in slopes if (s.family, s.layers, s.stage, s.residual) == which]
+                    line(axis, own, depth, colour)
+                finish(axis)
                 if row == 0:
                     axis.set_title(_title(stage, residual))
                 if row == 2:
-                    axis.set_xlabel("lag k, samples (dashed: 1 s)")
+                    axis.set_xlabel(along)
             axes[row, 0].set_ylabel(WORDS[cell])
-        drawn.supylabel("log10 of root mean square d loss / d x[t−k], 1/mV", fontsize=9)
-        axes[0, 0].set_ylim(-20.5, 1.5)
+        drawn.supylabel(up, fontsize=9)
+        if limits is not None:
+            axes[0, 0].set_ylim(*limits)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         drawn.legend(handles, labels, title="layers in the stack", loc="outside lower center", ncols=6)
 
