@@ -59,7 +59,21 @@ def execute(
     watched = scored["fold"] if score_on is None else beats.part(np.zeros(0, np.int64))
     answers, curves, price = _learned(job, beats, watched, out, told)
     look = thinned(beats, TRAIN_LOOK)
-    run = Run(
+    run = _begun(job, len(_persons(beats)), curves, _train_f1(job, answers, look), price)
+    runs = []
+    for split, side in scored.items():
+        near, gauge = _nearest(job, beats, side, split, out)
+        for reset_s in (None, *job.resets):
+            said = answers(side, reset_s)
+            one = replace(run, split=split, gauge={**gauge, "same_errors": _same_errors(side.c, said, near)})
+            runs.append(_scored(one, side, said, reset_s))
+    wall_s = time.perf_counter() - begun
+    return [replace(one, wall_s=wall_s) for one in runs]
+
+
+def _begun(job: Job, train_patients: int, curves: Curves, train_f1: float, price: Cost) -> Run:
+    """What all runs of a job have in common; what a split adds is still empty."""
+    return Run(
         key=job.key,
         claims=job.claims,
         arm=job.arm,
@@ -70,10 +84,10 @@ def execute(
         seed=job.seed,
         fold=job.fold,
         n_folds=job.n_folds,
-        train_patients=len(_persons(beats)),
+        train_patients=train_patients,
         test_patients=0,
         curves=curves,
-        scores={"train_f1": _train_f1(job, answers, look)},
+        scores={"train_f1": train_f1},
         counts={},
         cost=price,
         gauge={},
@@ -81,15 +95,6 @@ def execute(
         commit=commit(),
         versions=versions(),
     )
-    runs = []
-    for split, side in scored.items():
-        near, gauge = _nearest(job, beats, side, split, out)
-        for reset_s in (None, *job.resets):
-            said = answers(side, reset_s)
-            one = replace(run, split=split, gauge={**gauge, "same_errors": _same_errors(side.c, said, near)})
-            runs.append(_scored(one, side, said, reset_s))
-    wall_s = time.perf_counter() - begun
-    return [replace(one, wall_s=wall_s) for one in runs]
 
 
 Answers = Callable[[Beats, float | None], I64]
