@@ -6,7 +6,7 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 
-from edge.audio_pause import MAX_PAUSE_S
+from edge.alarms.audio_pause import MAX_PAUSE_S
 from edge.messages import ID, safe_id
 from edge.shown import shown
 from edge.types import Command

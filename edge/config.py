@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 import msgspec
 
 from edge.address import host_port
-from edge.alarm_limits import MAY_BE_OFF, PRESETS, SETTABLE, AlarmLimits, limits_of
-from edge.audio_pause import MAX_PAUSE_S
+from edge.alarms.audio_pause import MAX_PAUSE_S
+from edge.alarms.limits import MAY_BE_OFF, PRESETS, SETTABLE, AlarmLimits, limits_of
 from edge.messages import base_topic, topic_id
 from edge.types import PERSONAL_MODES
 from firmware_bridge.types import BadInput

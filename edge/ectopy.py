@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from edge.alarm_limits import AlarmLimits
-from edge.alarm_rules import NOTHING, Finding
+from edge.alarms.limits import AlarmLimits
+from edge.alarms.rules import NOTHING, Finding
 from edge.types import Beat
 
 VENTRICULAR, ORDINARY, BREAK = "V", "o", "|"

@@ -340,8 +340,8 @@ class Composer:
         return self._json("device_beat", fields, stamp(beat.sample))
 
     def explain(self, beat: Beat, body: dict[str, Any], stamp: Stamp) -> Message:
-        """What the networks saw of a beat (:mod:`edge.explain`). It takes no number of `seq`: with it or without it
-        all other messages are the same.
+        """What the networks saw of a beat (:mod:`edge.explain.beat`). It takes no number of `seq`: with or without
+        it all other messages are the same.
         """
         utc_s = stamp(beat.r_peak.sample)
         delay_ms = _number(1000.0 * (stamp(beat.at) - utc_s), 1)

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge.adoption import Adoption
-from edge.alarm_desk import ANALYSIS, AlarmDesk
-from edge.alarm_keeper import AlarmKeeper
+from edge.alarms.adoption import Adoption
+from edge.alarms.desk import ANALYSIS, AlarmDesk
+from edge.alarms.keeper import AlarmKeeper
 from edge.aside import Aside
 from edge.commands import judged, read_command
 from edge.config import MqttConfig
@@ -39,7 +39,7 @@ from firmware_bridge.device import Decoder
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 
 if TYPE_CHECKING:
-    from edge.explain import Explainer
+    from edge.explain.beat import Explainer
 
 TICK_S = 0.25
 START_S = 15.0

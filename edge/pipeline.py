@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator
 from typing import Union
 
-from edge.alarm_limits import AlarmLimits
-from edge.alarm_rules import Observation
-from edge.alarms import AlarmEngine
+from edge.alarms.engine import AlarmEngine
+from edge.alarms.limits import AlarmLimits
+from edge.alarms.rules import Observation
 from edge.artefact import Models
 from edge.beats import BeatStage, Circumstances
 from edge.filters import Cascade

@@ -24,8 +24,8 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from edge.alarm_log import read_log  # noqa: E402
-from edge.alarm_state import SPECS  # noqa: E402
+from edge.alarms.log import read_log  # noqa: E402
+from edge.alarms.state import SPECS  # noqa: E402
 from edge.bench.broker import find_mosquitto, mosquitto  # noqa: E402
 from edge.bench.browser import Browser, chromium, find_chromium  # noqa: E402
 

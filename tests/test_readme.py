@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.alarm_state import MONITOR_SPECS, SPECS
+from edge.alarms.state import MONITOR_SPECS, SPECS
 from edge.cli import verbs
 from edge.config import parse
 from firmware_bridge import devices, profile

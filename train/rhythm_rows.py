@@ -24,7 +24,7 @@ from train.splits import Key, person
 
 DATABASES = ("vfdb", "cudb", "mitdb")
 THRESHOLD = 0.5
-"""Probability of VT and VF together from which the monitor counts a window as lethal (edge.alarm_rules, vf_prob)."""
+"""Probability of VT and VF together from which the monitor counts a window as lethal (edge.alarms.rules, vf_prob)."""
 
 Counts = NDArray[np.int64]
 """Of one patient: lethal windows, those found, other windows, those left alone."""

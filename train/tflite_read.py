@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.graph import Graph, Op
+from edge.explain.graph import Graph, Op
 from edge.runtime import sole_tensors
 from firmware_bridge.c_models import F32, FusionWeights, GruWeights, Int8Layer, Int8Net
 

@@ -14,7 +14,7 @@ import sys
 from urllib.parse import urlsplit
 
 from edge.bench.listener import SUBSCRIBE, connected, packet, text
-from edge.ward import Ward
+from edge.ward.beds import Ward
 
 SMALL = 4096
 """A receive buffer that is full at once, for those who never read."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge import config as configuration
-from edge.alarm_story import Entry, Story, as_dict, lines, since_utc_s, tell
+from edge.alarms.story import Entry, Story, as_dict, lines, since_utc_s, tell
 from edge.io.alarm_log import OLDER, read_files
 from edge.shown import shown
 from edge.state_folder import alarm_log_place, state_folder

@@ -26,8 +26,8 @@ from edge.io import child
 from edge.io.log import Log
 from edge.log_lines import Line
 from edge.messages import topic_id
-from edge.ward import Ward
-from edge.ward_lines import WardLines
+from edge.ward.beds import Ward
+from edge.ward.lines import WardLines
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:

@@ -56,11 +56,11 @@ def _write(recording: Recording, to: str, path: Path) -> None:
         path.touch(0o600)
         write_edf(recording, path)
     elif to == "csv":
-        from edge.csv_export import csv_blocks
+        from edge.recording.csv import csv_blocks
 
         _write_text(path, csv_blocks(recording))
     else:
-        from edge.fhir import observation
+        from edge.recording.fhir import observation
 
         resource = observation(recording, to.removeprefix("fhir-"))
         _write_text(path, [json.dumps(resource, allow_nan=False), "\n"])

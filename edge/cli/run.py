@@ -28,7 +28,7 @@ from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
     from edge.artefact import Models
-    from edge.explain import Explainer
+    from edge.explain.beat import Explainer
     from edge.io.log import Say
     from edge.io.recorder import Recorder
     from edge.io.source import Source
@@ -106,7 +106,7 @@ def make_monitor(
 ) -> Monitor:
     """Everything that `config` names, wired but not opened. Raises `BadInput` for what cannot be used."""
     source, decoder = _source_and_decoder(config)
-    from edge.alarm_desk import AlarmDesk
+    from edge.alarms.desk import AlarmDesk
     from edge.artefact import load_models
     from edge.io.alarm_log import AlarmLog
     from edge.io.life import Life
@@ -163,7 +163,7 @@ def _watched(models: Models, explain: bool) -> tuple[Models, Explainer | None]:
     """The models to run, and who looks into them if that is wanted."""
     if not explain:
         return models, None
-    from edge.explain import Explainer
+    from edge.explain.beat import Explainer
 
     explainer = Explainer(models)
     return explainer.watched, explainer

@@ -18,19 +18,19 @@ from edge.config_flags import add_reader_arguments
 from edge.io.log import Log
 from edge.io.subscription import LinkWord, Subscription
 from edge.io.terminal import can_draw, read_keys, whole_screen
-from edge.keys import Keys
 from edge.log_lines import Line
-from edge.ward import Ward
-from edge.ward_asking import Asking
-from edge.ward_lines import WardLines
-from edge.ward_screen import WardScreen
+from edge.ward.asking import Asking
+from edge.ward.beds import Ward
+from edge.ward.keys import Keys
+from edge.ward.lines import WardLines
+from edge.ward.screen import WardScreen
 from firmware_bridge.types import BadInput
 
 if TYPE_CHECKING:
     from edge.config import MqttConfig
     from edge.io.log import Say
     from edge.io.terminal import Terminal
-    from edge.ward import Change
+    from edge.ward.beds import Change
 
 HELP = "watch all beds in a terminal: ECG, beats, numbers and alarms, read from the broker"
 FRAME_S = 0.1

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 import edge
-from edge.alarm_state import MONITOR_SPECS, SPECS, AlarmSpec
+from edge.alarms.state import MONITOR_SPECS, SPECS, AlarmSpec
 from edge.messages import ONLINE, Composer, Message
 from edge.types import AAMI, RHYTHMS
 

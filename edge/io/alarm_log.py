@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.alarm_log import newest, read_log, unseen
+from edge.alarms.log import newest, read_log, unseen
 from firmware_bridge.types import BadInput
 
 MAX_WAITING = 5000

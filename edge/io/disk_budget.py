@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.annotations import AnnotationError, Mark, parse
 from edge.io.wfdb_writer import ANNOTATOR, RecordFiles
-from edge.recorded_marks import read_alarm
-from edge.segments import Piece, Segment
-from edge.wfdb_header import Origin, read_origin, stamp
+from edge.recording.annotations import AnnotationError, Mark, parse
+from edge.recording.marks import read_alarm
+from edge.recording.segments import Piece, Segment
+from edge.recording.wfdb_header import Origin, read_origin, stamp
 
 ALARMS = "alarms"
 HALF_MINUTE_S = 30.0

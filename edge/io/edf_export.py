@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from edge.ecg_paper import runs
 from edge.io.recordings import Recording
-from edge.mark_words import in_words
-from edge.segments import GAIN, I16, INVALID, baselines, quantised
-from edge.wfdb_header import moment
+from edge.recording.ecg_paper import runs
+from edge.recording.mark_words import in_words
+from edge.recording.segments import GAIN, I16, INVALID, baselines, quantised
+from edge.recording.wfdb_header import moment
 from firmware_bridge.types import BadInput
 
 LONGEST_RECORD_S = 60

@@ -16,7 +16,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 
-from edge.adoption import Adoption
+from edge.alarms.adoption import Adoption
 from edge.backlog import Backlog
 from edge.config import MqttConfig
 from edge.integrations.homeassistant import Discovery

@@ -17,7 +17,7 @@ from edge.io.disk_budget import NoRoom
 from edge.io.log import Say
 from edge.io.reel import Handed, Reel
 from edge.log_lines import Line
-from edge.segments import Arrived, began_s
+from edge.recording.segments import Arrived, began_s
 from edge.types import Alarm, Beat, Command, Event, LinkState, Rhythm, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 

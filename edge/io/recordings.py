@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.annotations import AnnotationError, Mark, parse
 from edge.io.disk_budget import names_in
 from edge.io.wfdb_writer import ANNOTATOR
-from edge.wfdb_header import Origin, read_origin
+from edge.recording.annotations import AnnotationError, Mark, parse
+from edge.recording.wfdb_header import Origin, read_origin
 from firmware_bridge.records import Record, open_record, record_path
 from firmware_bridge.types import F32, BadInput
 

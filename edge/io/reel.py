@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Union
 
-from edge.event_strips import EventStrips, Strip
 from edge.io.disk_budget import ALARMS, RESERVE_BYTES, make_room, names_in, write_record
 from edge.io.wfdb_writer import RecordFiles, mend, write_whole
 from edge.messages import safe_id
-from edge.recorded_marks import HORIZON_S, MarkBuffer
-from edge.segments import SEGMENT_S, Arrived, Piece, Segment, Segmenter, coalesced
+from edge.recording.event_strips import EventStrips, Strip
+from edge.recording.marks import HORIZON_S, MarkBuffer
+from edge.recording.segments import SEGMENT_S, Arrived, Piece, Segment, Segmenter, coalesced
+from edge.recording.wfdb_header import Origin, stamp
 from edge.types import Alarm, Beat, Rhythm, Status
-from edge.wfdb_header import Origin, stamp
 
 Handed = Union[Arrived, Beat, Rhythm, Alarm, Status, None]  # noqa: UP007 (a runtime alias on 3.10)
 """Samples; what was said about them, after them; a status, when all up to it is said; None: the device began again."""

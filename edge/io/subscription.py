@@ -20,9 +20,9 @@ from typing import Any
 import paho.mqtt.client as mqtt
 
 from edge.config import MqttConfig
-from edge.heard import most_bytes
 from edge.io.mqtt_link import CONNACK_S, NOT_AUTHORISED, Received, make_client, tls_context
 from edge.io.source import BackOff
+from edge.ward.heard import most_bytes
 
 LOOP_S = 0.1
 PROBE_S = 1.0

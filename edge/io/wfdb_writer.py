@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.annotations import END_BYTES, NOTE, AnnotationError, Mark, encode, parse
-from edge.segments import INVALID, Piece, Segment
-from edge.wfdb_header import Origin, header_text
+from edge.recording.annotations import END_BYTES, NOTE, AnnotationError, Mark, encode, parse
+from edge.recording.segments import INVALID, Piece, Segment
+from edge.recording.wfdb_header import Origin, header_text
 
 ANNOTATOR = "hw"
 PADDING = bytes(256)

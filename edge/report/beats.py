@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.annotations import Mark
 from edge.io.recordings import Recording
-from edge.recorded_marks import AlarmMark, read_alarm, rhythm_label
+from edge.recording.annotations import Mark
+from edge.recording.marks import AlarmMark, read_alarm, rhythm_label
 from edge.types import AAMI
 
 F64 = NDArray[np.float64]

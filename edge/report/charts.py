@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ecg_paper import runs, safe
 from edge.io.recordings import Recording
+from edge.recording.ecg_paper import runs, safe
 from edge.report.hrv import usable
 from edge.report.measures import BINS, SHORTEST_BIN_S, Measures
 from edge.report.strips import STRIP_S

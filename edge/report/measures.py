@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.io.recordings import Recording
-from edge.recorded_marks import AlarmMark
+from edge.recording.marks import AlarmMark
 from edge.report.beats import Beats, Span, alarms, beats_of, rhythms, unreadable
 from edge.report.hrv import Variability, variability
 from edge.report.strips import Windows, windows

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from edge.ecg_paper import safe
 from edge.io.recordings import Recording
+from edge.recording.ecg_paper import safe
+from edge.recording.wfdb_header import moment
 from edge.report import charts
 from edge.report.measures import Measures
 from edge.report.strips import choose, drawn
-from edge.wfdb_header import moment
 
 MOST_ALARMS = 500
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

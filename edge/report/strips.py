@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ecg_paper import Label, strip
 from edge.io.recordings import Recording
-from edge.recorded_marks import AlarmMark
+from edge.recording.ecg_paper import Label, strip
+from edge.recording.marks import AlarmMark
 from edge.report.beats import Beats, Span
 
 F64 = NDArray[np.float64]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ecg_paper import runs, safe
+from edge.recording.ecg_paper import runs, safe
 
 F64 = NDArray[np.float64]
 

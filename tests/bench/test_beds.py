@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.bench.beds import CHUNK, EARLY, FS, PlayedBed
-from edge.heard import AlarmHeard, BeatHeard, RhythmHeard, Signal, Vitals, WaveHeard, read
+from edge.ward.heard import AlarmHeard, BeatHeard, RhythmHeard, Signal, Vitals, WaveHeard, read
 
 
 def play(bed: PlayedBed, seconds: float) -> list[object]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.alarm_log import Diary, read_log
+from edge.alarms.log import Diary, read_log
 from edge.cli import main
 from edge.io.alarm_log import OLDER, AlarmLog
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.alarm_limits import AlarmLimits
+from edge.alarms.limits import AlarmLimits
 from edge.ectopy import Ectopy
 from edge.types import Beat, RPeak
 

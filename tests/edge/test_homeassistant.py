@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.alarm_state import MONITOR_SPECS, SPECS
+from edge.alarms.state import MONITOR_SPECS, SPECS
 from edge.config import MqttConfig, parse
 from edge.integrations.homeassistant import ANNOUNCE_S, EXPIRE_S, Discovery, device_payload, object_id
 from edge.io.poller import Poller

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from edge import explained
-from edge.heard import read
+from edge.explain import message as explained
+from edge.ward.heard import read
 from firmware_bridge.device import EncoderOptions
 from firmware_bridge.devices import get
 from firmware_bridge.patient import VirtualPatient

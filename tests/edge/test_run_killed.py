@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.alarm_log import read_log
+from edge.alarms.log import read_log
 from firmware_bridge.device import EncoderOptions
 from firmware_bridge.devices import get
 from firmware_bridge.patient import VirtualPatient

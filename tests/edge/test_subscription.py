@@ -13,10 +13,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import MqttConfig
-from edge.heard import MAX_BYTES
 from edge.io import subscription as module
 from edge.io.mqtt_link import Received
 from edge.io.subscription import LinkWord, Subscription
+from edge.ward.heard import MAX_BYTES
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from edge.alarm_log import read_log
+from edge.alarms.log import read_log
 from edge.bench.beds import Beds
 from edge.cli import main
 from edge.cli.watch import who

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from edge.artefact import Models, load_models
-from edge.explain import Explainer
+from edge.explain.beat import Explainer
+from edge.explain.layers import Layers
 from edge.fusion import N_INPUTS
-from edge.layers import Layers
 from edge.pipeline import Pipeline
 from edge.runtime import load_interpreter_class
 from edge.types import AAMI, RHYTHMS, Beat

@@ -18,7 +18,7 @@ the command line.
 
 from __future__ import annotations
 
-from edge.annotations import Annotations, Mark, encode, marks, parse
+from edge.recording.annotations import Annotations, Mark, encode, marks, parse
 from train.ec57.averages import average, gross
 from train.ec57.beats import BeatPair, Comparison, bxb
 from train.ec57.episodes import AF, VF, EpisodeComparison, epicmp

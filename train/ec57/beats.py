@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.matrix import ABSENT, CLASSES, LABELS, SHUT, Matrix
 from train.ec57.scope import LEARNING_S, WINDOW_S, Scope, scope_of
 from train.ec57.times import samples

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from edge.annotations import NOTE, Mark, in_order
+from edge.recording.annotations import NOTE, Mark, in_order
 from train.ec57.beats import Comparison, absent_from_reference, absent_from_test, to_start
 from train.ec57.matrix import ABSENT
 from train.ec57.scope import LEARNING_S, WINDOW_S, Scope, scope_of

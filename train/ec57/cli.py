@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.annotations import AnnotationError, Mark, encode
+from edge.recording.annotations import AnnotationError, Mark, encode
 from train.ec57 import beats_output, beats_report, episodes, episodes_report, measurements, runs_report
 from train.ec57.beats import Comparison, bxb
 from train.ec57.errors import Ec57Error

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.matrix import Rate
 from train.ec57.scope import LEARNING_S, Scope, scope_of
 from train.ec57.times import samples

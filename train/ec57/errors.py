@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.annotations import AnnotationError
+from edge.recording.annotations import AnnotationError
 
 
 class Ec57Error(AnnotationError):

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.errors import Ec57Error
 from train.ec57.scope import LEARNING_S, NEVER, scope_of
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from edge.annotations import Annotations, parse
+from edge.recording.annotations import Annotations, parse
 from train.ec57.errors import Ec57Error
 from train.ec57.measurements import number
 from train.ec57.times import seconds

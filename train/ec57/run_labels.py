@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.walk import unreadable
 from train.labels import TABLE
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Rate
 from train.ec57.run_labels import AF_OFF, AF_ON, SHUT, VF_OFF, VF_ON, RunLabels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.matrix import ABSENT
 from train.ec57.scope import NEVER, Scope
 from train.labels import TABLE

@@ -15,11 +15,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from edge.alarm_guide import MEANING
-from edge.audio_pause import MAX_PAUSE_S
+from edge.alarms.audio_pause import MAX_PAUSE_S
+from edge.alarms.guide import MEANING
 from edge.commands import write_command
-from edge.explained import ExplainHeard
-from edge.heard import (
+from edge.explain.message import ExplainHeard
+from edge.messages import ID
+from edge.ward.beds import Bed, Change, Found, Freshness, Gone, Lead, Ward, What
+from edge.ward.heard import (
     AlarmHeard,
     AlarmUnkept,
     Answer,
@@ -32,8 +34,6 @@ from edge.heard import (
     Vitals,
     WaveHeard,
 )
-from edge.messages import ID
-from edge.ward import Bed, Change, Found, Freshness, Gone, Lead, Ward, What
 
 MAX_REQUEST_BYTES = 1024
 

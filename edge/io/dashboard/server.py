@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from edge.config import MqttConfig
-from edge.explained import ExplainHeard
+from edge.explain.message import ExplainHeard
 from edge.io.dashboard import assets, feed
 from edge.io.dashboard.access import HEADERS, Access
 from edge.io.dashboard.outgoing import Outgoing
@@ -28,7 +28,7 @@ from edge.io.log import Say
 from edge.io.subscription import Subscription
 from edge.log_lines import Line
 from edge.throttle import Throttle
-from edge.ward import Change, Ward
+from edge.ward.beds import Change, Ward
 from firmware_bridge.types import BadInput
 
 LIVE = "/live"

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge.alarm_limits import AlarmLimits
-from edge.alarm_rules import Observation
-from edge.alarms import AlarmEngine
+from edge.alarms.engine import AlarmEngine
+from edge.alarms.limits import AlarmLimits
+from edge.alarms.rules import Observation
 from edge.types import Alarm, Beat, LinkState, RPeak
 
 FS = 240.0

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.alarm_guide import MEANING
+from edge.alarms.guide import MEANING
 from edge.io.dashboard import feed
-from edge.ward import Ward
+from edge.ward.beds import Ward
 from edge.waveform import encode_wave
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.alarm_guide import MEANING
+from edge.alarms.guide import MEANING
 from edge.bench.beds import Beds
 from edge.bench.broker import find_mosquitto, mosquitto
 from edge.bench.browser import Browser, chromium, find_chromium

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.io.reel import Reel
-from edge.segments import Arrived
+from edge.recording.segments import Arrived
 from edge.types import Alarm, Beat, RPeak
 from firmware_bridge.types import SampleBlock
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from edge.ecg_paper import Label, runs, safe, strip
+from edge.recording.ecg_paper import Label, runs, safe, strip
 
 SVG = "{http://www.w3.org/2000/svg}"
 

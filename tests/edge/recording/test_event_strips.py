@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge.annotations import Mark
-from edge.event_strips import EventStrips, Strip
-from edge.segments import Arrived, Segmenter
+from edge.recording.annotations import Mark
+from edge.recording.event_strips import EventStrips, Strip
+from edge.recording.segments import Arrived, Segmenter
 from edge.types import Alarm
 
 Alarms = Callable[..., Alarm]

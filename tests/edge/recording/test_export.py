@@ -15,16 +15,16 @@ import pyedflib
 import pytest
 import wfdb
 
-from edge.annotations import Mark
 from edge.cli import main
-from edge.csv_export import csv_blocks
-from edge.fhir import observation
 from edge.io.disk_budget import write_record
 from edge.io.edf_export import write_edf
 from edge.io.recordings import Recording, open_recording
-from edge.mark_words import in_words
-from edge.segments import Segment
-from edge.wfdb_header import Origin
+from edge.recording.annotations import Mark
+from edge.recording.csv import csv_blocks
+from edge.recording.fhir import observation
+from edge.recording.mark_words import in_words
+from edge.recording.segments import Segment
+from edge.recording.wfdb_header import Origin
 from firmware_bridge.types import BadInput
 
 N = 250 * 61 + 17

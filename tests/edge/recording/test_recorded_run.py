@@ -14,11 +14,11 @@ import numpy as np
 import pyedflib
 import wfdb
 
-from edge.alarm_log import read_log
+from edge.alarms.log import read_log
 from edge.cli import main
 from edge.io.disk_budget import names_in, read_kept
 from edge.io.recordings import open_recording
-from edge.recorded_marks import read_alarm
+from edge.recording.marks import read_alarm
 from firmware_bridge.device import EncoderOptions
 from firmware_bridge.devices import get
 from firmware_bridge.patient import VirtualPatient

@@ -13,7 +13,7 @@ from edge.io import recorder as module
 from edge.io.disk_budget import NoRoom, names_in, read_kept
 from edge.io.recorder import Recorded, Recorder, check_folder
 from edge.io.reel import Reel
-from edge.segments import Arrived
+from edge.recording.segments import Arrived
 from edge.types import Command, Event, Status
 from firmware_bridge.types import BadInput, Gap, SampleBlock
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.annotations import Mark, encode
 from edge.io.disk_budget import write_record
 from edge.io.recordings import open_recording
 from edge.io.reel import Reel
-from edge.segments import Segment
+from edge.recording.annotations import Mark, encode
+from edge.recording.segments import Segment
+from edge.recording.wfdb_header import Origin
 from edge.types import Beat
-from edge.wfdb_header import Origin
 from firmware_bridge.types import BadInput
 
 S = 250

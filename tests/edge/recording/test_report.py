@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.annotations import Mark, encode
 from edge.bench.browser import chromium, find_chromium
 from edge.cli import main
 from edge.io.recordings import Recording
+from edge.recording.annotations import Mark, encode
 from edge.report.beats import Span, beats_of, rhythms, unreadable
 from edge.report.charts import poincare
 from edge.report.hrv import STRETCH_S, powers, strays, usable, variability

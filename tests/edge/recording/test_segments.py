@@ -5,7 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge.segments import GAIN, INVALID, Arrived, Piece, Segmenter, baselines, began_s, coalesced, quantised
+from edge.recording.segments import (
+    GAIN,
+    INVALID,
+    Arrived,
+    Piece,
+    Segmenter,
+    baselines,
+    began_s,
+    coalesced,
+    quantised,
+)
 
 Make = Callable[..., Arrived]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from edge.segments import Segment
-from edge.wfdb_header import Origin, header_text, moment, read_origin, stamp
+from edge.recording.segments import Segment
+from edge.recording.wfdb_header import Origin, header_text, moment, read_origin, stamp
 
 
 def test_header_text_when_names_are_hostile_then_each_line_stays_one() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import wfdb
 
-from edge.annotations import Mark, encode, parse
 from edge.io.wfdb_writer import RecordFiles, mend
-from edge.segments import Arrived, Piece, Segment
-from edge.wfdb_header import Origin, read_origin
+from edge.recording.annotations import Mark, encode, parse
+from edge.recording.segments import Arrived, Piece, Segment
+from edge.recording.wfdb_header import Origin, read_origin
 
 SEGMENT = Segment(1, 1000, 250.0, ("II", "lead <b>"), (0, -150_000), 1_790_000_000.25)
 ORIGIN = Origin("bed4", "b00t-1", 1000, True)

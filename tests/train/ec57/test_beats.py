@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.beats import Comparison, bxb
 
 FS = 360.0

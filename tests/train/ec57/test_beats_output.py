@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.beats import bxb
 from train.ec57.beats_output import expanded, remarks
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.annotations import Mark, encode, parse
+from edge.recording.annotations import Mark, encode, parse
 from train.ec57 import beats_report, cli, runs_report
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -222,5 +222,5 @@ def test_package_when_it_imports_then_only_the_standard_library_and_the_labels()
             foreign |= {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
     assert {name for name in foreign if not name.startswith("train.ec57")} == {
         "train.labels",
-        "edge.annotations",
+        "edge.recording.annotations",
     }

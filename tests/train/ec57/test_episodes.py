@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.episodes import AF, VF, EpisodeComparison, Tally, epicmp
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Rate

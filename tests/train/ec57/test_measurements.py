@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57 import measurements
 from train.ec57.errors import Ec57Error
 from train.ec57.measurements import Measurements, mxm

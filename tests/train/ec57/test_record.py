@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.annotations import Mark, encode
+from edge.recording.annotations import Mark, encode
 from train.ec57.errors import Ec57Error
 from train.ec57.record import Header, find, parse_header, read_annotations, read_header
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.run_labels import RunLabels
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.errors import Ec57Error
 from train.ec57.matrix import Rate
 from train.ec57.runs import Run, RunComparison, Runs, rxr

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.annotations import Mark
+from edge.recording.annotations import Mark
 from train.ec57.scope import NEVER, Scope
 from train.ec57.walk import Stretch, Walk, label_of, unreadable
 
