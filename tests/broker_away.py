@@ -28,7 +28,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from edge.alarm_log import read_log  # noqa: E402
+from edge.alarms.log import read_log  # noqa: E402
 from edge.bench.broker import find_mosquitto, mosquitto  # noqa: E402
 
 SCRIPT = "sinus:7s rate=75; vt:7s rate=150; sinus:5s rate=75; lead_off:5s"
