@@ -1,9 +1,9 @@
 """Cuts a two-hour recording: ``python tests/cut_record.py [--hours 2]``, some minutes.
 
 A real ``heartwire run --record`` is given a virtual patient's two hours through its standard input, as fast as it takes
-them, then half a minute at true speed; in the midst of that it is killed with -9, and its last files are made
-shorter by some bytes more. What wfdb reads back must be what was sent, but for 5 s at most; the EDF+ file (read by pyedflib) and
-the FHIR Observation (by fhir.resources) must equal it. Prints a line a question; 1 if one of them is answered wrong.
+them, then half a minute at true speed; in the midst of that it is killed with -9, and its last files are made shorter
+by some bytes more. What wfdb reads back must be what was sent, but for 5 s at most; the EDF+ file (read by pyedflib)
+and the FHIR Observation (by fhir.resources) must equal it. Prints a line a question; 1 if one is answered wrong.
 """
 
 from __future__ import annotations
