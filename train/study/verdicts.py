@@ -89,7 +89,7 @@ def arms_of(claim: int, runs: Sequence[Run], draws: int = DRAWS) -> Arms:
         if claim == 3 and "-r" in run.key:
             mark, task = f", reset every {task.reset_s:g} s", replace(task, reset_s=0.0)
         name = named.get((net, task))
-        if name is not None and run.split == "fold" and claim in run.claims:
+        if name is not None and run.split == "fold":
             out.append(replace(run, arm=name + mark))
     return Arms(out, draws)
 
