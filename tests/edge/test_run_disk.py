@@ -44,18 +44,47 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@contextlib.contextmanager
+def running(disk: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A monitor that has everything on `disk`, fed at four times the speed of life."""
+    words = ["--mqtt", f"127.0.0.1:{port}", "--mqtt-outbox-path", str(disk / "outbox")]
+    words += ["--mqtt-replay-after-s", "0", "--alarms-log", str(disk / "alarms.jsonl")]
+    words += ["--record", str(disk / "record")]
+    command = [sys.executable, "-m", "edge.cli", "run", "--source", "-", "--device", "bed4", *words]
+    encoder = get("native").encoder(EncoderOptions(fs=FS, leads=("II",)))
+    patient, over = VirtualPatient(FS, 0, "sinus:10s rate=75; vt:20s rate=150; sinus:600s rate=75"), Event()
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=quiet, bufsize=0) as monitor:
+        stdin = monitor.stdin
+        assert stdin is not None
+
+        def feed() -> None:
+            with contextlib.suppress(OSError):
+                stdin.write(encoder.preamble())
+                while not over.wait(0.025):
+                    stdin.write(encoder.encode(patient.read(25).mv))
+
+        feeder = Thread(target=feed)
+        feeder.start()
+        try:
+            yield monitor
+        finally:
+            over.set()
+            monitor.kill()
+            feeder.join()
+
+
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_run_when_its_disk_takes_nothing_then_alarms_arrive_it_is_told_and_all_goes_on_when_it_does(
     trouble: str, mount: Callable[[str], Path], broker: Any, make_subscriber: Any, until: Any
 ) -> None:
-    disk = mount("size=1m")
-    if trouble == "full":
+    disk, subscriber = mount("size=1m"), make_subscriber(broker.port, BED + "#")
+    if trouble == "read-only":
+        mount("ro")
+    else:
         with contextlib.suppress(OSError), (disk / "fill").open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
-    else:
-        mount("ro")
-    subscriber = make_subscriber(broker.port, BED + "#")
 
     def told(leaf: str) -> list[dict[str, Any]]:
         return [json.loads(payload) for payload in subscriber.payloads(BED + leaf) if payload]
@@ -66,47 +95,19 @@ def test_run_when_its_disk_takes_nothing_then_alarms_arrive_it_is_told_and_all_g
     def kinds() -> set[str]:
         return {event["event_type"] for event in told("event")}
 
-    words = ["--mqtt", f"127.0.0.1:{broker.port}", "--mqtt-outbox-path", str(disk / "outbox")]
-    words += [
-        "--mqtt-replay-after-s",
-        "0",
-        "--alarms-log",
-        str(disk / "alarms.jsonl"),
-        "--record",
-        str(disk / "record"),
-    ]
-    command = [sys.executable, "-m", "edge.cli", "run", "--source", "-", "--device", "bed4", *words]
-    encoder = get("native").encoder(EncoderOptions(fs=FS, leads=("II",)))
-    patient, over = VirtualPatient(FS, 0, "sinus:10s rate=75; vt:20s rate=150; sinus:600s rate=75"), Event()
-
-    def feed() -> None:
-        """At four times the speed of life."""
-        with contextlib.suppress(OSError):
-            while not over.wait(0.025):
-                monitor.stdin.write(encoder.encode(patient.read(25).mv))
-                monitor.stdin.flush()
-
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as monitor:
-        assert monitor.stdin is not None
-        monitor.stdin.write(encoder.preamble())
-        feeder = Thread(target=feed)
-        feeder.start()
-        try:
-            until(lambda: stands("vt") in ("active", "latched"), "the alarm of the heart", LONG_S)
-            until(lambda: stands("recording_stopped") == "active", "the alarm of the recorder", LONG_S)
-            until(lambda: {"outbox_memory", "alarm_log_failed"} <= kinds(), "a word about both files", LONG_S)
-            n = len(told("state"))
-            until(lambda: len(told("state")) > n + 2, "its life", LONG_S)
-            assert not (disk / "alarms.jsonl").exists() or not (disk / "alarms.jsonl").read_bytes()
-            mount("rw,size=600m")
-            until(lambda: stands("recording_stopped") == "cleared", "the recorder to go on", LONG_S)
-            subscriber.client.publish(BED + "command/ack", b'{"name":"vt","by":"Ana"}', 1)
-            until(lambda: "outbox_disk" in kinds(), "the outbox to be on the disk", LONG_S)
-            log = disk / "alarms.jsonl"
-            until(lambda: log.exists() and b'"by":"Ana"' in log.read_bytes(), "the alarm log", LONG_S)
-            until(lambda: list((disk / "record" / "bed4").glob("*.dat")), "a record", LONG_S)
-            assert monitor.poll() is None
-        finally:
-            over.set()
-            feeder.join()
-            monitor.kill()
+    log = disk / "alarms.jsonl"
+    with running(disk, broker.port) as monitor:
+        until(lambda: stands("vt") in ("active", "latched"), "the alarm of the heart", LONG_S)
+        until(lambda: stands("recording_stopped") == "active", "the alarm of the recorder", LONG_S)
+        until(lambda: {"outbox_memory", "alarm_log_failed"} <= kinds(), "a word about both files", LONG_S)
+        n = len(told("state"))
+        until(lambda: len(told("state")) > n + 8, "its life", LONG_S)
+        assert stands("recording_stopped") == "active"
+        assert not log.exists() or not log.read_bytes()
+        mount("rw,size=600m")
+        until(lambda: stands("recording_stopped") == "cleared", "the recorder to go on", LONG_S)
+        subscriber.client.publish(BED + "command/ack", b'{"name":"vt","by":"Ana"}', 1)
+        until(lambda: "outbox_disk" in kinds(), "the outbox to be on the disk", LONG_S)
+        until(lambda: log.exists() and b'"by":"Ana"' in log.read_bytes(), "the alarm log", LONG_S)
+        until(lambda: list((disk / "record" / "bed4").glob("*.dat")), "a record", LONG_S)
+        assert monitor.poll() is None
