@@ -63,6 +63,12 @@ class FusionRecipe:
     shares: tuple[tuple[str, float], ...] = (("ds1", 0.46), ("svdb", 0.38), ("paced", 0.04), ("cinc", 0.12))
     ema: float = 0.99
     cold_starts: float = 0.5  # share of stretches that begin as with a patient never seen
+    moved: float = (
+        0.0  # a stretch's opinions of each class are moved by so much (deviation), for all its beats alike
+    )
+    factors: tuple[float, float] | None = (
+        None  # on S and V, the same for all; by the other folds where there are none
+    )
 
 
 class FusionNet(nn.Module):
@@ -141,11 +147,15 @@ def begin_cold(x: F32) -> None:
 
 
 def _varied(rng: np.random.Generator, x: F32, recipe: FusionRecipe) -> F32:
-    """Another heart rate, and networks a little more or less sure of themselves."""
+    """Another heart rate, and networks a little more or less sure of themselves, and of each class."""
     shift = np.float32(rng.uniform(-recipe.stretch, recipe.stretch))
     x[:, RR] += shift * (x[:, NO_RR] == 0)
     x[:, RR_MEAN] += shift
     x[:, :15] *= np.float32(np.exp(rng.normal(0.0, 0.2)))
+    if recipe.moved:
+        moved = rng.normal(0.0, recipe.moved, 10).astype(np.float32)
+        x[:, :10] += moved
+        x[:, 10:15] += moved[:5] * x[:, 10:15].any(1, keepdims=True)
     x[:, :15] += rng.normal(0.0, recipe.log_prob_noise, (len(x), 15)).astype(np.float32)
     return x
 
@@ -251,7 +261,8 @@ def fitted(
     `rows` and `more` are learned from; the factors are chosen and the scores counted on `rows` alone.
     """
     nets = fit_all(rows + more, recipe, n_folds, n_processes)
-    factors = factors_of(*told(nets, rows), n_folds)
+    fixed = recipe.factors
+    factors = factors_of(*told(nets, rows), n_folds) if fixed is None else [fixed] * (n_folds + 1)
     for net, pair in zip(nets, factors, strict=True):
         weigh(net, pair)
     return nets, factors, scores(*told(nets, rows))

@@ -181,6 +181,22 @@ def test_main_when_folds_are_recorded_then_each_checkpoint_says_who_it_is_from(
         assert known == everyone - {r.patient for r in rows if r.fold == k}
 
 
+def test_main_when_the_recipe_has_factors_then_every_fold_has_them(recorded: Path) -> None:
+    path = fit_fusion.main(recorded, 3, 1, steps=2, batch=4, beats=20, factors=(1.5, 0.5))
+    for folder in (path.parent, *(path.parent / f"fold-{k}-of-3" for k in range(3))):
+        assert checkpoint.read(folder / "fusion.pt")["factors"] == {"S": 1.5, "V": 0.5}
+
+
+def test_batch_of_when_opinions_are_moved_then_alike_for_all_beats_of_a_stretch(rows: list[Rows]) -> None:
+    """Without noise and at one scale what is left between a moved stretch and its beats is one offset a class."""
+    still = replace(TINY, log_prob_noise=0.0, cold_starts=0.0, stretch=0.0, batch=1, beats=120, moved=2.0)
+    alone = [replace(rows[0], x=np.zeros_like(rows[0].x))]
+    x = fit_fusion.batch_of(np.random.default_rng(1), alone, still)[0][0].numpy()
+    assert (x[:, :10] == x[0, :10]).all()
+    assert np.abs(x[0, :10]).max() > 0.5
+    assert not x[:, 10:].any()  # nothing was said of the beat before: nothing is moved
+
+
 def test_main_when_other_networks_are_named_then_their_patients_teach_and_none_is_scored(
     recorded: Path, rows: list[Rows], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
