@@ -23,6 +23,7 @@ from edge.signal_measures import (
     moving_sum,
     noise_reason,
     quality_index,
+    wave_index,
 )
 
 
@@ -97,6 +98,9 @@ class QualityState:
         The newest second's look says noise: too little to call the signal unreadable, yet beats may be missed.
     settling : bool
         The baseline still comes back from a jolt of the electrode: a QRS may be lost in the front end.
+    wave_sqi : float
+        Quality of a wave that repeats itself, as VT does: people are shown the better of the two. The networks are
+        given `sqi` alone.
     """
 
     sqi: float = 0.5
@@ -109,6 +113,7 @@ class QualityState:
     wander_mv: float = 0.0
     noisy: bool = False
     settling: bool = False
+    wave_sqi: float = 0.0
 
 
 class Calm:
@@ -220,7 +225,7 @@ class Quality:
         self._window = np.zeros(0)
         self._votes: list[str | None] = []
         self._bad: str | None = None
-        self._sqi, self._noise_mv = 0.5, 0.0
+        self._sqi, self._wave_sqi, self._noise_mv = 0.5, 0.0, 0.0
         self._flat_s, self._quiet = 0.0, False
         self._ranges: list[float] = []
 
@@ -252,7 +257,7 @@ class Quality:
 
     def _vote(self, y: F64) -> None:
         m = self._measure(y)
-        self._sqi, self._noise_mv = quality_index(m), m.noise_mv
+        self._sqi, self._wave_sqi, self._noise_mv = quality_index(m), wave_index(m), m.noise_mv
         reason = "square" if self._raw_gate.square else noise_reason(m, self._limits.noise)
         self._votes = [*self._votes[-3:], reason]
         reasons = [v for v in self._votes if v is not None]
@@ -301,4 +306,5 @@ class Quality:
             self._raw_gate.wander_mv,
             bool(self._votes) and self._votes[-1] is not None,
             self._raw_gate.settling,
+            0.0 if bad else self._wave_sqi * (1.0 - clipped),
         )

@@ -60,7 +60,7 @@ class Vitals:
             hr_bpm=hr,
             reason=reason,
             rhythm=rhythm,
-            sqi=quality.sqi if quality is not None else 0.0,
+            sqi=max(quality.sqi, quality.wave_sqi) if quality is not None else 0.0,
             lead_off=quality is not None and quality.lead_off,
             rr_ms=1000.0 * last if known and last is not None else None,
             rmssd_ms=self._intervals.rmssd_ms if known else None,

@@ -206,19 +206,22 @@ class FaultyWire:
 
     def _damage(self, data: bytes) -> bytes:
         """Bytes lost and doubled, and bits flipped."""
-        if not data or not any(fault.kind in ("lose", "double", "flip") for fault in self._faults):
+        lose, flip, double = self._acting("lose"), self._acting("flip"), self._acting("double")
+        if not data or not (lose or flip or double):
             return data
+        draw, n_bits = self._random.random, self._n_bits
         out = bytearray()
         for byte in data:
-            if self._happens("lose"):
+            if lose and draw() < lose.value:
                 continue
-            flip = self._acting("flip")
-            if flip is not None:
-                flipped = sum((self._random.random() < flip.value) << bit for bit in range(self._n_bits))
-                if self._n_bits == 9 and flipped.bit_count() & 1:
+            if flip:
+                hits = [bit for bit in range(n_bits) if draw() < flip.value]
+                if n_bits == 9 and len(hits) & 1:
                     continue
-                byte ^= flipped & 0xFF
-            out += bytes([byte, byte] if self._happens("double") else [byte])
+                byte ^= sum(1 << bit for bit in hits) & 0xFF
+            out.append(byte)
+            if double and draw() < double.value:
+                out.append(byte)
         return bytes(out)
 
     def _acting(self, kind: str) -> Fault | None:

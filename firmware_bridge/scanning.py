@@ -20,6 +20,13 @@ NO_FRAME = -1
 DAMAGED = -2
 """What a `measure` says of a frame whose checksum is wrong."""
 
+NEAR = 8
+"""So many frames may be missing between two that bear each other out."""
+MORE_DOUBT = 4
+LINKS, LONGEST_CHAIN = 3, 32
+"""Where frames are lost by the dozen few of a weak mark follow each other at once. In step with the last one, no more
+than `LONGEST_CHAIN` frames' bytes on, `LINKS` do that are near enough to each other."""
+
 MAX_TEXT = 256
 _LINE = re.compile(rb"[\t -~]{5,}\r?\n")
 
@@ -63,14 +70,18 @@ class Scanner:
         Given a frame that is not yet believed, and whether it stands where one was due: how many must follow
         it; 0 where a checksum vouches for it.
     distance : callable, optional
-        Given a frame and a later one: how many frames the second is after the first by the counter in them.
+        Given a frame and a later one: how many frames the second is after the first by the counter in them; 0 or
+        less where it comes again or late.
     chained : bool
-        Frames are marked so weakly that even where one was due the next must follow it by the counter.
+        Frames, all of one length, are marked so weakly that even where one was due the next must follow it by the
+        counter.
 
     Notes
     -----
-    Where a frame was due and its counter jumps, but the frame after it stands two after the one before, it is
-    the counter that was damaged: the frame is dropped, and nothing else.
+    Where a frame was due and its counter jumps, it is believed only when those after it go on from there: the next,
+    or where that one came late the next but one; after more than `NEAR` frames both. Else its counter was damaged,
+    and it is dropped: a jump that nothing bears out would put all that follows in the wrong place, for ever. Out of
+    lock a frame that does not go on from the last one, as far as the bytes between tell, needs `MORE_DOUBT` more.
     """
 
     __slots__ = (
@@ -143,8 +154,9 @@ class Scanner:
             text = bool(lines)
             n_skipped -= sum(map(len, lines))
         out = Found(frame, n_skipped if self._heard else 0, text and self._heard, n_left)
+        if not self._locked or self._distance(self._before, frame) > 0:
+            self._before = frame
         self._locked = self._heard = True
-        self._before = frame
         self._n_skipped = 0
         self._skipped = b""
         return out
@@ -167,26 +179,61 @@ class Scanner:
             return n
         frame = buffer[at : at + n]
         if not self._locked:
-            return self._believe(buffer, at + n, n, frame, self._confirm(frame, False))
+            believed = self._chain(buffer, at, n, frame)
+            return believed if believed >= 0 else self._believe(buffer, at + n, n, frame, self._doubt(frame))
         if self._distance(self._before, frame) == 1:
             return n
         needed = self._confirm(frame, True)
         if self._chained or not needed:
-            return self._believe(buffer, at + n, n, frame, needed)
-        more = self._look(buffer, at + n)
-        if more <= 0:
-            return MORE if more == MORE else NO_FRAME
-        after = buffer[at + n : at + n + more]
-        return DAMAGED if self._distance(self._before, after) == 2 else n
+            believed = self._believe(buffer, at + n, n, frame, needed)
+            return believed if believed >= 0 else self._chain(buffer, at, n, frame)
+        return self._weigh(buffer, at, n, frame)
 
-    def _believe(self, buffer: bytes, at: int, n: int, frame: bytes, needed: int) -> int:
-        """`n` when `needed` frames stand from `at` on, each following the one before it."""
+    def _doubt(self, frame: bytes) -> int:
+        """How many frames must follow this one, out of lock."""
+        needed = self._confirm(frame, False)
+        if not needed or not self._before:
+            return needed
+        n_skipped = self._n_skipped // len(frame)
+        goes_on = 0 < self._distance(self._before, frame) <= n_skipped + NEAR
+        return needed if goes_on else needed + MORE_DOUBT
+
+    def _weigh(self, buffer: bytes, at: int, n: int, frame: bytes) -> int:
+        """The length `n` of a frame whose counter jumps, if those after it bear that out."""
+        jump = self._distance(self._before, frame)
+        if jump <= 0:
+            return n  # it came again or late: whoever counts will see
+        after = self._look(buffer, at + n)
+        if after <= 0:
+            return MORE if after == MORE else NO_FRAME
+        second = buffer[at + n : at + n + after]
+        step = self._distance(self._before, second)
+        if jump <= NEAR and step >= jump:
+            return n if step > jump else DAMAGED  # should it come twice, the second will do
+        third = self._look(buffer, at + n + after)
+        if third <= 0:
+            return MORE if third == MORE else DAMAGED
+        last = buffer[at + n + after : at + n + after + third]
+        if jump <= NEAR:
+            return n if self._distance(self._before, last) > jump else DAMAGED
+        near = all(0 <= self._distance(*pair) <= NEAR for pair in ((frame, second), (second, last)))
+        return n if near else DAMAGED
+
+    def _chain(self, buffer: bytes, at: int, n: int, frame: bytes) -> int:
+        """`n` when a weakly marked frame stands in step with the last one, and so do `LINKS` after it, none far off."""
+        skipped = self._n_skipped
+        if not self._chained or not self._before or skipped % n or skipped > LONGEST_CHAIN * n:
+            return NO_FRAME
+        return self._believe(buffer, at + n, n, frame, LINKS, NEAR)
+
+    def _believe(self, buffer: bytes, at: int, n: int, frame: bytes, needed: int, most: int = 1) -> int:
+        """`n` when `needed` frames stand from `at` on, each 1 to `most` after the one before it."""
         for _ in range(needed):
             more = self._look(buffer, at)
             if more <= 0:
                 return MORE if more == MORE else NO_FRAME
             after = buffer[at : at + more]
-            if self._distance(frame, after) != 1:
+            if not 1 <= self._distance(frame, after) <= most:
                 return NO_FRAME
             frame = after
             at += more

@@ -39,6 +39,34 @@ class Samples(Protocol):
         ...
 
 
+class Scaled:
+    """A source whose signal is `gain` times as large: a heart further off, other electrodes. A `Samples`.
+
+    Parameters
+    ----------
+    source : Samples
+        The true one.
+    gain : float
+        0.01 to 100.
+
+    Raises
+    ------
+    BadInput
+        For another gain.
+    """
+
+    def __init__(self, source: Samples, gain: float) -> None:
+        if not 0.01 <= gain <= 100:
+            raise BadInput(f"gain is {gain:g}: expected 0.01 to 100, 1 leaves the signal as it is")
+        self.fs, self.leads = source.fs, source.leads
+        self._source, self._gain = source, np.float32(gain)
+
+    def read(self, n: int) -> PatientSamples:
+        """The next `n` samples, fewer only at the end."""
+        samples = self._source.read(n)
+        return PatientSamples(samples.mv * self._gain, samples.lead_off)
+
+
 class Wire(Protocol[Made]):
     """What turns samples into what a sink takes."""
 

@@ -6,6 +6,7 @@ change of rate. When a sample was is in :mod:`firmware_bridge.sample_clock`.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -38,6 +39,18 @@ class Step:
         return self.arrival not in (Arrival.DUPLICATE, Arrival.LATE)
 
 
+def usual_late_window(bits: int) -> int:
+    """How far behind (in counts) a frame may be and still be called late, by a counter so wide."""
+    return min(max(8, (1 << bits) >> 6), 1024)
+
+
+def distance(before: int, seq: int, bits: int, late_window: int | None = None) -> int:
+    """How many counts `seq` is after `before` by a counter of `bits`; 0 or less where it comes again or late."""
+    ahead = (seq - before) & (1 << bits) - 1
+    late = usual_late_window(bits) if late_window is None else late_window
+    return ahead - (1 << bits) if ahead > (1 << bits) - late else ahead
+
+
 class SequenceCounter:
     """Tell losses, duplicates, late frames, wraps and reboots apart by a counter that wraps.
 
@@ -47,7 +60,8 @@ class SequenceCounter:
         Width of the device's counter. It counts whatever the device counts: frames or samples.
     late_window : int or None
         How far behind (in counts) a frame may be and still be called late, 1/64 of the counter's range where
-        not given, but 8 to 1024. It is also how soon after a reboot a frame must be to be seen as such.
+        not given, but 8 to 1024 (`usual_late_window`). It is also how soon after a reboot a frame must be to be
+        seen as such.
 
     Attributes
     ----------
@@ -68,7 +82,7 @@ class SequenceCounter:
 
     def __init__(self, bits: int, late_window: int | None = None) -> None:
         self._mask = (1 << bits) - 1
-        self._late_window = min(max(8, (1 << bits) >> 6), 1024) if late_window is None else late_window
+        self._late_window = usual_late_window(bits) if late_window is None else late_window
         self._last_n = 0
         self._started = False
         self.expected = 0
@@ -81,6 +95,7 @@ class SequenceCounter:
         elapsed: float | None = None,
         boot: bool = False,
         missing: float | None = None,
+        damaged: int = 0,
     ) -> Step:
         """Take the next frame.
 
@@ -98,15 +113,20 @@ class SequenceCounter:
         missing : float or None
             For devices without a clock: how many counts the host's clock misses before this frame, where that
             is too much to be a delay on the way. It tells whole turns of a narrow counter.
+        damaged : int
+            How many counts went by before this frame that could not be read, by the bytes that they took. That too
+            tells whole turns.
         """
-        step = self._judge(seq, elapsed, boot, missing)
+        step = self._judge(seq, elapsed, boot, missing, damaged)
         if step.accepted:
             self._started = True
             self._last_n = n
             self.expected = (seq + n) & self._mask
         return step
 
-    def _judge(self, seq: int, elapsed: float | None, boot: bool, missing: float | None) -> Step:
+    def _judge(
+        self, seq: int, elapsed: float | None, boot: bool, missing: float | None, damaged: int
+    ) -> Step:
         if not self._started:
             return Step(Arrival.FIRST)
         ahead = (seq - self.expected) & self._mask
@@ -119,6 +139,12 @@ class SequenceCounter:
             turn = self._mask + 1
             n_lost = ahead + turn * max(0, round((missing - ahead) / turn))
             if n_lost and abs(missing - n_lost) <= 128 + missing / 4:
+                return Step(Arrival.LOST, n_lost)
+        if damaged:
+            # At least these: a quarter of a turn less, should bytes have come that were no frames.
+            turn = self._mask + 1
+            n_lost = ahead + turn * max(0, math.ceil((damaged - ahead) / turn - 0.25))
+            if n_lost and abs(n_lost - damaged) <= damaged + behind:
                 return Step(Arrival.LOST, n_lost)
         if ahead == 0:
             return Step(Arrival.NEXT)

@@ -26,14 +26,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from firmware_bridge import devices  # noqa: E402
+from firmware_bridge.device import DecoderOptions  # noqa: E402
 from firmware_bridge.patient import VirtualPatient  # noqa: E402
-from firmware_bridge.simulator import rate_of  # noqa: E402
+from firmware_bridge.simulator import byte_wire, rate_of  # noqa: E402
+from firmware_bridge.types import SampleBlock  # noqa: E402
 
 SCRIPT = "sinus:3600s rate=72 pvc=0.06 apc=0.03"
 MATCH_S = 0.15
 FROM_S = 5.0
 START_S = 30.0
 LEAST = 99.0
+ROOM = 0.9
+"""A beat takes so much of the device's range at most: the next minutes' may be larger."""
 Samples = NDArray[np.int64]
 
 
@@ -94,9 +98,10 @@ def play(name: str, seconds: float, script: str = SCRIPT) -> Played:
     fs = rate_of(name, None)
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder, "port")
+        gain = f"{fitting(name, fs, script):.2f}"
         simulator = _heartwire(
             "simulate", "--format", name, "--to", f"pty:{link}", "--script", script, "--seconds",
-            str(seconds + FROM_S), "--wait",
+            str(seconds + FROM_S), "--wait", "--gain", gain,
         )  # fmt: skip
         until_s = time.monotonic() + START_S
         while not link.exists() and simulator.poll() is None and time.monotonic() < until_s:
@@ -112,6 +117,20 @@ def play(name: str, seconds: float, script: str = SCRIPT) -> Played:
         return Played(name, trouble=error.strip().splitlines()[-1] if error.strip() else "the monitor ended")
     messages = [json.loads(line) for line in said.splitlines()]
     return scored(name, fs, seconds, messages, script)
+
+
+def fitting(name: str, fs: float, script: str) -> float:
+    """How large the patient's ECG may be, 1 at most, for the device to clip none of its first minute.
+
+    A clean run has no clipping: what a board with a range of half a millivolt makes of a beat of 1.6 mV says
+    nothing of the way from there on.
+    """
+    wire = byte_wire(name, fs, ("ECG",), asked=True)
+    rails = np.repeat(np.array([-50.0, 50.0], np.float32), 2 * round(fs)).reshape(-1, 1)
+    items = devices.get(name).decoder(DecoderOptions(fs=fs)).feed(wire.hello() + wire.encode(rails))
+    ends = np.concatenate([item.mv[:, 0] for item in items if isinstance(item, SampleBlock)])
+    mv = VirtualPatient(fs, 0, script).read(round(60 * fs)).mv
+    return min(1.0, ROOM * float(ends.min() / mv.min()), ROOM * float(ends.max() / mv.max()))
 
 
 def scored(

@@ -35,6 +35,17 @@ def main(argv: list[str] | None = None) -> int:
         "--fold", type=fold, default=Fold(), metavar="K/N", help="hold part K of N of the patients out"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--also",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUNS",
+        help="fusion: more networks of the same folds to learn from",
+    )
+    parser.add_argument(
+        "--seeds", type=seeds, default=1, help="fusion: fit so often, give mean and spread (default: 1)"
+    )
     args = parser.parse_args(argv)
     runs = args.runs / args.fold.folder
     with one_thread():
@@ -49,7 +60,10 @@ def main(argv: list[str] | None = None) -> int:
         elif args.kind == "fusion":
             from train import fit_fusion
 
-            fit_fusion.main(args.runs, args.folds, os.cpu_count() or 1, args.networks, seed=args.seed)
+            n_processes = os.cpu_count() or 1
+            fit_fusion.main(
+                args.runs, args.folds, n_processes, args.networks, args.also, args.seeds, seed=args.seed
+            )
         elif args.kind == "recordings":
             from train import fit_recordings
             from train.evaluate_all import fold_models
@@ -71,6 +85,13 @@ def fold(text: str) -> Fold:
         return Fold(int(k), int(n))
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def seeds(text: str) -> int:
+    """How many seeds: 1 or more. Raises `argparse.ArgumentTypeError` for anything else."""
+    if not (text.isdigit() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of seeds, 1 or more")
+    return int(text)
 
 
 @contextmanager

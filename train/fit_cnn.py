@@ -210,6 +210,7 @@ def main(kind: str, out: Path, fold: Fold, **changes: object) -> Path:
         for k in range(recipe.passes)
         for i, p in enumerate(patients)
     ]
-    passes += [beat_images.draw(p, 104729 + i, noises, recipe.ectopy) for i, p in enumerate(weak_patients())]
+    weak, _ = weak_patients(fold)
+    passes += [beat_images.draw(p, 104729 + i, noises, recipe.ectopy) for i, p in enumerate(weak)]
     shown = [beat_images.plain(p) for p in held]
     return fit(BeatCnn(), recipe, _join(passes), _join(shown) if shown else None, out / "beat_cnn.pt")

@@ -25,7 +25,7 @@ from train.beat_rows import F32, UNKNOWN, Rows
 from train.dataset import Fold
 from train.fit_gru import class_loss
 from train.fusion_rows import STRANGER_FOLDS, rows_of_folds, rows_of_networks
-from train.fusion_scores import chosen_factors, scores
+from train.fusion_scores import chosen_factors, scores, spread_of
 
 RR, RR_MEAN = FUSION_INPUTS.index("rr"), FUSION_INPUTS.index("rr_mean")
 OF_STRANGERS = (("stranger", 0.55), ("known", 0.3), ("cinc", 0.15))
@@ -243,8 +243,42 @@ def _fit_in_worker(rows: list[Rows], recipe: FusionRecipe) -> dict[str, F32]:
     return {name: value.numpy() for name, value in fit(rows, recipe).state_dict().items()}
 
 
-def main(runs: Path, n_folds: int, n_processes: int, networks: Path | None = None, **changes: object) -> Path:
+def fitted(
+    rows: list[Rows], more: list[Rows], recipe: FusionRecipe, n_folds: int, n_processes: int
+) -> tuple[list[FusionNet], list[tuple[float, float]], dict[str, object]]:
+    """Nets of each fold and of all, their factors, and the scores by folds.
+
+    `rows` and `more` are learned from; the factors are chosen and the scores counted on `rows` alone.
+    """
+    nets = fit_all(rows + more, recipe, n_folds, n_processes)
+    factors = factors_of(*told(nets, rows), n_folds)
+    for net, pair in zip(nets, factors, strict=True):
+        weigh(net, pair)
+    return nets, factors, scores(*told(nets, rows))
+
+
+def main(
+    runs: Path,
+    n_folds: int,
+    n_processes: int,
+    networks: Path | None = None,
+    also: Sequence[Path] = (),
+    seeds: int = 1,
+    **changes: object,
+) -> Path:
     """Record, fit for each fold and for all, score by folds; saves ``fusion.pt`` of all and beside each fold.
+
+    Parameters
+    ----------
+    runs, n_folds : Path, int
+        Where the folds' networks are, and how many folds.
+    networks : Path, optional
+        One set of networks to listen to instead.
+    also : sequence of Path
+        Runs of the same folds with other networks: other seeds, other recipes. Their labelled patients teach too, so
+        that the fusion learns how far one set of networks is to be believed. Nothing is scored or chosen on them.
+    seeds : int
+        The fit is repeated with so many seeds, and their mean and spread printed; what is saved is of the first.
 
     Raises
     ------
@@ -262,21 +296,27 @@ def main(runs: Path, n_folds: int, n_processes: int, networks: Path | None = Non
         rows = rows_of_networks(runs, networks, n_processes)
         whose = "networks that have seen the patients called known"
         command = "python -m train fit fusion --networks edge/artefacts"
-    nets = fit_all(rows, recipe, n_folds, n_processes)
-    factors = factors_of(*told(nets, rows), n_folds)
-    for net, pair in zip(nets, factors, strict=True):
-        weigh(net, pair)
-    results = scores(*told(nets, rows))
+    more = [r for other in also for r in rows_of_folds(other, n_folds, n_processes) if r.group != "cinc"]
+    if also:
+        whose = f"{whose}; {1 + len(also)} sets of them"
+        command = f"{command} --also {' '.join(other.name for other in also)}"
+    nets, factors, results = fitted(rows, more, recipe, n_folds, n_processes)
     print(json.dumps({"factors": factors, **results}), flush=True)
+    found: dict[str, object] = {f"patients held out, {n_folds} folds, first lead": results}
+    if seeds > 1:
+        each = [results]
+        for seed in range(recipe.seed + 1, recipe.seed + seeds):
+            _, chosen, scored = fitted(rows, more, replace(recipe, seed=seed), n_folds, n_processes)
+            print(json.dumps({"seed": seed, "factors": chosen, **scored}), flush=True)
+            each.append(scored)
+        found[f"F1 of {seeds} seeds, mean and standard deviation"] = spread_of(each)
+        print(json.dumps(spread_of(each)), flush=True)
     content = {"recipe": asdict(recipe), "rows": whose, "command": command}
-    found = {f"patients held out, {n_folds} folds, first lead": results}
     _write(runs, nets[-1], rows, {**content, "factors": _named(factors[-1])}, found)
     if networks is None:
         for k, net in enumerate(nets[:-1]):
-            others = [r for r in rows if r.fold != k]
-            _write(
-                runs / Fold(k, n_folds).folder, net, others, {**content, "factors": _named(factors[k])}, {}
-            )
+            folder, known = runs / Fold(k, n_folds).folder, [r for r in rows if r.fold != k]
+            _write(folder, net, known, {**content, "factors": _named(factors[k])}, {})
     return runs / "fusion.pt"
 
 

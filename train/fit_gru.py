@@ -42,7 +42,7 @@ class GruRecipe:
     """Every knob of the GRU's training."""
 
     seed: int = 1
-    rounds: int = 96  # batches of four-minute strips
+    rounds: int = 56  # batches of four-minute strips
     batch: int = 128  # strips in a round
     strip_s: float = 240.0  # the state is carried this long
     window: int = 375  # samples of back-propagation: 3 s
@@ -283,4 +283,5 @@ def main(out: Path, fold: Fold, **changes: object) -> Path:
     """Fit the GRU on all but a fold's patients into `out`; `changes` replace knobs of the recipe."""
     recipe = GruRecipe(**changes)  # type: ignore[arg-type]
     patients, held_out = load_patients(fold)
-    return fit(recipe, GruConfig(), patients + weak_patients(), held_out, load_noise(), out)
+    patients += weak_patients(fold)[0]
+    return fit(recipe, GruConfig(), patients, held_out, load_noise(), out)

@@ -14,7 +14,7 @@ STRANGER_FOLDS = 4
 
 
 def jobs_of(runs: Path, fold: Fold) -> list[Job]:
-    """Both leads of every patient a fold holds out through its networks, and its share of cinc2017.
+    """Both leads of every patient a fold holds out through its networks, and the recordings of cinc2017 it holds out.
 
     Raises
     ------
@@ -31,8 +31,8 @@ def jobs_of(runs: Path, fold: Fold) -> list[Job]:
         if (database, name) in out
         for lead in (0, 1)
     ]
-    weak = [p.name.split("/") for p in weak_patients()]
-    return jobs + [Job(d, n, "cinc", 0, fold.k, str(folder)) for d, n in weak[fold.k :: fold.n]]
+    weak = [p.name.split("/") for p in weak_patients(fold)[1]]
+    return jobs + [Job(d, n, "cinc", 0, fold.k, str(folder)) for d, n in weak]
 
 
 def rows_of_folds(runs: Path, n_folds: int, n_processes: int) -> list[Rows]:
@@ -57,7 +57,7 @@ def rows_of_networks(runs: Path, networks: Path, n_processes: int) -> list[Rows]
         for key in beat_records()
         for lead in ((0, 1) if key in fold else (0,))
     ]
-    jobs += [Job(*p.name.split("/"), "cinc", 0, -1, str(networks)) for p in weak_patients()[::2]]
+    jobs += [Job(*p.name.split("/"), "cinc", 0, -1, str(networks)) for p in weak_patients(Fold())[0][::2]]
     path = runs / "beat_rows.npz"
     kept = load(path, mark_of(networks))
     rows = record_all(jobs, path, n_processes) if kept is None else kept

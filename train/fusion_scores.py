@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,19 @@ def scores(shown: list[Rows], answered: list[tuple[F32, F32]]) -> dict[str, obje
         error = calibration_error(np.concatenate(probs)[known], classes[known])
         out[name] = {"all": rates(table(probs, shown)), **by_database, "ece": error}
     return out
+
+
+def spread_of(results: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Mean and standard deviation over fits of F1 as :func:`scores` gives it: S and V, early and final, and the sum."""
+    each = {
+        f"{name} {kind}": [r[name]["all"][kind]["f1"] for r in results]
+        for name in ("early", "final")
+        for kind in ("S", "V")
+    }
+    each["sum"] = [sum(four) for four in zip(*each.values(), strict=True)]
+    return {
+        name: [round(float(np.mean(f1)), 2), round(float(np.std(f1, ddof=1)), 2)] for name, f1 in each.items()
+    }
 
 
 def chosen_factors(shown: list[Rows], answered: list[tuple[F32, F32]]) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from edge.fusion import FUSION_INPUTS
 from edge.gru import GruModel
 from edge.types import AAMI, RHYTHMS
 from firmware_bridge.types import BadInput
-from train import beat_images, checkpoint, rhythm_windows, tflite_graphs
+from train import beat_images, checkpoint, rhythm_windows, tflite_graphs, weak_labels
 from train.beat_images import STORE
 from train.dataset import Fold, fold_named, load_noise, load_patient, load_patients
 from train.front import FS_MODEL, SOS
@@ -68,7 +68,7 @@ def trained_on(
     recipe: dict[str, Any],
     command: str,
     runs: Path,
-    held_out: Callable[[Fold], Iterable[Key]] = Fold.held_out,
+    held_out: Callable[[Fold], Iterable[Key]] = weak_labels.held_out,
 ) -> dict[str, Any]:
     """The manifest's account of where a model comes from; `runs` is named for the fold that it holds out.
 
@@ -185,7 +185,7 @@ def _export_cnn(
     *,
     databases: list[str],
     classes: tuple[str, ...],
-    held_out: Callable[[Fold], Iterable[Key]] = Fold.held_out,
+    held_out: Callable[[Fold], Iterable[Key]] = weak_labels.held_out,
     **fields: Any,
 ) -> None:
     """A window network in int8; agreement with the float network on held-out windows `check`."""

@@ -17,8 +17,8 @@ from edge.artefact import Models, load_networks, shipped
 from edge.pipeline import Pipeline
 from edge.types import Beat
 from firmware_bridge.types import SampleBlock
-from train import databases
-from train.dataset import NOT_S, Patient, cache_dir, load_patient
+from train import databases, rhythm_windows, splits
+from train.dataset import NOT_S, Fold, Patient, cache_dir, load_patient
 from train.front import FS_MODEL
 
 CLASS_OF = {"N": 0, "A": NOT_S}
@@ -33,15 +33,27 @@ STEADY = 1.35
 what lies beyond is a missed or false peak, or an ectopic beat that the label passed over."""
 
 
-def weak_patients() -> list[Patient]:
-    """Patients of group 'cinc', from a file in the cache that is made on the first call (minutes, two cores)."""
+def held_out(fold: Fold) -> frozenset[splits.Key]:
+    """(database, record) of all that a fold's networks of beats have not heard: its labelled patients, and the
+    recordings of cinc2017 that its rhythm CNN has not heard either."""
+    weak = (key for key in rhythm_windows.held_out(fold) if key[0] == "cinc2017")
+    return fold.held_out() | frozenset(weak)
+
+
+def weak_patients(fold: Fold) -> tuple[list[Patient], list[Patient]]:
+    """(recordings to train on, recordings held out), of group 'cinc', by :func:`held_out`.
+
+    They come from a file in the cache that is made on the first call (minutes, two cores).
+    """
     path = cache_dir() / "weak_beats.npz"
     if not path.exists():
         _build(path)
     with np.load(path) as z:
         found = [(name[2:], z[name]) for name in z.files if name.startswith("r_")]
         classes = {name[2:]: int(z[name]) for name in z.files if name.startswith("c_")}
-    return [_patient(name, r, classes[name]) for name, r in found]
+    out = held_out(fold)
+    loaded = [(_patient(name, r, classes[name]), ("cinc2017", name) in out) for name, r in found]
+    return [p for p, held in loaded if not held], [p for p, held in loaded if held]
 
 
 def _patient(name: str, r: np.ndarray, label: int) -> Patient:

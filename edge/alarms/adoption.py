@@ -29,8 +29,8 @@ LATEST_S = 20.0
 """And so long after it in any case."""
 OTHER_S = 10.0
 """Another monitor that has not spoken for so long is gone."""
-AGAIN_S = 60.0
-"""Another monitor is told at most so often."""
+OTHER_N = 2
+"""It has spoken at least so often: one word may still come of a monitor that was just killed."""
 MAX_BYTES = 4096
 MAX_TOPICS = 100
 
@@ -141,7 +141,8 @@ class Adoption:
         self._kept: dict[str, Left] = {}
         self._unknown: dict[str, None] = {}
         self._settled_s, self._disk_s, self._latest_s = float("inf"), now_s + ALONE_S, now_s + LATEST_S
-        self._other, self._other_s, self._told_s = "", float("-inf"), float("-inf")
+        self._other, self._other_s, self._n_other = "", float("-inf"), 0
+        self._rival_s = float("-inf")
         self._notes: list[tuple[str, str]] = []
         self.n_unknown = 0
 
@@ -177,6 +178,10 @@ class Adoption:
                 self._unknown[topic] = None
         return True
 
+    def rival(self, now_s: float) -> None:
+        """A connection was taken by another client of our name, as it seems."""
+        self._rival_s = now_s
+
     def found(self, messages: Iterable[Message]) -> None:
         """Take what an earlier start left in the outbox."""
         for message in messages:
@@ -198,13 +203,8 @@ class Adoption:
             self._other = _speaker(payload).boot_id
         except (ValueError, RecursionError):
             return
+        self._n_other = 1 + (self._n_other if now_s - self._other_s < OTHER_S else 0)
         self._other_s = now_s
-        if now_s - self._told_s >= AGAIN_S:
-            self._told_s = now_s
-            detail = (
-                f"another monitor (boot_id {self._other}) speaks for {self._device} too, of another patient?"
-            )
-            self._notes.append(("device_id_clash", f"{detail} Give each bed its own device id"))
 
     # -- what comes out ------------------------------------------------------------------------------
 
@@ -226,6 +226,18 @@ class Adoption:
             self._kept, self._unknown = {}, {}
         self._tell(topics)
         return sorted(found.values(), key=lambda left: left.since_s), topics
+
+    def clash(self, now_s: float) -> str:
+        """Who else speaks for this bed now: what a person must know of it, empty for nobody."""
+        if self._n_other < OTHER_N or now_s - self._other_s >= OTHER_S:
+            taken = now_s - self._rival_s < OTHER_S
+            return (
+                "connections to the broker last seconds only: is there another monitor of this name?"
+                if taken
+                else ""
+            )
+        whose = f"another monitor (boot_id {self._other}) speaks for {self._device} too, of another patient?"
+        return f"{whose} Give each bed its own device id"
 
     def notes(self) -> list[tuple[str, str]]:
         """What is worth an event since the last call: kind and detail."""

@@ -71,6 +71,11 @@ MEANING = {
         "Samples come faster or slower than the device says, so rates and intervals would be wrong.",
         "A link that stalls for seconds.",
     ),
+    "device_id_clash": (
+        "Two monitors have one device id: what is shown may be of another patient. The one that is wrong must be given "
+        "an id of its own.",
+        "A monitor that is started beside one that still runs, on purpose.",
+    ),
     "overload": (
         "The monitor is too slow or was held up: alarms may come late.",
         "A recording played faster than time keeps it busy without harm.",

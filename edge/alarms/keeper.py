@@ -100,6 +100,9 @@ class AlarmKeeper:
         self.desk.set("overload", self.load.cause, self.load.detail)
         if broker is not None:
             self.desk.set("broker_lost", bool(broker), broker or "connected")
+        if self._adoption is not None:
+            clash = self._adoption.clash(now_s)
+            self.desk.set("device_id_clash", bool(clash), clash or "it has fallen silent")
         return [*self._adopted(now_s, at, broker == ""), *self.desk.tick(now_s, at)]
 
     def _adopted(self, now_s: float, at: int, connected: bool) -> list[Alarm]:

@@ -185,6 +185,7 @@ def in_words(limits: AlarmLimits) -> dict[str, str]:
         "lead_off": "an electrode is off",
         "unreadable": f"noise for {v.unreadable_s:g} s, no heartbeat found, or no answer of the analysis for 5 s",
         "rate_mismatch": "measured rate more than 2 % off the declared one",
+        "device_id_clash": "another monitor speaks for the same bed",
         "overload": "the monitor is busy without a break for 5 s, or was held up for 1 s",
         "broker_lost": "no connection to the broker for 5 s",
         "recording_stopped": "the recorder cannot write",

@@ -76,6 +76,7 @@ SPECS = (
 """Alarms about the patient and his signal, the most urgent first. None that is lethal stands below another."""
 
 MONITOR_SPECS = (
+    AlarmSpec("device_id_clash", "technical", "technical", False, 1.0, 10.0),
     AlarmSpec("overload", "technical", "technical", False, 5.0, 10.0),
     AlarmSpec("broker_lost", "technical", "technical", False, 1.0, 5.0, on_s=5.0),
     AlarmSpec("recording_stopped", "technical", "technical", False, 1.0, 10.0),

@@ -30,6 +30,7 @@ class Running:
 
     port: int
     socket_path: str | None
+    pid: int
 
     @property
     def tcp(self) -> str:
@@ -38,15 +39,22 @@ class Running:
 
 
 @contextlib.contextmanager
-def mosquitto(program: str) -> Iterator[Running]:
+def mosquitto(program: str, port: int = 0) -> Iterator[Running]:
     """Run a broker with Mosquitto's own defaults and no persistence.
+
+    Parameters
+    ----------
+    program : str
+        Path of the broker's program.
+    port : int
+        Where it listens; 0 for any port that is free.
 
     Raises
     ------
     BadInput
         When it does not answer.
     """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+    with socket.create_server(("127.0.0.1", port)) as probe:
         port = int(probe.getsockname()[1])
     with tempfile.TemporaryDirectory(prefix="heartwire-") as folder:
         conf, path = Path(folder, "mosquitto.conf"), str(Path(folder, "broker.sock"))
@@ -64,7 +72,7 @@ def mosquitto(program: str) -> Iterator[Running]:
                     break
             else:
                 raise BadInput(f"bench: mosquitto does not answer on port {port}; does it start by hand?")
-            yield Running(port, local)
+            yield Running(port, local, process.pid)
         finally:
             if process is not None:
                 end(process)

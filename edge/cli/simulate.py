@@ -32,13 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="whose heart (default 0)")
     parser.add_argument("--fs", type=float, help="sampling rate in Hz (default: the device's own, or 250)")
+    parser.add_argument(
+        "--gain",
+        type=float,
+        default=1.0,
+        help="how large the ECG is, where a device clips the usual (default 1)",
+    )
     add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Play until ``--seconds`` have passed or for ever."""
     fs = simulator.rate_of(args.format, args.fs)
-    return play(VirtualPatient(fs, args.seed, args.script), args, "simulate", args.seconds)
+    patient = VirtualPatient(fs, args.seed, args.script)
+    return play(simulator.Scaled(patient, args.gain), args, "simulate", args.seconds)
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

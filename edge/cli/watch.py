@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         elif args.plain or not can_draw(os.environ):
             watch.print_lines(end_s)
         else:
-            with whole_screen() as terminal:
+            with whole_screen("heartwire watch") as terminal:
                 watch.draw(terminal, end_s, "NO_COLOR" not in os.environ)
     finally:
         watch.close()
@@ -192,9 +192,9 @@ class Watch:
         return out + self._ward.tick(now_s)
 
     def _head(self) -> str:
-        """Where from, and whether it is there."""
-        word = self._subscription.word
-        return self._where() if word.up else f"{self._where()} BROKER AWAY: {word.why}"
+        """Where from, and whether it is there; a clock, for a screen that stands still is to be seen as one."""
+        word, clock = self._subscription.word, time.strftime("%H:%M:%S")
+        return f"{clock}  {self._where()}" if word.up else f"{clock}  {self._where()} BROKER AWAY: {word.why}"
 
     def _where(self) -> str:
         return self._config.place

@@ -77,8 +77,7 @@ class Publisher:
         clock: Callable[[], float] = time.monotonic,
         adoption: Adoption | None = None,
     ) -> None:
-        self._config, self._composer, self._poller = config, composer, poller
-        self._adoption = adoption
+        self._config, self._composer, self._poller, self._adoption = config, composer, poller, adoption
         self._on_note, self._clock = on_note, clock
         self._client_id = config.client_id or f"heartwire-{composer.device}"
         self._tls = tls_context(config)
@@ -91,10 +90,9 @@ class Publisher:
         self.commands: deque[Received] = deque(maxlen=MAX_COMMANDS)
         self.refused: str | None = None
         self.asked = False
-        self._turned_s = clock()
+        self._turned_s, self._replay_at_s = clock(), 0.0
         self.n_reconnects = self.n_errors = self.n_ignored = 0
         self._discovery: Discovery | None = None
-        self._replay_at_s = 0.0
         if config.homeassistant:
             self._discovery = Discovery(composer, config.homeassistant)
             self.latest[self._discovery.message.topic] = self._discovery.message
@@ -245,8 +243,7 @@ class Publisher:
     # -- connecting ----------------------------------------------------------------------------------
 
     def _client(self) -> mqtt.Client:
-        client = make_client(self._config, self._client_id, self._tls)
-        will = self._composer.bridge(False)
+        client, will = make_client(self._config, self._client_id, self._tls), self._composer.bridge(False)
         client.will_set(will.topic, will.payload, will.qos, will.retain)
         return client
 
@@ -363,6 +360,10 @@ class Publisher:
         if self._redial.ended(link.ready):
             detail = f"lost {N_SHORT} times within seconds: is another client called {self._client_id!r}?"
             self._on_note("client_id_clash", detail)
+            if not self._config.client_id:  # both stay, and hear each other
+                self._client_id = f"heartwire-{self._composer.device}-{self._composer.boot_id}"
+        if self._adoption is not None and self._redial.n_short >= N_SHORT:
+            self._adoption.rival(now_s)
         self._failed(reason)
 
     def _on_received(self, received: Received) -> None:

@@ -6,6 +6,7 @@ cannot take waits, then the oldest goes, and that the recording has stopped is t
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -34,6 +35,8 @@ MOST_S = 300.0
 """So much of the stream waits for a disk; then the oldest goes."""
 CLOSE_S = 10.0
 SETTLE_S = 0.5
+SICK = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What a disk says that is read-only, full or broken."""
 
 Item = Union[SampleBlock, Gap, LinkState, Command]  # noqa: UP007 (a runtime alias on 3.10)
 
@@ -124,14 +127,14 @@ class Recorder:
             try:
                 if not self._begun:
                     self._begin()
+                if now_s - tidied_s >= TIDY_S or self._problem is not None:
+                    self._reel.tidy()
+                    tidied_s = now_s
                 if ending or self._settled(now_s):
                     self._reel.take(self._drain(), self._began_s())
                 if now_s - synced_s >= SYNC_S or self._taken_s - synced_to_s >= SYNC_S or ending:
                     synced_s, synced_to_s = now_s, self._taken_s
                     self._reel.sync()
-                if now_s - tidied_s >= TIDY_S:
-                    tidied_s = now_s
-                    self._reel.tidy()
                 if ending:
                     self._reel.close()
                 self._tell(None)
@@ -259,10 +262,16 @@ class Recorded:
 
 
 def check_folder(folder: str) -> None:
-    """Raise BadInput where nothing can be recorded into `folder` (made if it is not there)."""
+    """Raise BadInput where nothing can be recorded into `folder` (made if it is not there).
+
+    A disk that is read-only, full or broken is none of the user's mistakes: the bed is watched all the same, and the
+    recorder says so.
+    """
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
     except OSError as error:
+        if error.errno in SICK:
+            return
         raise BadInput(f"record: cannot make the folder {folder!r}: {error.strerror or error}") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK) and not os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise BadInput(f"record: cannot write into {folder!r}: permission denied; choose another folder")

@@ -1,4 +1,8 @@
-"""[io] A terminal for a program that draws on all of it and reads single keys, given back as it was."""
+"""[io] A terminal for a program that draws on all of it and reads single keys, given back as it was.
+
+``python -m edge.io.terminal NAME`` waits beside it for the end of its own standard input. Numbers that a killed program
+has left on the screen look alive: it takes them away and says that nobody watches.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import os
 import select
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -49,10 +54,10 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def whole_screen() -> Iterator[Terminal]:
-    """The terminal for as long as the block lasts, and as it was before, however it ends."""
+def whole_screen(name: str) -> Iterator[Terminal]:
+    """The terminal for as long as the block lasts, and as it was before, however the program called `name` ends."""
     keys = _raw_keys() if sys.stdin.isatty() else contextlib.nullcontext()
-    with keys:
+    with _watched(name), keys:
         sys.stdout.write(ENTER)
         sys.stdout.flush()
         try:
@@ -61,6 +66,44 @@ def whole_screen() -> Iterator[Terminal]:
             with contextlib.suppress(OSError):
                 sys.stdout.write(LEAVE)
                 sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _watched(name: str) -> Iterator[None]:
+    """Somebody is there who says so if we are killed."""
+    command = [sys.executable, "-m", "edge.io.terminal", name]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    quiet = subprocess.DEVNULL
+    # Of a session of its own: what ends us from the keyboard does not end it.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=quiet, env=env, start_new_session=True
+    ) as guard:
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                guard.communicate(b"q")
+
+
+def guard(name: str) -> None:
+    """Wait for the other end of standard input to say good-bye, or to be gone."""
+    if os.read(0, 1):
+        return
+    with contextlib.suppress(OSError):
+        _sane_keys()
+    text = f"{name} was killed at {time.strftime('%H:%M:%S')}: NOBODY WATCHES HERE. Start it again."
+    with contextlib.suppress(OSError):
+        os.write(1, f"{LEAVE}\r\n\a{text}\r\n".encode())
+
+
+def _sane_keys() -> None:
+    """Keys are shown again, and come by the line."""
+    import termios
+
+    with contextlib.suppress(termios.error):
+        mode = termios.tcgetattr(1)
+        mode[3] |= termios.ICANON | termios.ECHO
+        termios.tcsetattr(1, termios.TCSANOW, mode)
 
 
 @contextlib.contextmanager
@@ -89,3 +132,7 @@ def read_keys(wait_s: float) -> str:
         return os.read(sys.stdin.fileno(), 64).decode("ascii", "replace") or "q" if ready else ""
     except OSError:
         return "q"
+
+
+if __name__ == "__main__":
+    guard(sys.argv[1])

@@ -2,7 +2,11 @@
 
 A frame has no sync byte: its last byte holds a count of 4 bits and a CRC of 4 bits, the byte before it the four
 digital lines, and the channels lie before that, the later the nearer to the beginning: 10 bits each, the fifth and
-sixth 6 bits. So frames are found by CRC and count, four in a row.
+sixth 6 bits. So frames are found by CRC and count, four in a row; in step with the last one, also four of which some
+are missing between.
+
+A count of 4 bits tells 15 frames lost in a row and no more, but for what the bytes that went by tell. A CRC of 4 bits
+does not see two flipped bits that are 15 apart: of frames of 3 bytes at one flip in a thousand bits, 9 in a million.
 
 Only the first four channels (10 bits) are given: the ECG is not on the others. As many are switched on as leads
 are named: one is A2, where the board has its ECG (from memory); two or more are A1, A2, ... in this order.

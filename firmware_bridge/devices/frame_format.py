@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge import timeline
 from firmware_bridge.device import DecoderOptions, EncoderOptions
 from firmware_bridge.devices.asking import Opener, Opening
 from firmware_bridge.types import F32, BadInput
@@ -192,10 +193,12 @@ class FrameFormat:
         raise NotImplementedError
 
     def distance(self, before: bytes, frame: bytes) -> int:
-        """How many frames `frame` is after `before`; 1 where nothing tells."""
+        """How many frames `frame` is after `before`, less than 1 if it comes late; 1 where nothing tells."""
         if not self.counter_bits:
             return 1
-        return (self.counter(frame) - self.counter(before)) & ((1 << self.counter_bits) - 1)
+        return timeline.distance(
+            self.counter(before), self.counter(frame), self.counter_bits, self.late_window
+        )
 
     def doubt(self, frame: bytes, due: bool) -> int:
         """How many frames must follow this one before it is believed: one at most where one was `due`."""

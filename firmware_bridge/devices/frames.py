@@ -171,7 +171,10 @@ class FrameDecoder:
             self._counter.slack = self._format.clock_slack_s * self._format.fs / self._format.n_samples
         text = item.text and self._format.says_boot
         boot = packet.boot or (text and seq != self._counter.expected)
-        step = self._counter.push(seq, elapsed=elapsed, boot=boot and self._before != b"", missing=missing)
+        damaged = item.n_skipped // self._format.n_frame if self._format.counter_bits <= 8 else 0
+        step = self._counter.push(
+            seq, elapsed=elapsed, boot=boot and self._before != b"", missing=missing, damaged=damaged
+        )
         known = step.arrival in (Arrival.NEXT, Arrival.LOST)
         return Step(step.arrival, self._format.n_lost(step.n_lost, item.frame) if known else 0)
 

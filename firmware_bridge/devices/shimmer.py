@@ -98,10 +98,12 @@ class ShimmerFormat(FrameFormat):
         return 0 if frame[0] == ACK else self.confirm
 
     def distance(self, before: bytes, frame: bytes) -> int:
-        """By the time stamps, give or take half a packet; what is no packet follows anything."""
+        """By the time stamps, give or take a quarter of a packet, else 0; what is no packet follows anything."""
         if before[0] != DATA or frame[0] != DATA:
             return 1
-        return round(((_stamp(frame) - _stamp(before)) & STAMP_MASK) / self._per_frame)
+        passed = (_stamp(frame) - _stamp(before)) & STAMP_MASK
+        n = round(passed / self._per_frame)
+        return n if 4 * abs(passed - n * self._per_frame) <= self._per_frame else 0
 
     def counter(self, frame: bytes) -> int:
         """A number by the time stamp: that of the packet before, and as many more as fit between them."""

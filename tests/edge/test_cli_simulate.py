@@ -186,6 +186,26 @@ def test_simulate_when_the_format_is_a_profiles_path_then_it_speaks_it(
     assert np.abs(got - VirtualPatient(200, 0, "sinus").read(400).mv[:, 0]).max() <= 0.00051
 
 
+def test_simulate_when_the_ecg_is_to_be_small_then_it_is(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    words = (
+        "--to",
+        "-",
+        "--speed",
+        "0",
+        "--seconds",
+        "2",
+        "--script",
+        "sinus",
+        "--fs",
+        "250",
+        "--gain",
+        "0.3",
+    )
+    assert simulate.run(args_of(simulate, *words)) == 0
+    got = samples(capfdbinary.readouterr().out)
+    assert np.abs(got - 0.3 * VirtualPatient(250, 0, "sinus").read(500).mv[:, 0]).max() <= 0.00051
+
+
 def test_main_when_the_record_is_missing_then_one_line_and_a_failure() -> None:
     done = subprocess.run(
         command("replay", "/nowhere/208"), capture_output=True, env=environment(), timeout=60

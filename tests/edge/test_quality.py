@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.quality import Quality, QualityState
+from firmware_bridge.patient import VirtualPatient
 
 FS = 125.0
 
@@ -222,3 +223,17 @@ def test_push_when_anything_at_all_then_no_error_and_sqi_in_range(xs: list[float
         q.push_raw(x, False)
         q.push(x)
     assert 0.0 <= q.state.sqi <= 1.0
+
+
+@pytest.mark.parametrize("bpm", [110, 125, 150])
+def test_state_when_clean_vt_then_readable_and_its_wave_is_good(bpm: int) -> None:
+    mv = VirtualPatient(FS, 1, f"vt:30s rate={bpm}").read(round(20.0 * FS)).mv[:, 0]
+    states = _run(mv, mv)[-40:]
+    assert not any(s.unreadable for s in states)
+    assert min(s.wave_sqi for s in states) > 0.7
+
+
+def test_state_when_noise_alone_then_no_wave_is_good() -> None:
+    states = [s for s in _run(_band(30.0, 15.0, 40.0, 3)) if s.unreadable]
+    assert states
+    assert all(s.wave_sqi == 0.0 for s in states)

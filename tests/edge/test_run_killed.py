@@ -128,20 +128,29 @@ def test_run_when_killed_without_a_log_then_what_the_broker_keeps_is_enough_and_
     assert last(subscriber, "asystole")["state"] == "cleared"
 
 
-def test_run_when_two_monitors_have_one_name_then_both_name_it_and_neither_ends_the_others_alarm(
-    tmp_path: Path, broker: Any, make_subscriber: Any, run: Callable[..., Any], until: Any
+@pytest.mark.parametrize("ids", [("a", "b"), ("", "")])
+def test_run_when_two_monitors_have_one_name_then_an_alarm_says_so_and_neither_ends_the_others(
+    ids: tuple[str, str],
+    tmp_path: Path,
+    broker: Any,
+    make_subscriber: Any,
+    run: Callable[..., Any],
+    until: Any,
 ) -> None:
     subscriber = make_subscriber(broker.port, BED + "#")
     log = "--alarms-log", str(tmp_path / "alarms.jsonl")  # as two of one name have by default
-    run(played("sinus:12s rate=80; asystole:9s; sinus:60s", 24.0), "--mqtt-client-id", "a", *log)
+    run(played("sinus:12s rate=80; asystole:9s; sinus:60s", 24.0), "--mqtt-client-id", ids[0], *log)
     until(lambda: last(subscriber, "asystole").get("state") == "latched", "a latched alarm", LONG_S)
     first = last(subscriber, "asystole")
-    run(b"", "--mqtt-client-id", "b", "--mqtt-outbox-path", "none", *log)
+    other = run(b"", "--mqtt-client-id", ids[1], "--mqtt-outbox-path", "none", *log)
 
     def clashes() -> set[str]:
-        return {e["boot_id"] for e in told(subscriber, "event") if e["event_type"] == "device_id_clash"}
+        return {a["boot_id"] for a in told(subscriber, "alarm/device_id_clash") if a["state"] == "active"}
 
     until(lambda: len(clashes()) == 2, "both name it", LONG_S)
     n = len(told(subscriber, "state"))
     until(lambda: len(told(subscriber, "state")) > n + 10, "some seconds", LONG_S)
+    assert "speaks for bed4 too" in last(subscriber, "device_id_clash")["value"]
     assert last(subscriber, "asystole") == first
+    kill(other)
+    until(lambda: last(subscriber, "device_id_clash")["state"] == "cleared", "the end of it", LONG_S)

@@ -11,6 +11,7 @@ from edge.signal_measures import (
     moving_sum,
     noise_reason,
     quality_index,
+    wave_index,
 )
 
 FS, N = 125.0, 500
@@ -97,3 +98,20 @@ def test_mains_when_ecg_under_as_much_hum_then_share_below_an_open_lead() -> Non
 
 def test_mains_when_device_too_slow_to_see_it_then_nothing() -> None:
     assert MainsMeter(60.0, 60)(np.ones(60)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("bpm", [105.0, 125.0, 150.0, 180.0, 220.0])
+def test_wave_index_when_a_wide_wave_repeats_itself_then_clean_though_nothing_stands_out(bpm: float) -> None:
+    phase = 2 * np.pi * bpm / 60.0 * T
+    m = MEASURE(0.8 * np.sin(phase) + 0.2 * np.sin(2 * phase + 0.7))
+    assert wave_index(m) > 0.9
+    assert m.busy > 0.2
+
+
+def test_wave_index_when_noise_of_any_band_then_low() -> None:
+    for low, high in ((0.3, 10.0), (1.0, 20.0), (15.0, 40.0)):
+        assert np.mean([wave_index(MEASURE(_band(low, high, seed))) for seed in range(10)]) < 0.2
+
+
+def test_repeats_when_nothing_is_there_then_finite() -> None:
+    assert MEASURE(np.zeros(N)).repeats == 0.0

@@ -93,3 +93,7 @@ def test_reset_when_another_patient_then_no_count_of_the_last() -> None:
     status = _status(vitals, 2100)
     assert status.pvc_per_min == 0.0
     assert status.n_lost == 7
+
+
+def test_status_when_a_wide_wave_is_clean_then_people_are_shown_that_it_is() -> None:
+    assert _status(_beating(), 1900, QualityState(sqi=0.1, wave_sqi=0.95)).sqi == 0.95

@@ -167,6 +167,21 @@ def test_watch_when_told_to_end_then_the_terminal_is_given_back(
     assert seen.end() == status
 
 
+def test_watch_when_it_is_killed_then_no_number_stands_and_the_terminal_says_that_nobody_watches(
+    broker: Any, beds: Beds
+) -> None:
+    seen = Seen(broker.port)
+    seen.until("HR  7")
+    seen.process.send_signal(signal.SIGKILL)
+    seen.until("heartwire watch was killed at")
+    seen.until("NOBODY WATCHES HERE")
+    assert seen.text.rindex(LEAVE) > seen.text.rindex("HR")
+    seen.process.wait()
+    assert termios.tcgetattr(seen.slave)[3] & (termios.ICANON | termios.ECHO) == termios.ICANON | termios.ECHO
+    os.close(seen.master)
+    os.close(seen.slave)
+
+
 def test_watch_when_the_broker_is_away_then_said_on_the_screen(broker: Any) -> None:
     broker.stop()
     seen = Seen(broker.port)

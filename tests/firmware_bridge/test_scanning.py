@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME, Found, Scanner
+from firmware_bridge.timeline import distance
 from firmware_bridge.types import LinkStats
 
 ONE = bytes.fromhex("a5 02 01 5a")
@@ -138,10 +139,73 @@ def test_count_that_jumps_twice_is_two_losses() -> None:
     got = feed(framer, b"".join(counted(k) for k in (9, 12, 13)))
     assert [item.frame[0] for item in got] == [9, 12, 13]
     assert stats.n_resync == 0
+
+
+def test_weakly_marked_frames_in_step_are_believed_though_none_follows_at_once() -> None:
+    strict, stats = chained(strict=True)
+    feed(strict, b"".join(counted(k) for k in range(6)))
+    got = feed(strict, b"".join(counted(k) for k in (9, 12, 14, 17, 19, 21)))
+    assert [item.frame[0] for item in got] == [9, 12, 14]
+    assert stats.n_resync == 0
+    got = feed(strict, b"".join(counted(k) for k in (23, 25, 27)) + b"\x55\x55\x55")
+    assert [item.frame[0] for item in got] == [17, 19, 21]
+    got = feed(strict, b"".join(counted(k) for k in (32, 34, 36, 38, 40)))
+    assert [(item.frame[0], item.n_skipped) for item in got] == [(32, 12), (34, 0)]
+
+
+def test_weakly_marked_frames_out_of_step_are_not() -> None:
     strict, _ = chained(strict=True)
     feed(strict, b"".join(counted(k) for k in range(6)))
-    got = feed(strict, b"".join(counted(k) for k in (9, 12, 13, 14, 15, 16)))
-    assert got[0].frame[0] == 12
+    assert feed(strict, b"\x55" + b"".join(counted(k) for k in (9, 12, 14, 17, 19, 21))) == []
+    far, _ = chained(strict=True)
+    feed(far, b"".join(counted(k) for k in range(6)))
+    assert feed(far, b"".join(counted(k) for k in (9, 30, 60, 90, 120))) == []
+
+
+@pytest.mark.parametrize("bad", [70, 134, 250])
+def test_count_that_is_damaged_where_frames_are_lost_as_well_costs_that_frame_alone(bad: int) -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(10)))
+    got = feed(framer, counted(bad) + b"".join(counted(k) for k in (12, 13, 15, 16, 17)))
+    assert [item.frame[0] for item in got] == [12, 13, 15, 16, 17]
+    assert stats.n_resync == 0
+
+
+def test_counts_that_are_damaged_one_after_the_other_are_not_taken_for_a_loss() -> None:
+    framer, _ = chained()
+    feed(framer, b"".join(counted(k) for k in range(218)))
+    got = feed(framer, b"".join(counted(k) for k in (250, 203, 220, 221, 222, 223)))
+    assert [item.frame[0] for item in got] == [220, 221, 222, 223]
+
+
+def test_loss_of_many_frames_is_believed_when_two_go_on_from_there() -> None:
+    framer, stats = chained()
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    assert feed(framer, counted(150) + counted(152)) == []
+    assert [item.frame[0] for item in feed(framer, counted(153))] == [150, 152, 153]
+    assert (stats.n_crc, stats.n_resync) == (0, 0)
+
+
+def test_frame_that_comes_late_is_given_and_the_next_one_goes_on_from_before_it() -> None:
+    framer, stats = scanner(
+        checked,
+        confirm=lambda frame, due: 1,
+        distance=lambda before, frame: distance(before[0], frame[0], 8),
+    )
+    feed(framer, b"".join(counted(k) for k in range(11)))
+    got = feed(framer, b"".join(counted(k) for k in (12, 11, 13, 14, 15)))
+    assert [item.frame[0] for item in got] == [12, 11, 13, 14, 15]
+    assert (stats.n_crc, stats.n_resync) == (0, 0)
+
+
+def test_frames_out_of_lock_that_do_not_go_on_from_the_last_need_more_that_follow() -> None:
+    framer, _ = chained(n=1)
+    feed(framer, b"".join(counted(k) for k in range(6)))
+    rubbish = b"\x55\x55\x55"
+    assert feed(framer, rubbish + b"".join(counted(k) for k in range(90, 95))) == []
+    assert [item.frame[0] for item in feed(framer, counted(95))] == list(range(90, 96))
+    feed(framer, rubbish)
+    assert [item.frame[0] for item in feed(framer, counted(98) + counted(99))] == [98, 99]
 
 
 def test_damage_in_lock_is_counted_once() -> None:

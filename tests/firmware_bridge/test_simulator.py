@@ -13,6 +13,7 @@ from firmware_bridge.patient import PatientSamples, VirtualPatient
 from firmware_bridge.records import Record, RecordSource
 from firmware_bridge.simulator import (
     Conversation,
+    Scaled,
     Simulator,
     byte_wire,
     formats,
@@ -174,6 +175,15 @@ def test_wire_when_any_device_is_simulated_then_its_decoder_sees_the_beats(name:
     assert np.corrcoef(mv, within)[0, 1] > 0.99
 
 
+def test_patient_when_scaled_then_all_of_the_signal_is_and_nothing_else() -> None:
+    script = "sinus:1s; lead_off:1s"
+    small, plain = Scaled(VirtualPatient(250, 1, script), 0.25), VirtualPatient(250, 1, script)
+    assert (small.fs, small.leads) == (plain.fs, plain.leads)
+    got, whole = small.read(500), plain.read(500)
+    assert np.array_equal(got.mv, whole.mv * np.float32(0.25))
+    assert np.array_equal(got.lead_off, whole.lead_off)
+
+
 def test_runs_when_lead_off_changes_then_it_is_cut_there() -> None:
     mv = np.arange(6, dtype=np.float32).reshape(-1, 1)
     parts = list(runs(PatientSamples(mv, np.array([0, 0, 1, 1, 1, 0], np.uint8))))
@@ -195,6 +205,8 @@ def test_rate_when_asked_or_not_then_the_right_one_wins() -> None:
         (lambda: rate_of("morse", None), "format 'morse' is unknown: use one of"),
         (lambda: rate_of("native", 1e9), "expected 1 to 20000 Hz"),
         (lambda: message_wire("native", 250, ("I",)), "does not go over MQTT: use one of mqtt-int16"),
+        (lambda: Scaled(VirtualPatient(), 0.0), "gain is 0: expected 0.01 to 100"),
+        (lambda: Scaled(VirtualPatient(), float("nan")), "gain is nan: expected 0.01 to 100"),
         (lambda: simulator(VirtualPatient(), Clock(), Shelf(), speed=-1), "speed is -1: expected 0"),
         (lambda: simulator(VirtualPatient(), Clock(), Shelf(), frame_ms=9999), "frame length is 9999 ms"),
     ],

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from firmware_bridge.timeline import Arrival, RateMeter, SequenceCounter, Step
+from firmware_bridge.timeline import Arrival, RateMeter, SequenceCounter, Step, distance
 
 
 def run(counter: SequenceCounter, *seqs: int) -> list[Step]:
@@ -98,6 +98,32 @@ def test_counter_with_the_hosts_clock_knows_of_whole_turns(bits: int, n_lost: in
         again = SequenceCounter(bits, 1 if bits == 4 else None)
         again.push(7)
         assert again.push((8 + n_lost) % (1 << bits), missing=missing) == Step(Arrival.LOST, n_lost)
+
+
+@pytest.mark.parametrize(
+    ("n_lost", "damaged"), [(3, 0), (15, 12), (16, 8), (16, 12), (18, 14), (31, 25), (37, 30), (7, 9), (0, 3)]
+)
+def test_counter_with_the_bytes_that_went_by_knows_of_whole_turns(n_lost: int, damaged: int) -> None:
+    counter = SequenceCounter(4, 1)
+    counter.push(7)
+    arrival = Arrival.LOST if n_lost else Arrival.NEXT
+    assert counter.push((8 + n_lost) % 16, damaged=damaged) == Step(arrival, n_lost)
+
+
+def test_counter_with_a_late_frame_after_a_damaged_one_says_late() -> None:
+    counter = SequenceCounter(8)
+    counter.push(40)
+    assert counter.push(38, damaged=1).arrival is Arrival.LATE
+
+
+@pytest.mark.parametrize(
+    ("before", "seq", "bits", "expected"),
+    [(7, 8, 8, 1), (255, 2, 8, 3), (9, 9, 8, 0), (9, 3, 8, -6), (9, 0, 8, 247), (0, 8, 4, 8), (5, 4, 32, -1)],
+)
+def test_distance_when_behind_by_little_then_late_else_ahead(
+    before: int, seq: int, bits: int, expected: int
+) -> None:
+    assert distance(before, seq, bits) == expected
 
 
 @pytest.mark.parametrize(("bits", "before"), [(16, 30_000), (32, 5_000_000)])

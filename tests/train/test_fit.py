@@ -90,3 +90,12 @@ def test_keep_memory_when_told_then_what_was_freed_is_not_fetched_anew() -> None
     )
     assert told < 100
     assert told < untold
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", ""])
+def test_seeds_when_it_is_no_number_then_one_line_says_what_is(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        fit.main(["fusion", "--seeds", text])
+    assert "expected a number of seeds, 1 or more" in capsys.readouterr().err

@@ -181,6 +181,38 @@ def test_main_when_folds_are_recorded_then_each_checkpoint_says_who_it_is_from(
         assert known == everyone - {r.patient for r in rows if r.fold == k}
 
 
+def test_main_when_other_networks_are_named_then_their_patients_teach_and_none_is_scored(
+    recorded: Path, rows: list[Rows], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = recorded / "seed-2"
+    for k in range(3):
+        (other / f"fold-{k}-of-3").mkdir(parents=True)
+        moved = [replace(r, x=r.x + 1.0, patient=f"mitdb/{r.patient}") for r in rows if r.fold == k]
+        save(moved, other / f"fold-{k}-of-3" / "beat_rows.npz", "these")
+    learned: list[int] = []
+    true_fit = fit_fusion.fit
+
+    def count(chosen: list[Rows], recipe: FusionRecipe) -> fit_fusion.FusionNet:
+        learned.append(len([r for r in chosen if r.group == "cinc"]))
+        learned.append(len(chosen))
+        return true_fit(chosen, recipe)
+
+    monkeypatch.setattr(fit_fusion, "fit", count)
+    path = fit_fusion.main(recorded, 3, 1, also=[other], seeds=2, steps=2, batch=4, beats=20)
+    weak = [r for r in rows if r.group == "cinc"]
+    assert learned[-2:] == [len(weak), 2 * len(rows) - len(weak)]
+    assert len(learned) == 2 * 4 * 2
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [set(line) for line in lines[:2]] == [
+        {"factors", "early", "final"},
+        {"seed", "factors", "early", "final"},
+    ]
+    assert lines[1]["seed"] == 2
+    saved = checkpoint.read(path)
+    assert saved["results"]["F1 of 2 seeds, mean and standard deviation"] == lines[2]
+    assert saved["recipe"]["seed"] == 1
+
+
 def test_main_when_one_set_of_networks_is_listened_to_then_strangers_are_told_from_the_known(
     synthetic_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from firmware_bridge.types import BadInput
 from train import fusion_rows, splits
 from train.dataset import Fold
+from train.weak_labels import held_out
 
 
 def test_jobs_of_when_folds_are_there_then_each_lead_goes_through_networks_that_never_saw_it(
@@ -21,6 +22,9 @@ def test_jobs_of_when_folds_are_there_then_each_lead_goes_through_networks_that_
     for job in own:
         assert (job.database, job.record) in Fold(job.fold, 3).held_out()
         assert job.artefacts == str(tmp_path / f"fold-{job.fold}-of-3" / "artefacts")
+    weak = [j for j in jobs if j.group == "cinc"]
+    assert sorted(j.record for j in weak) == ["A00001", "A00007"]
+    assert all((j.database, j.record) in held_out(Fold(j.fold, 3)) for j in weak)
 
 
 def test_jobs_of_when_a_fold_was_not_trained_then_one_line_says_which(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from edge.fusion import N_INPUTS
 from train.beat_rows import UNKNOWN, Rows
-from train.fusion_scores import calibration_error, chosen_factors, rates, scores, table, weighed
+from train.fusion_scores import calibration_error, chosen_factors, rates, scores, spread_of, table, weighed
 
 
 def rows_of(patient: str) -> Rows:
@@ -64,3 +64,14 @@ def test_scores_when_answers_are_right_then_all_are_and_each_database_has_its_ow
     assert found["final"]["mitdb"]["S"]["f1"] == 100.0
     assert found["final"]["svdb"]["S"]["se"] == 0.0
     assert found["early"]["ece"] == 0.0
+
+
+def test_spread_of_when_fits_differ_then_mean_deviation_and_the_sum_of_four() -> None:
+    def result(s: float) -> dict[str, object]:
+        both = {"all": {"S": {"f1": s}, "V": {"f1": 90.0}}}
+        return {"early": both, "final": both}
+
+    found = spread_of([result(60.0), result(62.0), result(64.0)])
+    assert found["early S"] == [62.0, 2.0]
+    assert found["final V"] == [90.0, 0.0]
+    assert found["sum"] == [304.0, 4.0]

@@ -7,8 +7,8 @@ import pytest
 
 from firmware_bridge.patient import VirtualPatient
 from train import databases, weak_labels
-from train.dataset import NOT_S
-from train.weak_labels import serves, weak_patients
+from train.dataset import NOT_S, Fold
+from train.weak_labels import held_out, serves, weak_patients
 
 EVEN = np.arange(20) * 100.0
 GOOD = np.full(20, 0.95)
@@ -29,11 +29,28 @@ def test_serves_when_there_are_few_beats_or_noise_then_no() -> None:
 
 
 def test_weak_patients_when_in_the_cache_then_their_class_is_the_recordings(synthetic_cache: Path) -> None:
-    found = {p.name: p for p in weak_patients()}
+    trained, out = weak_patients(Fold())
+    found = {p.name: p for p in trained}
+    assert not out
     assert set(found) == {"cinc2017/A00001", "cinc2017/A00007"}
     assert set(found["cinc2017/A00001"].c) == {0}
     assert set(found["cinc2017/A00007"].c) == {NOT_S}
     assert all(p.group == "cinc" and not p.mask[:250].any() for p in found.values())
+
+
+def test_weak_patients_when_folds_are_dealt_then_each_recording_is_held_out_once(
+    synthetic_cache: Path,
+) -> None:
+    seen: list[str] = []
+    for k in range(3):
+        trained, out = ([p.name for p in part] for part in weak_patients(Fold(k, 3)))
+        assert not set(trained) & set(out)
+        assert sorted([*trained, *out]) == ["cinc2017/A00001", "cinc2017/A00007"]
+        assert {tuple(name.split("/")) for name in out} == {
+            key for key in held_out(Fold(k, 3)) if key[0] == "cinc2017"
+        }
+        seen += out
+    assert sorted(seen) == ["cinc2017/A00001", "cinc2017/A00007"]
 
 
 @pytest.mark.parametrize(("label", "expected"), [("N", 0), ("A", NOT_S), ("O", None), ("~", None)])

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         todo = [job for job in arms.jobs(args.preset, claims) if not _is_done(job, done)]
     if args.plan:
-        return plan(todo, done)
+        return plan(todo, done, claims)
     if done and not args.resume:
         raise BadInput(
             f"{out / RESULTS} has {len(done)} results; add --resume to go on, or choose another --out"
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m train study", description=main.__doc__)
     made.add_argument(
         "--preset", choices=("quick", "full"), default="quick",
-        help="quick: every arm, hardly trained, in minutes; full: what the report uses, a day or two",
+        help="quick: every arm, hardly trained, in minutes; full: what the report uses, a day",
     )  # fmt: skip
     made.add_argument("--claim", type=int, action="append", choices=sorted(arms.ORDER), help="this one alone")
     made.add_argument("--out", type=Path, help="results and networks (default: runs/study-PRESET)")
@@ -169,14 +169,15 @@ def _is_done(job: Job, done: Sequence[record.Run]) -> bool:
     return {job.key, *(f"{job.key}-r{k:g}" for k in job.resets)} <= keys
 
 
-def plan(todo: Sequence[Job], done: Sequence[record.Run]) -> int:
+def plan(todo: Sequence[Job], done: Sequence[record.Run], claims: tuple[int, ...]) -> int:
     """Print the runs by claim and the hours of a core they are expected to take, by what the finished ones took."""
     pace = pace_of(done)
     n: dict[int, int] = Counter()
     hours: dict[int, float] = defaultdict(float)
     for job in todo:
-        n[job.claims[0]] += 1
-        hours[job.claims[0]] += arms.seconds(job) * pace / 3600.0
+        claim = next(c for c in arms.ORDER if c in job.claims and c in claims)  # for which it is made first
+        n[claim] += 1
+        hours[claim] += arms.seconds(job) * pace / 3600.0
     for job in todo:
         print(f"{'+'.join(map(str, job.claims)):<8}{job.arm:<36} seed {job.seed} fold {job.fold}"
               f" {arms.seconds(job) * pace:8.0f} s")  # fmt: skip

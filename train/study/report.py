@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from train.study import (
+    compared,
     figure_claims,
     figure_maps,
     figure_overfit,
@@ -51,14 +52,24 @@ class Results:
         """Every run that speaks for a claim, once."""
         return list({(r.key, r.preset, r.split): r for own in self.runs.values() for r in own}.values())
 
+    def preset_of(self, claim: int) -> str:
+        """Whose runs speak for a claim; empty where nobody's do."""
+        return next((r.preset for r in self.runs.get(claim, ())), "")
+
     def of_claim(self, *claims: int) -> list[Point]:
-        """Points of the arms of some claims, each network once, trees and nearest neighbour too."""
+        """Points of the arms of some claims, each network once, trees and nearest neighbour too; none where
+        these two are all there is.
+
+        Of several claims those that the full preset speaks for, where it does for any.
+        """
         found: dict[tuple[str, str, str], Point] = {}
-        for claim in claims:
+        full = [claim for claim in claims if self.preset_of(claim) == "full"]
+        for claim in full or claims:
             own = self.runs.get(claim, ())
             for p in points(arms_of(claim, own)) if own else []:
                 found.setdefault((p.family, str(p.net), str(p.task)), p)
-        return list(found.values())
+        networks = any(p.family not in compared.SIMPLE for p in found.values())
+        return list(found.values()) if networks else []
 
 
 def results_of(runs: Sequence[Run], looks: Looks) -> Results:
@@ -105,58 +116,92 @@ def write(results: Results, folder: Path, figures: str = "figures") -> list[Path
 
 def pictures(results: Results) -> Iterator[Picture]:
     """All figures."""
-    quick = any(r.preset == "quick" for r in results.all_runs)
-    for picture in _of_arms(results):
-        yield replace(picture, caption=f"{picture.caption} {HARDLY}") if quick else picture
+    for claims, picture in _of_arms(results):
+        if not picture.when:
+            continue
+        full = [c for c in claims if results.preset_of(c) == "full"]
+        caption = f"{picture.caption} {_seeds(results.of_claim(*claims)) if full else HARDLY}"
+        yield replace(picture, caption=caption)
     yield from _of_networks(results.looks)
     yield from _of_gradients(results.looks)
 
 
-def _of_arms(results: Results) -> Iterator[Picture]:
+def _seeds(shown: Sequence[Point]) -> str:
+    few, most = (f([p.seeds for p in shown]) for f in (min, max))
+    return (
+        f"Full preset, {few} seed(s) an arm."
+        if few == most
+        else f"Full preset, {few} to {most} seeds an arm."
+    )
+
+
+def _of_arms(results: Results) -> Iterator[tuple[tuple[int, ...], Picture]]:
+    """(claims whose arms it shows, figure)."""
     cost, windows, memory = results.of_claim(5, 4), results.of_claim(2), results.of_claim(3)
     budgets, deep, people = results.of_claim(4), results.of_claim(6), results.of_claim(7)
-    yield Picture(
-        "pareto",
-        "Macro F1 on held-out patients against what it costs; the line is what no other point beats, bars are 95 % "
-        "intervals over records and seeds.",
-        lambda path: figure_pareto.draw(cost, path),
-        bool(cost),
+    yield (
+        (5, 4),
+        Picture(
+            "pareto",
+            "Macro F1 on held-out patients against what it costs; the line is what no other point beats, bars are 95 % "
+            "intervals over records and seeds.",
+            lambda path: figure_pareto.draw(cost, path),
+            bool(cost),
+        ),
     )
-    yield Picture(
-        "depth",
-        "Macro F1 in percent by window and depth; framed: the smallest depth within 0.01 of the best of its window.",
-        lambda path: figure_claims.draw_depth([p for p in windows if p.family == "cnn"], path),
-        any(p.family == "cnn" for p in windows),
+    yield (
+        (2,),
+        Picture(
+            "depth",
+            "Macro F1 in percent by window and depth; framed: the smallest depth within 0.01 of the best.",
+            lambda path: figure_claims.draw_depth([p for p in windows if p.family == "cnn"], path),
+            any(p.family == "cnn" for p in windows),
+        ),
     )
-    yield Picture(
-        "reset",
-        "Macro F1 of the study's GRUs with the state set back every so many seconds.",
-        lambda path: figure_claims.draw_reset([p for p in memory if p.family == "gru"], path),
-        any(p.family == "gru" for p in memory),
+    yield (
+        (3,),
+        Picture(
+            "reset",
+            "Macro F1 of the study's GRUs with the state set back every so many seconds.",
+            lambda path: figure_claims.draw_reset([p for p in memory if p.family == "gru"], path),
+            any(p.family == "gru" for p in memory),
+        ),
     )
-    yield Picture(
-        "budgets",
-        "Equal budgets of multiplications, with trees and the nearest neighbour beside them.",
-        lambda path: figure_claims.draw_budgets(budgets, BUDGETS_MACS_S, path),
-        bool(budgets),
+    yield (
+        (4,),
+        Picture(
+            "budgets",
+            "Equal budgets of multiplications, with trees and the nearest neighbour beside them.",
+            lambda path: figure_claims.draw_budgets(budgets, BUDGETS_MACS_S, path),
+            bool(budgets),
+        ),
     )
-    yield Picture(
-        "stacks",
-        "Macro F1 by depth of recurrent stacks.",
-        lambda path: figure_claims.draw_stacks(deep, path),
-        any(p.family in seen.CELLS for p in deep),
+    yield (
+        (6,),
+        Picture(
+            "stacks",
+            "Macro F1 by depth of recurrent stacks.",
+            lambda path: figure_claims.draw_stacks(deep, path),
+            any(p.family in seen.CELLS for p in deep),
+        ),
     )
-    yield Picture(
-        "overfit-curves",
-        "Training beats (dashed) and unseen patients (solid) by epoch, the largest network of each family.",
-        lambda path: figure_overfit.draw_curves(people, path),
-        bool(people),
+    yield (
+        (7,),
+        Picture(
+            "overfit-curves",
+            "Training beats (dashed) and unseen patients (solid) by epoch, the largest network of each family.",
+            lambda path: figure_overfit.draw_curves(people, path),
+            bool(people),
+        ),
     )
-    yield Picture(
-        "overfit-gaps",
-        "The gap by patients and by parameters, and how often the nearest training beat makes the same error.",
-        lambda path: figure_overfit.draw_gaps(people, path),
-        bool(people),
+    yield (
+        (7,),
+        Picture(
+            "overfit-gaps",
+            "The gap by patients and by parameters, and how often the nearest training beat makes the same error.",
+            lambda path: figure_overfit.draw_gaps(people, path),
+            bool(people),
+        ),
     )
 
 
@@ -240,13 +285,14 @@ OF_CLAIM = {
 def lines(results: Results, drawn: dict[str, Picture], figures: str) -> Iterator[str]:
     """The report, line by line, with the figures that were `drawn` in folder `figures`."""
     verdicts, runs = results.verdicts, results.all_runs
-    yield from tables.head(runs, results.looks)
+    yield from tables.head(verdicts)
     yield from _figure(drawn, "pareto", figures)
     yield from tables.front_table(results.of_claim(5, 4))
     yield from ("", "## Verdicts", "")
     yield from tables.verdict_table(verdicts, words.CLAIMS, portuguese=False)
     yield from ("", "## Em português", "")
-    yield from tables.portuguese(runs, verdicts)
+    yield from tables.portuguese(verdicts)
+    yield from tables.run_section(runs, results.looks)
     for claim in sorted(words.CLAIMS):
         own = [v for v in verdicts if v.claim == claim]
         yield from ("", f"## Claim {claim}: {words.CLAIMS[claim]}", "")
@@ -258,9 +304,15 @@ def lines(results: Results, drawn: dict[str, Picture], figures: str) -> Iterator
         if claim == 6:
             yield from tables.slope_table(results.looks)
             yield from tables.monitor_line(results.looks)
+        if results.preset_of(claim):
+            yield from compared.table(results.of_claim(claim))
         for name in OF_CLAIM[claim]:
             yield from _figure(drawn, name, figures)
-        yield from ("", f"*What would change it:* {words.CHANGE[claim]}")
+        few = any(v.outcome in ("missing", "part", "too few") for v in own) or not own
+        yield from ("", f"*What would change it:* {words.NEEDED if few else ''}{words.CHANGE[claim]}")
+    yield from compared.shipped(
+        {c: arms_of(c, results.runs[c]) for c in (3, 4) if results.preset_of(c) == "full"}
+    )
     yield from tables.tail(runs)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from train.front import FS_MODEL
 from train.study import words
+from train.study.answer import answer
 from train.study.arms import SLOW
 from train.study.looks import Looks
 from train.study.plot import WORDS
@@ -21,41 +22,47 @@ from train.study.slopes import Slope
 from train.study.verdicts import LEAST_SEEDS, Verdict
 
 
-def span(value: float, low: float, high: float, portuguese: bool = False) -> str:
-    """A number and its interval; in Portuguese with commas."""
-    text = f"{value:.3f} [{low:.3f}, {high:.3f}]"
-    return text.replace(", ", "; ").replace(".", ",") if portuguese else text
-
-
 def outcome(verdict: Verdict, portuguese: bool) -> str:
     """The verdict's word; where there are too few runs, which ones."""
     if verdict.outcome == "too few":
         if verdict.preset == "quick":
             return words.FEW_PT if portuguese else words.FEW
         return words.SEEDS_PT if portuguese else words.SEEDS
+    if verdict.outcome == "part":
+        done, planned = (
+            round(verdict.numbers[name][0]) for name in ("arms with three seeds", "arms planned")
+        )
+        return (words.PART_PT if portuguese else words.PART).format(done=done, planned=planned)
     word = (words.OUTCOMES_PT if portuguese else words.OUTCOMES)[verdict.outcome]
     few = verdict.preset == "folds" and verdict.outcome in ("supported", "refuted")
     return f"{word} ({words.ONE_SEED_PT if portuguese else words.ONE_SEED})" if few else word
 
 
-def head(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
-    """What this is and what was run."""
+def head(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The question and its answer; what this page is."""
     yield "# CNN or RNN, how deep, and why"
+    yield ""
+    yield from answer(verdicts)
     yield ""
     yield (
         "Why do four LSTM layers do the work of ten to fifteen convolution layers on ECG, and is it vanishing "
         "gradients or overfitting that keeps RNNs shallow? Asked in public (Data Science Stack Exchange 53474); the "
-        "answer was a row of claims, each of which is put to a test here. The arms' tests were written down before "
-        "the arms were run; those of the looks into networks (claim 1, and the second lines of 3 and 6) after a "
-        "first look."
+        "answer was a row of claims, each of which is put to a test here, on patients whom no network has seen. "
+        "[Em português](#em-português)."
     )
-    yield ""
+
+
+def run_section(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
+    """What was run, what the full preset leaves out, and where the numbers come from."""
+    yield from ("", "## What was run", "")
+    yield from _what_was_run(runs, looks)
+    yield from ("", words.CUT, "")
     yield (
         "This page and its figures are made by `python -m train study --report` out of the committed results "
-        "(`train/study/results`); no number in it was written by hand."
+        "(`train/study/results`); no number in it was written by hand. The arms' tests were written down before the "
+        "arms were run; those of the looks into networks (claim 1, and the second lines of 3 and 6) after a first "
+        "look. Times in µs are medians measured on a shared machine while others worked on it."
     )
-    yield ""
-    yield from _what_was_run(runs, looks)
 
 
 def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
@@ -66,7 +73,7 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
     if any(r.preset == "quick" for r in runs):
         yield (
             "  In the quick preset every network sees some hundred beats and one fold: it shows that every arm runs, "
-            "and **decides nothing**. Numbers of its arms below are of such networks."
+            "and **decides nothing**. Where the verdicts below name it, numbers and figures are of such networks."
         )
     if not runs:
         yield "- **Arms**: none have been run."
@@ -122,8 +129,8 @@ def front_table(found: Sequence[Point]) -> Iterator[str]:
         c = p.cost
         took = f"{c.us_s:.0f} ({c.engine})" if c.us_s else "–"
         yield (
-            f"| {p.name} | {span(p.macro_f1, p.low, p.high)} | {c.macs_s:,.0f} | {c.macs_beat:,.0f} | {c.params:,} | "
-            f"{c.state_bytes:,} | {took} | {p.seeds} |"
+            f"| {p.name} | {words.span(p.macro_f1, p.low, p.high)} | {c.macs_s:,.0f} | {c.macs_beat:,.0f} | "
+            f"{c.params:,} | {c.state_bytes:,} | {took} | {p.seeds} |"
         )
 
 
@@ -137,52 +144,24 @@ def verdict_table(verdicts: Sequence[Verdict], claims: Mapping[int, str], portug
     yield "|---|---|---|---|---|---|"
     for claim, text in claims.items():
         for v in [v for v in verdicts if v.claim == claim] or [Verdict(claim, "missing", "")]:
-            nothing = v.outcome == "missing" or v.preset == "quick"
-            number = "–" if nothing else span(v.value, v.low, v.high, portuguese)
-            seeds = "–" if v.outcome == "missing" else str(v.seeds)
+            nothing = v.outcome in ("missing", "part") or v.preset == "quick"
+            number = "–" if nothing else words.span(v.value, v.low, v.high, portuguese)
+            seeds = "–" if v.outcome in ("missing", "part") else str(v.seeds)
             of = "–" if v.outcome == "missing" else whom[v.preset]
             yield f"| {claim} | {text} | {outcome(v, portuguese)} | {number} | {of} | {seeds} |"
 
 
-def portuguese(runs: Sequence[Run], verdicts: Sequence[Verdict]) -> Iterator[str]:
+def portuguese(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """The summary in Portuguese: the question came to us in it."""
+    yield from answer(verdicts, portuguese=True)
+    yield ""
     yield (
         "A pergunta: por que 4 camadas LSTM fazem em ECG o trabalho de 10 a 15 camadas convolucionais, e são os "
         "gradientes que desaparecem ou o sobreajuste que mantêm as RNNs rasas? Cada afirmação da resposta foi posta "
         "à prova em ECG real (mitdb DS1, pacientes que a rede nunca viu); os intervalos são de bootstrap por paciente."
     )
-    if runs and all(r.preset == "quick" for r in runs):
-        yield (
-            "Dos braços do estudo só o preset rápido foi executado: ele mostra que tudo roda e **não decide nada**. "
-            "O que está decidido vem das redes do próprio monitor e dos gradientes."
-        )
     yield ""
     yield from verdict_table(verdicts, words.CLAIMS_PT, portuguese=True)
-    memory = next((v for v in verdicts if v.claim == 3 and v.preset == "folds"), None)
-    falls = next((v for v in verdicts if v.claim == 6 and v.preset == "gradients"), None)
-    if memory is not None:
-        yield ""
-        yield (
-            f"A memória da GRU do monitor vale {span(memory.value, memory.low, memory.high, True)} de macro F1: é o "
-            "que se perde quando o estado só ouviu os últimos 2 s."
-        )
-    if falls is not None:
-        plain, helped = (
-            ", ".join(
-                f"{falls.numbers[f'{cell}: decades a layer, {kind}'][0]:+.2f} ({WORDS[cell]})"
-                for cell in CELLS
-            )
-            for kind in ("plain", "residual")
-        )
-        yield ""
-        yield (
-            "Em pilhas simples, a cada camada acrescentada o gradiente da primeira muda por tantas décadas (fatores "
-            f"de dez): {_comma(plain)}; com resíduos e LayerNorm: {_comma(helped)}."
-        )
-
-
-def _comma(text: str) -> str:
-    return text.replace(", ", "; ").replace(".", ",").replace("vanilla RNN", "RNN simples")
 
 
 def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
@@ -197,9 +176,11 @@ def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
             yield f"Arms of the study: {outcome(v, False)}."
             continue
         yield f"{words.WHOM[v.preset].capitalize()}: {outcome(v, False)}."
+        if v.outcome == "part":
+            continue
         few = f"; {LEAST_SEEDS} are needed to decide" if v.outcome == "too few" else ""
         yield ""
-        yield f"Test: {v.test.rstrip('.')}. Result {span(v.value, v.low, v.high)}, {v.seeds} seed(s){few}."
+        yield f"Test: {v.test.rstrip('.')}. Result {words.span(v.value, v.low, v.high)}, {v.seeds} seed(s){few}."
         shown = {name: values for name, values in v.numbers.items() if " less " not in name or number != 1}
         if shown and number != 1:
             yield ""
@@ -210,7 +191,7 @@ def _numbers(found: Mapping[str, Sequence[float]]) -> Iterator[str]:
     yield "| counted | value |"
     yield "|---|---|"
     for name, values in found.items():
-        yield f"| {name} | {span(*values) if len(values) == 3 else ', '.join(f'{v:.3f}' for v in values)} |"
+        yield f"| {name} | {words.span(*values) if len(values) == 3 else ', '.join(f'{v:.3f}' for v in values)} |"
 
 
 def probe_table(looks: Looks) -> Iterator[str]:
@@ -277,9 +258,9 @@ def memory_table(looks: Looks) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for s in looks.memory:
         name = f"{s.heard_s:g} s" if s.heard_s else "whole record"
-        lost = span(s.loss, s.loss_low, s.loss_high) if s.heard_s else "–"
+        lost = words.span(s.loss, s.loss_low, s.loss_high) if s.heard_s else "–"
         n, sv, v = s.f1
-        yield f"| {name} | {span(s.macro_f1, s.low, s.high)} | {lost} | {n:.3f} | {sv:.3f} | {v:.3f} |"
+        yield f"| {name} | {words.span(s.macro_f1, s.low, s.high)} | {lost} | {n:.3f} | {sv:.3f} | {v:.3f} |"
 
 
 def slope_table(looks: Looks) -> Iterator[str]:
@@ -328,18 +309,10 @@ def _slope_row(cell: str, residual: bool, stage: str, depth: int, own: Sequence[
 
 
 def tail(runs: Sequence[Run]) -> Iterator[str]:
-    """What it changed, and how to run it again."""
-    yield from ("", "## What it changed in the shipped models", "")
-    yield (
-        "Nothing yet: no artefact was trained anew for it. What it says about them: the GRU's state is carried "
-        "through the whole record in training (strips of four minutes) and in the monitor, and claim 3's memory is "
-        "why that is worth its price; after a gap the monitor marks its answers as `warming` until the state has "
-        "heard enough again. One recurrent layer stays one layer as long as nothing above shows that a second one "
-        "pays."
-    )
+    """How to run it again."""
     yield from ("", "## Run it again", "", "```sh")
     yield "python -m train study --preset quick            # every arm and every figure, in minutes"
-    yield "python -m train study --preset full --resume    # what decides; days of a core, goes on where it stopped"
+    yield "python -m train study --preset full --resume    # what decides; a day of two cores, goes on where it stopped"
     yield "python -m train study --look --preset full      # probes, maps, memory, gradients"
     yield "python -m train study --report                  # this page, from the committed results"
     yield "```"

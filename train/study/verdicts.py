@@ -41,7 +41,8 @@ class Verdict:
     claim : int
     outcome : str
         'supported', 'refuted' or 'undecided'; 'too few' with fewer than three seeds or in the quick preset, whose
-        networks have hardly seen a beat; 'missing' where runs that the test needs are not there.
+        networks have hardly seen a beat; 'missing' where runs that the test needs are not there, 'part' where of the
+        full preset at least some networks are.
     test : str
         What was tested, in words.
     value, low, high : float
@@ -71,12 +72,25 @@ def judge(runs: Sequence[Run], draws: int = DRAWS) -> list[Verdict]:
     for claim, test in _TESTS.items():
         found = arms_of(claim, runs, draws)
         verdict = test(found) if found.names else None
-        verdict = verdict or Verdict(claim, "missing", "")
-        if verdict.outcome != "missing" and (preset == "quick" or verdict.seeds < LEAST_SEEDS):
+        verdict = verdict or unfinished(claim, found, preset)
+        if verdict.outcome not in ("missing", "part") and (preset == "quick" or verdict.seeds < LEAST_SEEDS):
             verdict = replace(verdict, outcome="too few")
         what = " ".join((verdict.test or test.__doc__ or "").split())
         out.append(replace(verdict, preset=preset, test=what))
     return out
+
+
+def unfinished(claim: int, arms: Arms, preset: str) -> Verdict:
+    """How far a claim has come whose test needs more runs than there are."""
+    planned = [arm.name for arm in plan.arms(claim)]
+    there = [name for name in planned if name in arms.names]
+    networks = any(arms.example(name).family not in ("trees", "nn1") for name in there)
+    numbers = {
+        "arms with three seeds": [float(sum(arms.seeds(name) >= LEAST_SEEDS for name in there))],
+        "arms with a seed": [float(len(there))],
+        "arms planned": [float(len(planned))],
+    }
+    return Verdict(claim, "part" if networks and preset == "full" else "missing", "", numbers=numbers)
 
 
 def arms_of(claim: int, runs: Sequence[Run], draws: int = DRAWS) -> Arms:
@@ -89,7 +103,7 @@ def arms_of(claim: int, runs: Sequence[Run], draws: int = DRAWS) -> Arms:
         if claim == 3 and "-r" in run.key:
             mark, task = f", reset every {task.reset_s:g} s", replace(task, reset_s=0.0)
         name = named.get((net, task))
-        if name is not None and run.split == "fold" and claim in run.claims:
+        if name is not None and run.split == "fold":
             out.append(replace(run, arm=name + mark))
     return Arms(out, draws)
 
@@ -177,20 +191,18 @@ def joined(arms: Arms) -> Verdict | None:
         losses += any(high < 0 for _, _, high in each)
         ties += ahead[1] > -MARGIN and ahead[2] < MARGIN
     outcome = "supported" if wins >= 2 else "refuted" if losses + ties >= 2 else "undecided"
-    if "nn1" in arms.names:
-        numbers["nn1"] = [arms.f1("nn1")]
     value, low, high = sorted(decided)[1]
     return Verdict(4, outcome, "", value, low, high, _seeds(arms, arms.names), numbers=numbers)
 
 
 def sizes(arms: Arms) -> Verdict | None:
     """Cheapest GRU over cheapest CNN, each within 0.02 of the best network: log2 of layers, parameters, MAC/s, us/s."""
-    sides = {
-        f: [n for n in arms.names if n.startswith(f"{f} ") and not n.endswith("window")]
-        for f in ("gru", "cnn")
-    }
-    if any(len(names) < 8 for names in sides.values()):
+    every = [arm.name for arm in plan.arms(5)]
+    if not _all_there(arms, every):
         return None
+    sides = {
+        f: [n for n in every if n.startswith(f"{f} ") and not n.endswith("window")] for f in ("gru", "cnn")
+    }
     names = sides["gru"] + sides["cnn"]
     price: dict[str, F64] = {}
     found = [arms.example(n) for n in names]
@@ -209,7 +221,6 @@ def sizes(arms: Arms) -> Verdict | None:
         numbers[f"log2 {name}"] = [value, *interval(np.array([ratio(row, of, is_gru) for row in drawn]))]
     best = statistic(arms, names, lambda f: f[is_gru].max() - f[~is_gru].max())
     numbers["best gru - best cnn"] = list(best)
-    numbers |= {name: [arms.f1(name)] for name in ("trees", "nn1") if name in arms.names}
     value, low, high = numbers["log2 macs_s"]
     less = all(numbers[f"log2 {k}"][2] < 0 for k in ("layers", "params", "macs_s"))
     outcome = "supported" if less else "refuted" if low > 0 else "undecided"
@@ -300,10 +311,6 @@ def people(arms: Arms) -> Verdict | None:
     rng = np.random.default_rng(0)
     again = later[rng.integers(0, len(later), (2000, len(later)))].mean(1)
     numbers["epochs later"] = [float(later.mean()), *interval(again)]
-    for family in ("trees", "nn1"):
-        for n in plan.PATIENTS:
-            if f"{family} {n} patients" in arms.names:
-                numbers[f"{family}, {n} patients"] = [arms.f1(f"{family} {n} patients")]
     earlier = numbers["epochs later"][2] < 0
     outcome = "supported" if low > 0 and earlier else "refuted" if high < MARGIN else "undecided"
     return Verdict(7, outcome, "", value, low, high, _seeds(arms, names), numbers=numbers)

@@ -2,7 +2,8 @@
 
 To the page go arrays of ``{"is": kind, "bed": number, ...}``, numbers and bounded texts only; from it comes
 ``{"ack": number of a bed, "alarm": name, "token": key}`` or
-``{"pause": number of a bed, "seconds": 120, "token": key}`` (0 seconds: sound again); ``{"explain": number of a bed}``
+``{"pause": number of a bed, "seconds": 120, "token": key}`` (0 seconds: sound again), either with ``"by"``, the
+person's name; ``{"explain": number of a bed}``
 (or null) says of which bed it wants to be told what the networks saw.
 """
 
@@ -65,12 +66,16 @@ class Item:
     text: bytes
 
 
+_Name = Annotated[str, msgspec.Meta(max_length=40)]
+
+
 class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody has seen an alarm: `alarm` of the bed numbered `ack`."""
 
     ack: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     alarm: Annotated[str, msgspec.Meta(max_length=64)]
     token: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    by: _Name = ""
 
     @property
     def verb(self) -> str:
@@ -89,6 +94,7 @@ class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pause: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     seconds: Annotated[float, msgspec.Meta(ge=0.0, le=MAX_PAUSE_S)]
     token: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    by: _Name = ""
 
     @property
     def verb(self) -> str:
@@ -131,7 +137,12 @@ def command_of(ward: Ward, asked: Asked) -> tuple[str, bytes] | None:
     if bed is None or (isinstance(asked, Ack) and asked.alarm not in bed.alarms):
         return None
     more: dict[str, Any] = {"seconds": asked.seconds} if isinstance(asked, Pause) else {"name": asked.alarm}
-    return write_command(ward.base, bed.device, asked.verb, "page", "page", **more)
+    return write_command(ward.base, bed.device, asked.verb, person(asked.by), "page", **more)
+
+
+def person(name: str) -> str:
+    """A name as it may stand in a log: its printable characters, one space between words; `page` without any."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split()) or "page"
 
 
 def tick(utc_ms: float, up: bool, why: str, n_refused: int, base: str) -> Item:

@@ -201,11 +201,19 @@ def test_other_monitor_when_it_lives_then_nothing_of_its_is_touched_and_it_is_na
     adoption.logged([record("raised", "vf")])
     found, topics = adoption.due(106.0, True)
     assert ([left.name for left in found], topics) == (["vf"], [])
-    ((kind, detail),) = adoption.notes()
-    assert kind == "device_id_clash"
-    assert "another monitor (boot_id other) speaks for bed4 too" in detail
+    assert "another monitor (boot_id other) speaks for bed4 too" in adoption.clash(106.0)
+    assert adoption.clash(105.0 + OTHER_S) == ""
     adoption.hear(f"{BED}state", payload(boot_id="other"), False, 170.0)
-    assert [kind for kind, _ in adoption.notes()] == ["device_id_clash"]
+    assert adoption.clash(170.0) == ""  # once may be a last word
+    adoption.hear(f"{BED}state", payload(boot_id="other"), False, 171.0)
+    assert adoption.clash(171.0)
+
+
+def test_rival_when_connections_are_taken_then_named_for_a_while(adoption: Adoption) -> None:
+    assert adoption.clash(101.0) == ""
+    adoption.rival(102.0)
+    assert "another monitor of this name" in adoption.clash(103.0)
+    assert adoption.clash(102.0 + OTHER_S) == ""
 
 
 def test_other_monitor_when_it_is_dead_then_what_it_left_is_given(adoption: Adoption) -> None:

@@ -73,6 +73,8 @@ def test_item_when_an_alarm_is_taken_away_then_cleared_under_the_same_key(ward: 
 
 def test_read_asked_when_well_formed_then_read() -> None:
     assert feed.read_asked(b'{"ack": 1, "alarm": "vt", "token": "k"}') == feed.Ack(1, "vt", "k")
+    named = feed.read_asked(b'{"ack": 1, "alarm": "vt", "token": "k", "by": "Ana"}')
+    assert named == feed.Ack(1, "vt", "k", "Ana")
 
 
 @pytest.mark.parametrize(
@@ -129,3 +131,25 @@ def test_tick_when_the_broker_is_away_then_said_why() -> None:
     assert body == {
         "is": "tick", "t_ms": 1000, "up": False, "why": "Connection refused", "n_refused": 0, "base": "heartwire",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "page"),
+        ("Ana  Souza", "Ana Souza"),
+        ("\x1b]0;x\x07\n\u202eJo\u00e3o\0", "]0;x Jo\u00e3o"),
+        ("\n\t ", "page"),
+        ("<b>Ana</b>", "<b>Ana</b>"),
+    ],
+)
+def test_command_of_when_a_person_is_named_then_without_what_a_log_or_terminal_obeys(
+    ward: Ward, name: str, told: str
+) -> None:
+    command = feed.command_of(ward, feed.Ack(1, "vt", by=name))
+    assert command is not None
+    assert json.loads(command[1])["by"] == told
+
+
+def test_read_asked_when_the_name_is_too_long_then_nothing() -> None:
+    assert feed.read_asked(b'{"ack": 1, "alarm": "vt", "by": "' + b"a" * 41 + b'"}') is None

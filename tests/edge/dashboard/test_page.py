@@ -128,12 +128,37 @@ def test_page_when_an_alarm_is_acknowledged_then_on_the_topic_and_shown(
     browser.until(row)
     browser.until("document.getElementById('shout').textContent.endsWith('bed bed2')")
     assert browser.evaluate(f"{row}.querySelector('.what').textContent") == "Ventricular tachycardia"
+    browser.click("#by")
+    browser.call("Input.insertText", text="Ana")
     browser.click(".alarm[data-priority=high] button")
     until(lambda: watcher.got, "the command")
     assert watcher.got[0][0] == "heartwire/bed2/command/ack"
+    assert json.loads(watcher.got[0][1])["by"] == "Ana"
+    assert browser.evaluate("localStorage.getItem('by')") == "Ana"
+    browser.evaluate("localStorage.removeItem('by')")
     browser.until(f"{row}.classList.contains('acked')")
     beds.alarm("bed2", "vt", "cleared")
     browser.until(f"{row} === null")
+
+
+def test_page_when_alarms_come_on_a_wall_then_all_beds_are_large_in_sight_and_where_they_were(
+    port: int, beds: Beds, browser: Browser, open_page: Callable[..., Any]
+) -> None:
+    browser.size(1920, 1080)
+    browser.open(open_page(port).address)
+    browser.until("document.querySelectorAll('.bed:not(.stale)').length >= 3")
+    look = """[getComputedStyle(document.getElementById('ward')).gridTemplateColumns,
+      document.querySelector('.bed').style.getPropertyValue('--s')]"""
+    before = browser.evaluate(look)
+    beds.alarm("bed1", "asystole")
+    beds.alarm("bed2", "vt")
+    browser.until("document.querySelectorAll('.alarm').length === 2")
+    assert browser.evaluate(look) == before
+    assert browser.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert float(before[1]) > 1.0
+    assert browser.evaluate("parseFloat(getComputedStyle(document.querySelector('.hr dd')).fontSize)") > 64.0
+    beds.alarm("bed1", "asystole", "cleared")
+    beds.alarm("bed2", "vt", "cleared")
 
 
 DOUBLE = """new Promise((done) => {

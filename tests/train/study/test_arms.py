@@ -39,14 +39,28 @@ def test_both_families_when_their_patients_are_few_then_their_parameters_are_equ
         assert 0.85 < sizes[f"gru {mark}"] / sizes[f"cnn {mark}"] < 1.15
 
 
-def test_jobs_when_listed_then_each_training_is_there_once_and_seed_follows_seed() -> None:
+def test_jobs_when_listed_then_each_training_is_there_once_and_claim_follows_claim() -> None:
     jobs = arms.jobs("full")
     assert len({job.key for job in jobs}) == len(jobs)
-    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
     assert {job.fold for job in jobs} == {0, 1, 2}
-    shared = next(job for job in jobs if job.arm == "gru 1x32")
-    assert shared.claims == (3, 5)
-    assert shared.resets == arms.RESETS_S
+    for claim in arms.ORDER:
+        late = {arm.name for arm in arms.arms(claim) if arm.later}
+        own = [job for job in arms.jobs("full", (claim,)) if len(job.claims) == 1]
+        turns = [(job.arm in late, job.seed) for job in own]
+        assert turns == sorted(turns)
+    begun = [min(job.claims, key=arms.ORDER.index) for job in jobs]
+    assert [arms.ORDER.index(claim) for claim in begun] == sorted(arms.ORDER.index(c) for c in begun)
+
+
+def test_jobs_when_claims_share_a_training_then_it_knows_all_of_them_whichever_is_asked_for() -> None:
+    for claims in ((3,), (5,), arms.ORDER):
+        shared = next(job for job in arms.jobs("full", claims) if job.arm == "gru 1x32")
+        assert shared.claims == (3, 5)
+        assert shared.resets == arms.RESETS_S
+
+
+def test_full_when_planned_then_a_day_of_two_cores_is_enough() -> None:
+    assert sum(arms.seconds(job) for job in arms.jobs("full")) < 2 * 24 * 3600
 
 
 def test_quick_when_listed_then_it_has_every_arm_of_full_once() -> None:
@@ -57,5 +71,5 @@ def test_quick_when_listed_then_it_has_every_arm_of_full_once() -> None:
 
 def test_seconds_when_a_network_is_larger_then_more_are_expected() -> None:
     by_name = {job.arm: arms.seconds(job) for job in arms.jobs("full", (5,))}
-    assert by_name["gru 4x64"] > by_name["gru 1x64"] > by_name["gru 1x8"] > 0
-    assert by_name["cnn 16x64"] > by_name["cnn 1x4"]
+    assert by_name["gru 4x16"] > by_name["gru 1x16"] > by_name["gru 1x8"] > 0
+    assert by_name["cnn 16x32"] > by_name["cnn 1x4"]

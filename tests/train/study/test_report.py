@@ -209,8 +209,8 @@ def test_vanishing_when_first_layers_feel_less_then_claim_6_follows(fall: float,
 
 
 def test_span_when_portuguese_then_commas_are_decimal() -> None:
-    assert tables.span(0.1, -0.02, 1.0) == "0.100 [-0.020, 1.000]"
-    assert tables.span(0.1, -0.02, 1.0, portuguese=True) == "0,100 [-0,020; 1,000]"
+    assert words.span(0.1, -0.02, 1.0) == "0.100 [-0.020, 1.000]"
+    assert words.span(0.1, -0.02, 1.0, portuguese=True) == "0,100 [-0,020; 1,000]"
 
 
 def test_publish_when_there_is_nothing_then_one_line_says_what_to_do(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_publish_when_results_are_given_then_they_are_reported_there(
     record.append(tmp_path / "results.jsonl", runs_found(make_run, "quick", (3,)))
     assert cli.main(["--report", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.split() == [
-        str(tmp_path / "figures" / "reset.svg"), str(tmp_path / "STUDY.md"),
+        *(str(tmp_path / "figures" / f"{name}.svg") for name in ("pareto", "reset")), str(tmp_path / "STUDY.md"),
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,23 @@ def test_joined_when_a_seed_is_missing_then_there_are_too_few(make_run: Make) ->
     assert (verdict.outcome, verdict.seeds) == ("too few", 2)
 
 
+def test_joined_when_arms_are_missing_then_part_and_how_many_there_are(make_run: Make) -> None:
+    runs = everything(4, make_run, lambda arm: 80)
+    some = [r for r in runs if r.family != "tcn"]
+    verdict = verdict_of(4, some)
+    assert verdict.outcome == "part"
+    assert verdict.numbers["arms with three seeds"] == [17.0]
+    assert verdict.numbers["arms planned"] == [20.0]
+    assert verdict_of(4, [replace(r, preset="quick") for r in some]).outcome == "missing"
+    assert verdict_of(4, [r for r in some if r.family in ("trees", "nn1")]).outcome == "missing"
+
+
+def test_arms_of_when_a_run_was_made_for_another_claim_then_it_serves_this_one_too(make_run: Make) -> None:
+    arm = next(arm for arm in plan.arms(5) if arm.name == "gru 1x32")
+    found = verdicts.arms_of(3, [make_run(arm.net, arm.task, 80, claims=(5,))], 10)
+    assert found.names == ["gru 1x32"]
+
+
 def test_any_when_the_preset_is_quick_then_nothing_is_judged(make_run: Make) -> None:
     runs = everything(4, make_run, lambda arm: 80, preset="quick")
     assert verdict_of(4, runs).outcome == "too few"
@@ -73,7 +91,7 @@ def test_sizes_when_no_gru_comes_near_then_the_price_is_out_of_reach(make_run: M
 
 
 def test_memory_when_a_state_set_back_costs_then_supported_and_else_refuted(make_run: Make) -> None:
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     gru = next(arm for arm in plan.arms(3) if arm.name == "gru 1x32")
     for lost, outcome in ((20, "supported"), (0, "refuted")):

@@ -44,20 +44,24 @@ function setTheme(name) {
   $("theme").textContent = SIGNS[name];
   $("theme").setAttribute("aria-label", `Colours: ${THEMES[name]}`);
   $("theme").title = `Colours: ${THEMES[name]}`;
-  try {
-    localStorage.setItem("theme", name);
-  } catch {
-    // a browser that keeps nothing
-  }
+  keep("theme", name);
   readInk();
   for (const tile of tiles.values()) tile.repaint();
 }
 
-function keptTheme() {
+function keep(name, text) {
   try {
-    return localStorage.getItem("theme") in THEMES ? localStorage.getItem("theme") : "auto";
+    localStorage.setItem(name, text);
   } catch {
-    return "auto";
+    // a browser that keeps nothing
+  }
+}
+
+function kept(name) {
+  try {
+    return localStorage.getItem(name) ?? "";
+  } catch {
+    return "";
   }
 }
 
@@ -66,6 +70,15 @@ $("theme").addEventListener("click", () => {
   setTheme(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length]);
 });
 dark.addEventListener("change", () => setTheme(document.documentElement.dataset.theme));
+
+// -- how large beds are ------------------------------------------------------------------------------
+
+const BED_WIDTH = 560; // a bed of the smallest size; all in CSS pixels
+const BED_HEIGHT = 230;
+const AROUND = 210; // above and below them: title, two alarms, legend
+const LOG = 110; // below a bed that is alone
+const LARGEST = 2.6;
+const NARROW = 620; // a phone's, as in style.css
 
 // -- one bed large -----------------------------------------------------------------------------------
 
@@ -101,11 +114,31 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// As few columns as show all beds at once, and each bed as large as there is room for. The room that alarms take is
+// left out from the start: their coming must not move the beds.
 function arrange() {
-  $("ward").dataset.beds = tiles.size === 1 ? "one" : "many";
-  $("ward").classList.toggle("opened", opened !== null);
-  $("nobody").hidden = tiles.size > 0;
+  const ward = $("ward");
+  const n = tiles.size;
+  ward.dataset.beds = n === 1 ? "one" : "many";
+  ward.classList.toggle("opened", opened !== null);
+  $("nobody").hidden = n > 0;
+  const width = window.innerWidth - 24;
+  const height = window.innerHeight - AROUND - (n === 1 || opened !== null ? LOG : 0);
+  const most = Math.max(1, Math.floor(width / BED_WIDTH));
+  let columns = 1;
+  while (columns < most && Math.ceil(n / columns) * BED_HEIGHT > height) columns += 1;
+  ward.style.setProperty("--columns", String(columns));
+  const size = (across, down) => {
+    const scale = width < NARROW ? 1 : Math.max(1, Math.min(LARGEST, across / BED_WIDTH, down / BED_HEIGHT));
+    return [scale, across, down];
+  };
+  const all = size(width / columns, height / Math.ceil(n / columns));
+  const small = size(BED_WIDTH, BED_HEIGHT);
+  const large = size(width, 0.55 * height);
+  for (const tile of tiles.values()) tile.resize(...(opened === null ? all : tile === opened ? large : small));
 }
+
+window.addEventListener("resize", arrange);
 
 // -- what comes --------------------------------------------------------------------------------------
 
@@ -113,7 +146,7 @@ function arrange() {
 function ask(body) {
   const token = address.get("key");
   if (token === null) return "open the address that heartwire printed: it holds the key";
-  return link.send({ ...body, token }) ? "" : "no connection";
+  return link.send({ ...body, token, by: $("by").value.trim() }) ? "" : "no connection";
 }
 
 const alarms = new Alarms($("alarms"), (number, name) => ask({ ack: number, alarm: name }), shout);
@@ -123,6 +156,7 @@ const takers = {
   bed(number, it) {
     if (tiles.has(number)) return;
     const tile = new Tile(number, it, () => ink, say, open, hush, explain);
+    tile.onStrips = arrange;
     tiles.set(number, tile);
     const after = [...tiles.values()].filter((other) => compare(tile, other) < 0).sort(compare)[0];
     $("ward").insertBefore(tile.root, after === undefined ? null : after.root);
@@ -240,7 +274,9 @@ function frame(now) {
 const deaf = () => !link.up || broker === null || !broker.up || [...tiles.values()].some((tile) => tile.stale && tile.heard);
 const loudest = () => alarms.heard || (deaf() ? "technical" : "");
 
-setTheme(keptTheme());
+setTheme(kept("theme") in THEMES ? kept("theme") : "auto");
+$("by").value = kept("by").slice(0, $("by").maxLength);
+$("by").addEventListener("input", () => keep("by", $("by").value));
 arrange();
 const link = new Link(onItems, onState);
 new Sound($("sound"), loudest);

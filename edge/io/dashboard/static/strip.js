@@ -13,10 +13,14 @@ const LEFT = 11; // a mark's room on both sides of its beat [CSS px]
 const RIGHT = 14;
 const SHAPES = { N: "dot", S: "up", V: "down", F: "diamond", Q: "square" };
 
-// A millimetre in CSS pixels, such that it is a whole number of the screen's own.
-export function millimetre() {
+const LEAST_S = 6; // so much is to be seen, or the paper is not enlarged
+const LEAST_MV = 6;
+const MOST = 3; // times that the paper is enlarged on a large screen
+
+// A millimetre of paper in CSS pixels, such that it is a whole number of the screen's own.
+export function millimetre(times = 1) {
   const ratio = window.devicePixelRatio || 1;
-  return Math.max(1, Math.round((96 / 25.4) * ratio)) / ratio;
+  return Math.max(1, Math.round((96 / 25.4) * times * ratio)) / ratio;
 }
 
 export class Strip {
@@ -31,7 +35,20 @@ export class Strip {
     this.play = null; // where the pen is, in samples
     this.drawn = 0; // samples on the paper
     this.calm = 0;
+    this.times = 1; // the paper is enlarged by
+    this.band = BAND;
     new ResizeObserver(() => this.fit()).observe(figure);
+  }
+
+  // The paper grows with its place, by halves, as a printed one under a magnifier: 5 mm stay 0.2 s and 0.5 mV.
+  enlarge(width, height) {
+    const mm = 96 / 25.4;
+    const fits = Math.min(width / (mm * MM_PER_S * LEAST_S), height / (mm * MM_PER_MV * LEAST_MV));
+    const times = Math.max(1, Math.min(MOST, Math.floor(2 * fits) / 2));
+    if (times === this.times) return;
+    this.times = times;
+    this.ratio = undefined;
+    this.fit();
   }
 
   // What the lead's chunks mean; a new rate begins a new trace.
@@ -57,7 +74,7 @@ export class Strip {
     const mark = { ...beat, index };
     this.beats.set(beat.id, mark);
     if (this.beats.size > MARKS) this.beats.delete(this.beats.keys().next().value);
-    const written = this.drawn - Math.ceil(RIGHT / this.step);
+    const written = this.drawn - Math.ceil((RIGHT * this.zoom) / this.step);
     if (index < written && index > this.drawn - this.span()) this.drawMark(mark);
     return known;
   }
@@ -88,7 +105,7 @@ export class Strip {
 
   y(mv) {
     const y = this.zero - mv * MM_PER_MV * this.mm;
-    return Math.min(this.height - 1, Math.max(BAND + 1, y));
+    return Math.min(this.height - 1, Math.max(this.band + 1, y));
   }
 
   // Samples that the paper holds.
@@ -102,7 +119,7 @@ export class Strip {
     this.erase(from, to);
     const pen = this.pen;
     pen.strokeStyle = this.ink.trace;
-    pen.lineWidth = 1.6;
+    pen.lineWidth = 1.6 * Math.sqrt(this.times);
     pen.lineJoin = "round";
     pen.beginPath();
     let last = from > 0 ? this.lead.at(from - 1) : NaN;
@@ -120,7 +137,7 @@ export class Strip {
     }
     pen.stroke();
     this.drawn = to;
-    const room = Math.ceil(RIGHT / this.step); // only once the pen has left its place
+    const room = Math.ceil((RIGHT * this.zoom) / this.step); // only once the pen has left its place
     for (const mark of this.beats.values()) {
       if (mark.index + room >= from && mark.index + room < to) this.drawMark(mark);
     }
@@ -137,22 +154,23 @@ export class Strip {
 
   // A shape and a letter: neither colour nor shape is needed to tell classes apart.
   drawMark(mark) {
-    const pen = this.pen;
-    const x = Math.min(this.width - RIGHT, Math.max(LEFT, this.x(mark.index)));
-    const y = BAND / 2;
+    const { pen, zoom } = this;
+    pen.save();
+    pen.translate(Math.min(this.width - RIGHT * zoom, Math.max(LEFT * zoom, this.x(mark.index))), this.band / 2);
+    pen.scale(zoom, zoom);
     const sure = mark.final && mark.readable && !mark.warming;
-    pen.clearRect(x - LEFT, 0, LEFT + RIGHT, BAND);
+    pen.clearRect(-LEFT, -BAND / 2, LEFT + RIGHT, BAND);
     pen.globalAlpha = mark.readable && !mark.warming ? 1 : 0.6;
     pen.strokeStyle = pen.fillStyle = this.ink[mark.aami];
     pen.lineWidth = 1.5;
-    outline(pen, SHAPES[mark.aami], x - 4, y);
+    outline(pen, SHAPES[mark.aami], -4, 0);
     if (sure) pen.fill();
     pen.stroke();
     pen.font = `${mark.aami === "N" ? 500 : 750} 12px system-ui, "DejaVu Sans", sans-serif`;
     pen.textAlign = "left";
     pen.textBaseline = "middle";
-    pen.fillText(mark.readable ? mark.aami : "~", x + 3, y + 1);
-    pen.globalAlpha = 1;
+    pen.fillText(mark.readable ? mark.aami : "~", 3, 1);
+    pen.restore();
   }
 
   // -- paper ---------------------------------------------------------------------------------------
@@ -162,8 +180,10 @@ export class Strip {
     const { clientWidth: width, clientHeight: height } = this.figure;
     if (width < 10 || height < 10) return;
     if (width === this.width && height === this.height && ratio === this.ratio) return;
-    Object.assign(this, { width, height, ratio, mm: millimetre() });
-    this.zero = BAND + (height - BAND) * 0.55;
+    Object.assign(this, { width, height, ratio, mm: millimetre(this.times) });
+    this.zoom = Math.min(2, Math.sqrt(this.times));
+    this.band = Math.round(BAND * this.zoom);
+    this.zero = this.band + (height - this.band) * 0.55;
     for (const canvas of [this.paper, this.canvas]) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
@@ -192,8 +212,8 @@ export class Strip {
       pen.fillStyle = colour;
       const size = every * this.mm;
       const line = 1 / this.ratio;
-      for (let x = 0; x < this.width; x += size) pen.fillRect(x, BAND, line, this.height - BAND);
-      const first = this.zero - Math.floor((this.zero - BAND) / size) * size;
+      for (let x = 0; x < this.width; x += size) pen.fillRect(x, this.band, line, this.height - this.band);
+      const first = this.zero - Math.floor((this.zero - this.band) / size) * size;
       for (let y = first; y < this.height; y += size) {
         pen.fillRect(0, Math.round(y * this.ratio) / this.ratio, this.width, line);
       }

@@ -13,6 +13,8 @@ const SQI_WORDS = [
 const SHOWN_SMALL = 1; // strips of a bed that is not open
 const MOST_STRIPS = 12;
 const MOST_LINES = 30;
+const SIDE = 148; // width of the numbers and height of the header at the smallest size [CSS px]
+const HEAD = 42;
 const HUSH_S = 120; // how long the sound of a bed's alarms is paused by its button
 
 export class Tile {
@@ -34,6 +36,7 @@ export class Tile {
     this.online = null;
     this.audio = null;
     this.refusal = "";
+    this.onStrips = () => {}; // another strip is there
     const find = (path) => root.querySelector(path);
     this.dom = {
       open: find(".open"),
@@ -67,6 +70,13 @@ export class Tile {
     this.render();
   }
 
+  // How large everything of it is, in times the smallest; `width`, `height`: about its own, in CSS pixels.
+  resize(scale, width, height) {
+    this.root.style.setProperty("--s", scale.toFixed(2));
+    const n = this.strips.filter((strip) => strip.figure.offsetParent !== null).length || 1;
+    for (const strip of this.strips) strip.enlarge(width - SIDE * scale, (height - HEAD * Math.min(0.5 + 0.5 * scale, 1.7)) / n);
+  }
+
   // -- what came -----------------------------------------------------------------------------------
 
   onLead(it) {
@@ -82,6 +92,7 @@ export class Tile {
     strip.describe(it.fs, it.scale_mv);
     strip.figure.classList.toggle("more", it.number >= SHOWN_SMALL);
     this.describe();
+    this.onStrips();
   }
 
   onWave(lead, t, x) {
@@ -187,8 +198,9 @@ export class Tile {
     write(dom.pvc, v?.pvc_per_min === null || v === null ? "--" : v.pvc_per_min.toFixed(v.pvc_per_min < 10 ? 1 : 0));
     const sqi = v?.sqi ?? null;
     const [, word, bars] = sqi === null ? [0, "--", 0] : SQI_WORDS.find(([least]) => sqi >= least) ?? SQI_WORDS[3];
-    write(dom.sqi, sqi === null ? word : `${word} ${Math.round(100 * sqi)}%`);
-    dom.bars.dataset.n = bars;
+    const known = sqi !== null && !v.warming;
+    write(dom.sqi, known ? `${word} ${Math.round(100 * sqi)}%` : "--");
+    dom.bars.dataset.n = known ? bars : 0;
     write(dom.rhythm, v === null ? "" : this.rhythmText(v));
     const [state, kind] = this.stateText(v);
     write(dom.state, state);

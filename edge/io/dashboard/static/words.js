@@ -25,6 +25,7 @@ const ALARMS = {
   bigeminy: "Bigeminy",
   trigeminy: "Trigeminy",
   pvc_rate: "Many ventricular beats",
+  device_id_clash: "Two monitors for one bed",
   overload: "Monitor overloaded",
   broker_lost: "Broker lost",
   recording_stopped: "Recording stopped",
