@@ -23,7 +23,7 @@ import numpy as np
 
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
-from train import databases, noise_stress, recordings, rhythm_rows, splits
+from train import af_rows, databases, noise_stress, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.evaluate import Job, Score, evaluate
 from train.evaluate_report import intervals, statistics
@@ -31,6 +31,7 @@ from train.noise_stress import SNR_DB, STRETCH_S, noisy
 
 FOLDS = 3
 LETHAL_ROW, CINC_ROW = "VF/VT against the rest, 4 s windows, by folds", "cinc2017, by folds"
+AF_ROW = "AF from RR intervals, by patient"
 PERSONAL = {
     "self": "adapted to each patient's first 5 minutes without labels",
     "labels": "adapted to each patient's first 5 minutes with their annotations",
@@ -168,10 +169,11 @@ def lethal(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def of_rhythm() -> dict[str, Any]:
-    """The rows about rhythm, from the rhythm CNNs of the folds."""
+    """The rows about rhythm, from the networks of the folds; that of RR intervals as it was scored by patient."""
     return {
         LETHAL_ROW: rhythm_rows.table(fold_models(), FOLDS),
         CINC_ROW: recordings.table(fold_models(), FOLDS),
+        AF_ROW: af_rows.table(shipped()),
     }
 
 
@@ -202,6 +204,7 @@ def lines(rows: dict[str, Any]) -> list[str]:
         f"false ({alarms['false_per_24h']} in 24 h): {', '.join(alarms['which']) or 'none'}"
     )
     out += [*rhythm_rows.lines(rows[LETHAL_ROW]), *recordings.lines(rows[CINC_ROW])]
+    out += af_rows.lines(rows[AF_ROW])
     for mode, personal in rows["personal"].items():
         out.append(f"Personal mode, {mode}: {PERSONAL[mode]}. Another claim than the rows above.")
         for name in ("ds2", "ds2 without 232", "svdb by folds"):

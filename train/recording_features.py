@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.af import LEAST, LONGEST_RR_S, MEASURES, SHORTEST_RR_S, measures
+from edge.af import LEAST
 from edge.rhythm import AfJudge
+from edge.scatter import LONGEST_RR_S, MEASURES, SHORTEST_RR_S, measures
 from train.front import FS_MODEL
 
 F64 = NDArray[np.float64]
@@ -28,11 +29,17 @@ QRS, P_WAVE, T_WAVE = (
 EARLY, LATE, LOOSE = 0.85, 1.2, 0.8
 """An interval below / above so much of the median is early / late; a beat correlated less with the template is odd."""
 
+SCATTER = (
+    "mean_step", "rms_step", "median_step", "lower_step", "upper_step", "memory_1", "memory_2", "turns",
+    "share_of_steps", "step_over_two", "scatter", "entropy", "level",
+)  # fmt: skip
+"""Those of :data:`~edge.scatter.MEASURES` that count here."""
+
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 LEAST_BEATS = 5
 FEATURES: tuple[str, ...] = (
     "duration_s", "beats_per_s", "too_few",
-    *(f"rr_{m}" for m in MEASURES), "af_logit", "af_known",
+    *(f"rr_{m}" for m in SCATTER), "af_logit", "af_known",
     "rr_median", "rr_shortest", "rr_longest", *(f"rr_q{round(100 * q)}" for q in QUANTILES),
     "early", "late", "early_then_late", "very_late", "steady", "rate_drift", "rmssd", "pnn50", "sequence_entropy",
     "odd", "odd_early", "odd_late", "likeness_mean", "likeness_least", "likeness_spread",
@@ -91,7 +98,7 @@ def _intervals(rr: F64, judge: AfJudge) -> list[float]:
     pairs = pairs[pairs > 0]
     halves = np.array_split(rr, 2)
     return [
-        *measures(rr).tolist(), 0.0 if logit is None else logit, float(logit is not None),
+        *_scatter(rr), 0.0 if logit is None else logit, float(logit is not None),
         median, float(share.min()), float(share.max()), *np.quantile(share, QUANTILES).tolist(),
         float((share < EARLY).mean()), float((share > LATE).mean()),
         float(((before < EARLY) & (after > 1.05)).mean()), float((share > 1.5).mean()),
@@ -100,6 +107,11 @@ def _intervals(rr: F64, judge: AfJudge) -> list[float]:
         float(np.sqrt((step**2).mean()) / median), float((np.abs(step) > 0.05).mean()),
         float(-(pairs * np.log(pairs)).sum()),
     ]  # fmt: skip
+
+
+def _scatter(rr: F64) -> list[float]:
+    found = dict(zip(MEASURES, measures(rr).tolist(), strict=True))
+    return [found[name] for name in SCATTER]
 
 
 def _cut(x: F64, at_s: F64) -> tuple[F64, NDArray[np.int64]]:

@@ -61,12 +61,16 @@ def gru_step(weights: Weights, config: GruConfig) -> bytes:
     return convert(step, spec)
 
 
+AF_MOST = 5.0
+"""How far from its mean a feature of the network below may lie, in standard deviations: beyond, it is taken there."""
+
+
 def af(weights: Weights) -> bytes:
-    """The network that tells AF from RR intervals, float32: x (1, 26) -> y (1, 1)."""
+    """The network that tells AF from RR intervals, float32: x (1, 66) -> y (1, 1)."""
     tf = tensorflow()
 
     def run(x: Any) -> dict[str, Any]:
-        z = (x - weights["mean"]) / weights["spread"]
+        z = tf.clip_by_value((x - weights["mean"]) / weights["spread"], -AF_MOST, AF_MOST)
         z = tf.nn.relu(z @ weights["hidden.weight"].T + weights["hidden.bias"])
         return {"y": z @ weights["out.weight"].T + weights["out.bias"]}
 

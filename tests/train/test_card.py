@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="torch is not installed (pip install 'heartw
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
 from train import card
-from train.evaluate_all import CINC_ROW, LETHAL_ROW
+from train.evaluate_all import AF_ROW, CINC_ROW, LETHAL_ROW
 from train.noise_stress import beside
 
 KINDS = {kind: {"se": 99.5, "ppv": None, "f1": 80.25} for kind in ("qrs", "veb", "sveb")}
@@ -28,6 +28,15 @@ ROWS = {
     LETHAL_ROW: {**LETHAL, "by database": {"vfdb": LETHAL}, "worst": ["vfdb/418: missed 0 of 5, false 7 of 9"]},
     CINC_ROW: {
         "recordings": 3587, "f1": {"N": 90.0, "mean": 81.25}, "interval_95": {"N": [89, 91], "mean": [80, 82.5]},
+    },
+    AF_ROW: {
+        "patients": 15,
+        "rows": {
+            "128, with errors": {
+                "windows": 1200, "se": 99.0, "sp": 98.5, "se_seeds": [98.9, 99.2], "sp_seeds": [98.0, 98.75],
+                "se_interval_95": [97.5, 99.8], "sp_interval_95": [96.0, 99.5],
+            },
+        },
     },
     "personal": {
         mode: {
@@ -59,6 +68,11 @@ def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path:
     assert "| vfdb | 3 | 200 | 1000 | 96.50 [90.00, 99.00] | - |" in text
     assert "vfdb/418: missed 0 of 5, false 7 of 9" in text
     assert "| 90.00 [89.00, 91.00] | 81.25 [80.00, 82.50] |" in text
+    assert "afdb, 15 patients" in text
+    assert (
+        "| 128, with errors | 1200 | 99.00 [97.50, 99.80], seeds 98.90 to 99.20 | 98.50 [96.00, 99.50], "
+        in text
+    )
     for told in ("97.5 %", "median 228.0 ms", "99 % within 244.0 ms", "0.55 in 24 h", "105 vf 9 s"):
         assert told in text
     headline, apart = text.split("### Personal mode: another claim")

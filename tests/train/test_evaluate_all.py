@@ -8,7 +8,7 @@ import pytest
 
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
-from train import cli_evaluate, evaluate_all, recordings, rhythm_rows, splits
+from train import af_rows, cli_evaluate, evaluate_all, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.ec57 import Mark, bxb
 from train.evaluate import Score
@@ -42,7 +42,11 @@ def of_rhythm() -> dict[str, object]:
     counts = {("vfdb", "418"): np.array([10, 5, 10, 9]), ("cudb", "cu01"): np.array([10, 10, 10, 10])}
     truth = np.arange(8) % 4
     lethal = {**rhythm_rows.row(counts), "by database": {}, "worst": rhythm_rows.worst(counts)}
-    return {evaluate_all.LETHAL_ROW: lethal, evaluate_all.CINC_ROW: recordings.row(truth, truth)}
+    return {
+        evaluate_all.LETHAL_ROW: lethal,
+        evaluate_all.CINC_ROW: recordings.row(truth, truth),
+        evaluate_all.AF_ROW: af_rows.table(shipped()),
+    }
 
 
 def test_models_for_when_a_patient_was_trained_on_then_the_fold_that_held_them_out() -> None:
@@ -136,4 +140,4 @@ def test_main_when_asked_for_all_then_one_json_object(
     assert rows["svdb by folds"]["records"] == len(splits.SVDB)
     assert list(rows["personal"]) == ["self", "labels"]
     assert played == [("off", len(everything())), ("self", len(adapted())), ("labels", len(adapted()))]
-    assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW} <= set(rows)
+    assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW, evaluate_all.AF_ROW} <= set(rows)

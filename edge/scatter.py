@@ -1,0 +1,119 @@
+"""How a series of RR intervals scatters: measures that tell fibrillation from ectopy, breathing and a steady rhythm."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+
+SHORTEST_RR_S, LONGEST_RR_S = 0.2, 3.0
+
+MEASURES = (
+    "mean_step", "rms_step", "median_step", "lower_step", "upper_step", "least_step", "largest_step",
+    "turns", "share_of_steps", "step_over_two", "entropy", "steady_3", "steady_5",
+    "memory_1", "memory_2", "memory_3", "memory_4", "bounded_memory_1", "bounded_memory_2",
+    "level", "scatter", "breadth", "lean", "near_3", "near_8", "distance", "early", "late", "early_then_late",
+    "squares", "at_rest", "returns", "returns_go_on",
+)  # fmt: skip
+"""Of the logarithms of the intervals, in their order:
+
+- steps between neighbours: mean, root mean square, median, quartiles, 10 % and 90 % quantiles, as logarithms; share
+  of steps that turn back, and of those above 6 %; mean step over two beats, as a logarithm; entropy in bins of 10 %;
+  share of intervals between two steps below 3 %, and below 5 %;
+- autocorrelation at one to four beats; at one and two once more with every interval bounded at 10 % from the median,
+  so that an ectopic beat no longer outweighs the others;
+- mean; logarithm of the standard deviation; breadth from the 10 % to the 90 % quantile; how much further the 95 %
+  quantile lies from the median than the 5 % quantile; shares within 3 % and 8 % of the median; logarithm of the median
+  distance from it; shares more than 12 % early, late, and early with a late one next;
+- pairs of steps in s, one after the other: squares of 40 ms that they fall into, over the number of pairs; share of
+  pairs that are both below 60 ms (the Lorenz plot of Sarkar, IEEE Trans. Biomed. Eng. 55:1219, 2008);
+- of the pairs of intervals at most 23 beats apart, the share that are within 5 % of each other, and of these the share
+  whose next ones are too, both as logarithms: the two halves of sample entropy (Lake, Am. J. Physiol. 300:H319, 2011).
+"""
+
+STEP, FLOOR = 0.06, 0.005
+BIN, BINS = 0.1, 12
+"""Width of the bins of steps, and how many, half of them below zero; the outer ones take what lies beyond."""
+
+APART, BOUND = 0.12, 0.1
+SQUARE_S, SQUARES, REST_S = 0.04, 15, 0.06
+"""Side of a square of the Lorenz plot, how many to each side of its middle, and how large its middle is."""
+
+RETURN, LAGS = 0.05, 23
+
+
+def measures(rr_s: F64) -> F64:
+    """The :data:`MEASURES` (..., 33) of intervals (..., n) in seconds, n at least 6; every series by itself."""
+    rr = np.clip(rr_s, SHORTEST_RR_S, LONGEST_RR_S)
+    level = np.log(rr)
+    found = [*_steps(level), *_memories(level), *_places(level), *_squares(np.diff(rr)), *_returns(level)]
+    return np.stack(found, -1)
+
+
+def _size(values: F64) -> F64:
+    return np.log(values + FLOOR)
+
+
+def _share(true: NDArray[np.bool_]) -> F64:
+    out: F64 = true.mean(-1)
+    return out
+
+
+def _steps(level: F64) -> list[F64]:
+    step = np.diff(level)
+    size = np.abs(step)
+    least, lower, median, upper, largest = np.quantile(size, (0.1, 0.25, 0.5, 0.75, 0.9), axis=-1)
+    bins = np.clip(np.floor(step / BIN) + BINS // 2, 0, BINS - 1)
+    shares = (bins[..., None] == np.arange(BINS)).mean(-2)
+    steady = [_share((size[..., 1:] < most) & (size[..., :-1] < most)) for most in (0.03, 0.05)]
+    return [
+        _size(size.mean(-1)), _size(np.sqrt((step**2).mean(-1))), _size(median), _size(lower), _size(upper),
+        _size(least), _size(largest),
+        _share(step[..., 1:] * step[..., :-1] < 0.0), _share(size > STEP),
+        _size(np.abs(level[..., 2:] - level[..., :-2]).mean(-1)),
+        -(shares * np.log(np.maximum(shares, 1e-9))).sum(-1), *steady,
+    ]  # fmt: skip
+
+
+def _memories(level: F64) -> list[F64]:
+    middle = np.median(level, -1, keepdims=True)
+    bounded = np.clip(level, middle - BOUND, middle + BOUND)
+    return [*(_memory(level, lag) for lag in (1, 2, 3, 4)), *(_memory(bounded, lag) for lag in (1, 2))]
+
+
+def _memory(level: F64, lag: int) -> F64:
+    around = level - level.mean(-1, keepdims=True)
+    out: F64 = (around[..., lag:] * around[..., :-lag]).mean(-1) / (around.std(-1) + 1e-3) ** 2
+    return out
+
+
+def _places(level: F64) -> list[F64]:
+    from_middle = level - np.median(level, -1, keepdims=True)
+    distance = np.abs(from_middle)
+    lowest, low, high, highest = np.quantile(from_middle, (0.05, 0.1, 0.9, 0.95), axis=-1)
+    early, late = from_middle < -APART, from_middle > APART
+    return [
+        level.mean(-1), _size(level.std(-1)), high - low, highest + lowest,
+        _share(distance < 0.03), _share(distance < 0.08), _size(np.median(distance, -1)),
+        _share(early), _share(late), _share(early[..., :-1] & late[..., 1:]),
+    ]  # fmt: skip
+
+
+def _squares(step_s: F64) -> list[F64]:
+    place = np.clip(np.rint(step_s / SQUARE_S), -SQUARES, SQUARES)
+    square = np.sort((2 * SQUARES + 1) * place[..., :-1] + place[..., 1:], -1)
+    taken = 1 + (np.diff(square) > 0.0).sum(-1)
+    rest = np.abs(step_s) < REST_S
+    return [taken / square.shape[-1], _share(rest[..., :-1] & rest[..., 1:])]
+
+
+def _returns(level: F64) -> list[F64]:
+    n = level.shape[-1]
+    beyond = np.full((*level.shape[:-1], LAGS), np.inf)
+    follow = np.lib.stride_tricks.sliding_window_view(np.concatenate((level, beyond), -1), LAGS + 1, -1)
+    alike = np.abs(follow[..., 1:] - follow[..., :1]) < RETURN
+    near = alike.sum((-2, -1))
+    go_on = (alike[..., 1:, :] & alike[..., :-1, :]).sum((-2, -1))
+    pairs = sum(n - lag for lag in range(1, min(LAGS, n - 1) + 1))
+    return [np.log((near + 1.0) / pairs), np.log((go_on + 0.5) / (near + 1.0))]
