@@ -52,7 +52,8 @@ def measures(rr_s: F64) -> F64:
 
 
 def _size(values: F64) -> F64:
-    return np.log(values + FLOOR)
+    out: F64 = np.log(values + FLOOR)
+    return out
 
 
 def _share(true: NDArray[np.bool_]) -> F64:
