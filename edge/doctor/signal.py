@@ -107,7 +107,7 @@ def _electrodes(blocks: Sequence[SampleBlock], n: int, fs: float) -> Finding:
 
 
 def _still(blocks: Sequence[SampleBlock], fs: float) -> int:
-    """Samples of stretches of `STILL_S` or more that move by less than `FLAT_MV`: between two beats they are shorter."""
+    """Samples of stretches of `STILL_S` that move by less than `FLAT_MV`: between two beats they are shorter."""
     mv = np.concatenate([block.mv[:, 0] for block in blocks])
     n_long, n_still, at = max(2, round(STILL_S * fs)), 0, 0
     while at + n_long <= len(mv):
