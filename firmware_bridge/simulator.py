@@ -47,7 +47,7 @@ class Scaled:
     source : Samples
         The true one.
     gain : float
-        0.01 to 100.
+        0.01 to 1000; below 0 it is upside down.
 
     Raises
     ------
@@ -56,8 +56,10 @@ class Scaled:
     """
 
     def __init__(self, source: Samples, gain: float) -> None:
-        if not 0.01 <= gain <= 100:
-            raise BadInput(f"gain is {gain:g}: expected 0.01 to 100, 1 leaves the signal as it is")
+        if not 0.01 <= abs(gain) <= 1000:
+            raise BadInput(
+                f"gain is {gain:g}: expected 0.01 to 1000, 1 leaves the signal as it is, -1 inverts it"
+            )
         self.fs, self.leads = source.fs, source.leads
         self._source, self._gain = source, np.float32(gain)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from firmware_bridge.types import BadInput
+from firmware_bridge.uart import misread
 
 #: How long one wait for room lasts before it is asked whether to go on waiting [s].
 TURN_S = 0.2
@@ -23,6 +24,12 @@ TURN_S = 0.2
 SETTLE_S = 0.3
 #: At the end: how long a reader may stand still with bytes on their way, at full speed and in true time [s].
 STALL_S, HURRY_S = 2.0, 0.3
+
+
+SPEEDS = {
+    getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
+}
+"""What a terminal calls its speeds -> baud."""
 
 
 class PtySink:
@@ -39,14 +46,21 @@ class PtySink:
         Say nothing until a reader has opened the port.
     settle_s : float
         How long after that.
+    baud : int, optional
+        The device's speed: a reader that has set the port to another gets what a UART would make of it.
     """
 
     def __init__(
-        self, link: str | None = None, await_reader: bool = False, settle_s: float = SETTLE_S
+        self,
+        link: str | None = None,
+        await_reader: bool = False,
+        settle_s: float = SETTLE_S,
+        baud: int | None = None,
     ) -> None:
         self._link = link
         self._await_reader = await_reader
         self._settle_s = settle_s
+        self._baud = baud
         self._master = self._slave = -1
         self._port = ""
         self._hello = b""
@@ -78,8 +92,11 @@ class PtySink:
         self._patient = keep_waiting is not None and keep_waiting()
         if self._await_reader:
             self._wait_for_reader(keep_waiting or (lambda: True))
-        view = memoryview(self._hello + data)
-        self._hello = b""
+        read_baud = self._read_baud()
+        data, self._hello = self._hello + data, b""
+        if self._baud and read_baud != self._baud:
+            data = misread(data, self._baud, read_baud)
+        view = memoryview(data)
         while view:
             try:
                 view = view[os.write(self._master, view) :]
@@ -95,9 +112,11 @@ class PtySink:
         if self._slave < 0:
             return b""
         try:
-            return os.read(self._master, 4096)
+            data = os.read(self._master, 4096)
         except OSError:  # nothing there
             return b""
+        read_baud = self._read_baud()
+        return data if self._baud in (None, read_baud) else misread(data, read_baud, self._baud or 0)
 
     def unplug(self) -> None:
         """The port vanishes, as when its plug is pulled; `plug` brings it back under the same link."""
@@ -119,6 +138,12 @@ class PtySink:
             if fd >= 0:
                 os.close(fd)
         self._master = self._slave = -1
+
+    def _read_baud(self) -> int:
+        """The speed that the reader has set, the device's where it cannot be told."""
+        if not self._baud or self._slave < 0:
+            return self._baud or 0
+        return SPEEDS.get(termios.tcgetattr(self._slave)[5], self._baud)
 
     def _let_read(self) -> None:
         """Wait until the kernel holds nothing unread, or the reader stands still."""

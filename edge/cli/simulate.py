@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gain",
         type=float,
         default=1.0,
-        help="how large the ECG is, where a device clips the usual (default 1)",
+        help="how large the ECG is, where a device clips the usual; below 0 it is upside down (default 1)",
     )
     add_output_arguments(parser)
 
@@ -65,6 +65,11 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of signal")
     parser.add_argument("--speed", type=float, default=1.0, help="1 is true time, 0 as fast as it is read")
     parser.add_argument("--frame-ms", type=float, help="signal handed over at once (default 10, MQTT 200)")
+    parser.add_argument(
+        "--baud",
+        type=int,
+        help="pty: a reader at another speed gets garbage, as on a wire (default: any will do)",
+    )
     parser.add_argument("--qos", type=int, default=0, choices=(0, 1), help="of MQTT messages (default 0)")
     parser.add_argument(
         "--fault",
@@ -121,7 +126,7 @@ def _bytes(source: Samples, args: argparse.Namespace) -> Simulator[bytes]:
 
 
 def _byte_sink(args: argparse.Namespace) -> Port:
-    from firmware_bridge.sinks import PtySink, StreamSink, TcpSink
+    from firmware_bridge.sinks import SPEEDS, PtySink, StreamSink, TcpSink
 
     kind, _, rest = args.to.partition(":")
     if args.to == "-":
@@ -129,7 +134,9 @@ def _byte_sink(args: argparse.Namespace) -> Port:
             raise BadInput("--to - writes binary frames: send standard output to a file or a pipe")
         return StreamSink(sys.stdout.buffer)
     if kind == "pty":
-        return PtySink(rest or None, await_reader=args.wait or args.speed == 0)
+        if args.baud is not None and args.baud not in SPEEDS.values():
+            raise BadInput(f"--baud is {args.baud}: expected a serial speed, such as 9600 or 115200")
+        return PtySink(rest or None, await_reader=args.wait or args.speed == 0, baud=args.baud)
     if kind == "tcp" and rest.isdigit() and int(rest) < 65536:
         return TcpSink(int(rest))
     raise BadInput(f"--to is {args.to!r}: expected pty, pty:LINK, tcp:PORT, mqtt://HOST:PORT/TOPIC or -")

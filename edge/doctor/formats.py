@@ -22,6 +22,8 @@ UNDERSTOOD = 0.6
 MIN_SAMPLES = 20
 JUMPY = 0.25
 """Median step over the range of the signal: white noise has 0.3, an ECG under hum 0.15, one without less than 0.05."""
+MOST_LAGS, COMES_AGAIN = 32, 0.15
+"""Hum comes round within so many samples, and meets itself again to within this share of the range."""
 FS_UNKNOWN = 250.0
 RATE_COUNTS = 3.0
 """Where every byte is a sample, any bytes fit: only the right rate speaks for such a format."""
@@ -128,9 +130,12 @@ def _numbers_fit(device: Device, text: bytes) -> float:
 
 
 def _looks_alive(mv: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bool:
-    """A signal goes on where it was; bytes that were misread jump about."""
+    """A signal goes on where it was, or under strong hum comes there again; bytes that were misread jump about."""
     values = mv[np.isfinite(mv)]
     if len(values) < 2:
         return True  # electrodes off: no value at all
     low, high = np.percentile(values, [5, 95])
-    return bool(high == low or np.median(np.abs(np.diff(values))) < JUMPY * (high - low))
+    steps = [
+        np.median(np.abs(values[k:] - values[:-k])) for k in range(1, min(MOST_LAGS, len(values) // 8) + 1)
+    ]
+    return bool(high == low or steps[0] < JUMPY * (high - low) or min(steps) < COMES_AGAIN * (high - low))

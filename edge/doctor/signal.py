@@ -22,6 +22,7 @@ HUM_MV = 0.1
 CLIPPED_SHARE = 1e-4
 OFF_SHARE = 0.02
 FLAT_MV = 0.02
+STILL_S = 1.5
 REFRACTORY_S = 0.25
 BASE_S = 0.3
 WIDE_S = 0.06
@@ -73,7 +74,7 @@ def look(blocks: Sequence[SampleBlock], fs: float, calibration_mv: float | None 
         The signal is a calibrator's square wave of this height, peak to peak, and no heart.
     """
     n = sum(len(block.mv) for block in blocks)
-    out = [_electrodes(blocks, n), _clipping(blocks, n)]
+    out = [_electrodes(blocks, n, fs), _clipping(blocks, n)]
     parts = [block.mv[:, 0].astype(np.float64) for block in blocks if not block.lead_off & 1]
     mv = np.concatenate(parts) if parts else np.zeros(0)
     mv = mv[np.isfinite(mv)]
@@ -90,8 +91,12 @@ def look(blocks: Sequence[SampleBlock], fs: float, calibration_mv: float | None 
     return out + _heart(mv, fs)
 
 
-def _electrodes(blocks: Sequence[SampleBlock], n: int) -> Finding:
+def _electrodes(blocks: Sequence[SampleBlock], n: int, fs: float) -> Finding:
     off = sum(len(block.mv) for block in blocks if block.lead_off) / max(1, n)
+    still = _still(blocks, fs) / max(1, n)
+    if off <= OFF_SHARE < still:
+        text = f"the line stands still {still:.0%} of the time: an electrode is off, though the device does not say so"
+        return Finding("electrodes", "wrong", text, round(still, 4))
     leads = sorted({lead for b in blocks for k, lead in enumerate(b.leads) if b.lead_off >> k & 1})
     if off <= OFF_SHARE:
         return Finding("electrodes", "ok", "no electrode is reported off", round(off, 4))
@@ -99,6 +104,18 @@ def _electrodes(blocks: Sequence[SampleBlock], n: int) -> Finding:
     return Finding(
         "electrodes", "wrong", f"an electrode is off {off:.0%} of the time (lead {which})", round(off, 4)
     )
+
+
+def _still(blocks: Sequence[SampleBlock], fs: float) -> int:
+    """Samples of stretches of `STILL_S` that move by less than `FLAT_MV`: between two beats they are shorter."""
+    mv = np.concatenate([block.mv[:, 0] for block in blocks])
+    n_long, n_still, at = max(2, round(STILL_S * fs)), 0, 0
+    while at + n_long <= len(mv):
+        part = mv[at : at + n_long]
+        still = float(part.max() - part.min()) < FLAT_MV
+        n_still += n_long if still else 0
+        at += n_long if still else max(1, n_long // 8)
+    return n_still
 
 
 def _clipping(blocks: Sequence[SampleBlock], n: int) -> Finding:

@@ -153,7 +153,7 @@ class LayoutFormat(FrameFormat):
         self.n_frame = layout.length
         self.counter_bits = 0 if layout.counter is None else layout.counter.bits
         self.has_checksum = layout.check is not None
-        self.has_lead_off = layout.lead_off != () or facts.flat_s > 0
+        self.has_lead_off = self.has_lead_off or layout.lead_off != () or facts.flat_s > 0
         self._wanted = layout.channels
         self._blank = facts.blank or bytes(layout.length)
         self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)

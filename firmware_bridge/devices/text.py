@@ -53,13 +53,17 @@ _BETWEEN = re.compile(rb"[ ]*[,;\t][ ]*|[ ]+")
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What a number in a line means: mV = (number - zero) * lsb_mv; valid from `low` to `high`."""
+    """What a number in a line means: mV = (number - zero) * lsb_mv; valid from `low` to `high`.
+
+    `has_rails`: these two are the ends of a converter, and a signal that stands there is clipped.
+    """
 
     lsb_mv: float
     zero: float
     low: float
     high: float
     decimals: int = 0
+    has_rails: bool = False
 
 
 def adc_numbers(bits: int, vref_mv: float = 3300.0, gain: float = 1100.0) -> Numbers:
@@ -68,7 +72,7 @@ def adc_numbers(bits: int, vref_mv: float = 3300.0, gain: float = 1100.0) -> Num
     Gain 1100 is that of SparkFun's board, its supply and reference 3.3 V. On a board with a 5 V reference
     use ``scale=1.515``.
     """
-    return Numbers(vref_mv / 2**bits / gain, 2 ** (bits - 1), 0, 2**bits - 1)
+    return Numbers(vref_mv / 2**bits / gain, 2 ** (bits - 1), 0, 2**bits - 1, has_rails=True)
 
 
 MILLIVOLTS = Numbers(1.0, 0.0, -1000.0, 1000.0, decimals=4)
@@ -89,6 +93,8 @@ class TextDecoder:
         self._n_leads = len(self._leads)
         self._all_off = (1 << self._n_leads) - 1
         self._lsb_mv = numbers.lsb_mv * options.factor
+        ends = sorted((end - numbers.zero) * self._lsb_mv for end in (numbers.low, numbers.high))
+        self._low_mv, self._high_mv = ends if numbers.has_rails else (-math.inf, math.inf)
         self._framer = DelimiterFramer(b"\n", MAX_LINE, self.stats)
         self._blocks = BlockBuilder(options.device_id, self._leads, options.fs or 0.0, self.stats)
         self._arrivals: list[tuple[float, int]] = []
@@ -141,7 +147,10 @@ class TextDecoder:
             self._blocks.gap(samples_between(self._t_s, t_s, self._blocks.fs), "no_signal")
         self.stats.n_frames += 1
         values, off = row
-        self._blocks.add(values, self._all_off if off else 0)
+        low, high, clipped = self._low_mv, self._high_mv, 0
+        if min(values) <= low or max(values) >= high:
+            clipped = sum(1 << k for k, value in enumerate(values) if value <= low or value >= high)
+        self._blocks.add(values, self._all_off if off else 0, clipped)
 
     def _read(self, line: bytes) -> tuple[list[float], bool] | None:
         """Give the values of a line in mV and whether an electrode is off; None when it is not a sample."""

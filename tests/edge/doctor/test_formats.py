@@ -16,11 +16,13 @@ SAME = ({"chords-npg", "chords-pico"}, {"text", "text-esp32"})
 """Formats that nothing tells apart but the board or the numbers' range."""
 
 
-def spoken(name: str, seconds: float = 2.5, fs: float | None = None, cut: int = 5) -> list[Piece]:
+def spoken(
+    name: str, seconds: float = 2.5, fs: float | None = None, cut: int = 5, script: str = "sinus:60s rate=70"
+) -> list[Piece]:
     """What the virtual patient sends as `name`, in pieces of 20 ms, its first frame cut by opening the port."""
     device = devices.get(name)
     fs = fs or device.fs or 250.0
-    patient = VirtualPatient(fs, 0, "sinus:60s rate=70")
+    patient = VirtualPatient(fs, 0, script)
     encoder = device.encoder(EncoderOptions(fs=fs, leads=patient.leads))
     pieces = [(0.0, encoder.preamble())]
     n = 0
@@ -39,6 +41,15 @@ def test_stream_when_listened_to_then_its_format_is_the_first_guess(name: str) -
     assert first.share > 0.7
     own = devices.get(name).fs or 250.0
     assert first.fs_seen == pytest.approx(own, rel=0.06)
+
+
+@pytest.mark.parametrize("hz", [50, 60])
+@pytest.mark.parametrize("name", devices.names())
+def test_stream_when_the_mains_hum_loudly_then_its_format_is_the_first_guess_all_the_same(
+    name: str, hz: int
+) -> None:
+    first = guesses(spoken(name, script=f"sinus:60s rate=70 mains=0.5 mains_hz={hz}"))[0]
+    assert first.name == name or {first.name, name} in SAME
 
 
 def test_stream_when_it_is_noise_then_no_format_fits() -> None:
