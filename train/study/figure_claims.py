@@ -145,5 +145,6 @@ def draw_stacks(points: Sequence[Point], path: Path) -> None:
                     )  # fmt: skip
             axis.set_title("residual + LayerNorm" if residual else "plain stack")
             axis.set_xlabel("layers")
-            axis.legend(fontsize=8)
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend(fontsize=8)
         axes[0, 0].set_ylabel("macro F1 (N S V)")

@@ -89,12 +89,14 @@ def results_of(runs: Sequence[Run], looks: Looks) -> Results:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure of the report: file name, the line under it, and what draws it; `when` it can be drawn."""
+    """A figure of the report: file name, the line under it, and what draws it; `when` it can be drawn; the
+    `claims` whose arms it shows."""
 
     name: str
     caption: str
     draw: Callable[[Path], None]
     when: bool
+    claims: tuple[int, ...] = ()
 
 
 def write(results: Results, folder: Path, figures: str = "figures") -> list[Path]:
@@ -116,12 +118,10 @@ def write(results: Results, folder: Path, figures: str = "figures") -> list[Path
 
 def pictures(results: Results) -> Iterator[Picture]:
     """All figures."""
-    for claims, picture in _of_arms(results):
-        if not picture.when:
-            continue
-        full = [c for c in claims if results.preset_of(c) == "full"]
-        caption = f"{picture.caption} {_seeds(results.of_claim(*claims)) if full else HARDLY}"
-        yield replace(picture, caption=caption)
+    for picture in (p for p in _of_arms(results) if p.when):
+        full = any(results.preset_of(c) == "full" for c in picture.claims)
+        told = _seeds(results.of_claim(*picture.claims)) if full else HARDLY
+        yield replace(picture, caption=f"{picture.caption} {told}")
     yield from _of_networks(results.looks)
     yield from _of_gradients(results.looks)
 
@@ -135,73 +135,58 @@ def _seeds(shown: Sequence[Point]) -> str:
     )
 
 
-def _of_arms(results: Results) -> Iterator[tuple[tuple[int, ...], Picture]]:
-    """(claims whose arms it shows, figure)."""
+def _of_arms(results: Results) -> Iterator[Picture]:
     cost, windows, memory = results.of_claim(5, 4), results.of_claim(2), results.of_claim(3)
     budgets, deep, people = results.of_claim(4), results.of_claim(6), results.of_claim(7)
-    yield (
+    yield Picture(
+        "pareto",
+        "Macro F1 on held-out patients against what it costs; the line is what no other point beats, bars are 95 % "
+        "intervals over records and seeds.",
+        lambda path: figure_pareto.draw(cost, path),
+        bool(cost),
         (5, 4),
-        Picture(
-            "pareto",
-            "Macro F1 on held-out patients against what it costs; the line is what no other point beats, bars are 95 % "
-            "intervals over records and seeds.",
-            lambda path: figure_pareto.draw(cost, path),
-            bool(cost),
-        ),
     )
-    yield (
+    yield Picture(
+        "depth",
+        "Macro F1 in percent by window and depth; framed: the smallest depth within 0.01 of the best.",
+        lambda path: figure_claims.draw_depth([p for p in windows if p.family == "cnn"], path),
+        any(p.family == "cnn" for p in windows),
         (2,),
-        Picture(
-            "depth",
-            "Macro F1 in percent by window and depth; framed: the smallest depth within 0.01 of the best.",
-            lambda path: figure_claims.draw_depth([p for p in windows if p.family == "cnn"], path),
-            any(p.family == "cnn" for p in windows),
-        ),
     )
-    yield (
+    yield Picture(
+        "reset",
+        "Macro F1 of the study's GRUs with the state set back every so many seconds.",
+        lambda path: figure_claims.draw_reset([p for p in memory if p.family == "gru"], path),
+        any(p.family == "gru" for p in memory),
         (3,),
-        Picture(
-            "reset",
-            "Macro F1 of the study's GRUs with the state set back every so many seconds.",
-            lambda path: figure_claims.draw_reset([p for p in memory if p.family == "gru"], path),
-            any(p.family == "gru" for p in memory),
-        ),
     )
-    yield (
+    yield Picture(
+        "budgets",
+        "Equal budgets of multiplications, with trees and the nearest neighbour beside them.",
+        lambda path: figure_claims.draw_budgets(budgets, BUDGETS_MACS_S, path),
+        bool(budgets),
         (4,),
-        Picture(
-            "budgets",
-            "Equal budgets of multiplications, with trees and the nearest neighbour beside them.",
-            lambda path: figure_claims.draw_budgets(budgets, BUDGETS_MACS_S, path),
-            bool(budgets),
-        ),
     )
-    yield (
+    yield Picture(
+        "stacks",
+        "Macro F1 by depth of recurrent stacks.",
+        lambda path: figure_claims.draw_stacks(deep, path),
+        any(p.family in seen.CELLS for p in deep),
         (6,),
-        Picture(
-            "stacks",
-            "Macro F1 by depth of recurrent stacks.",
-            lambda path: figure_claims.draw_stacks(deep, path),
-            any(p.family in seen.CELLS for p in deep),
-        ),
     )
-    yield (
+    yield Picture(
+        "overfit-curves",
+        "Training beats (dashed) and unseen patients (solid) by epoch, the largest network of each family.",
+        lambda path: figure_overfit.draw_curves(people, path),
+        bool(people),
         (7,),
-        Picture(
-            "overfit-curves",
-            "Training beats (dashed) and unseen patients (solid) by epoch, the largest network of each family.",
-            lambda path: figure_overfit.draw_curves(people, path),
-            bool(people),
-        ),
     )
-    yield (
+    yield Picture(
+        "overfit-gaps",
+        "The gap by patients and by parameters, and how often the nearest training beat makes the same error.",
+        lambda path: figure_overfit.draw_gaps(people, path),
+        bool(people),
         (7,),
-        Picture(
-            "overfit-gaps",
-            "The gap by patients and by parameters, and how often the nearest training beat makes the same error.",
-            lambda path: figure_overfit.draw_gaps(people, path),
-            bool(people),
-        ),
     )
 
 

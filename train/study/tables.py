@@ -29,10 +29,9 @@ def outcome(verdict: Verdict, portuguese: bool) -> str:
             return words.FEW_PT if portuguese else words.FEW
         return words.SEEDS_PT if portuguese else words.SEEDS
     if verdict.outcome == "part":
-        done, planned = (
-            round(verdict.numbers[name][0]) for name in ("arms with three seeds", "arms planned")
-        )
-        return (words.PART_PT if portuguese else words.PART).format(done=done, planned=planned)
+        done, begun, planned = (round(verdict.numbers[f"arms {name}"][0]) for name in words.ARMS)
+        text = words.PART_PT if portuguese else words.PART
+        return text.format(done=done, begun=begun, planned=planned)
     word = (words.OUTCOMES_PT if portuguese else words.OUTCOMES)[verdict.outcome]
     few = verdict.preset == "folds" and verdict.outcome in ("supported", "refuted")
     return f"{word} ({words.ONE_SEED_PT if portuguese else words.ONE_SEED})" if few else word
@@ -177,6 +176,7 @@ def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
             continue
         yield f"{words.WHOM[v.preset].capitalize()}: {outcome(v, False)}."
         if v.outcome == "part":
+            yield from ("", f"Test, once every arm is there: {v.test.rstrip('.')}.")
             continue
         few = f"; {LEAST_SEEDS} are needed to decide" if v.outcome == "too few" else ""
         yield ""

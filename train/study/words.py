@@ -36,8 +36,13 @@ OUTCOMES_PT = {
     "missing": "**indecisa**: os treinos não foram feitos",
 }
 
-PART = "**undecided**: {done} of {planned} arms have three seeds so far"
-PART_PT = "**indecisa**: {done} de {planned} braços têm três sementes até agora"
+ARMS = ("with three seeds", "with a seed", "planned")
+"""What is counted of a claim that is not whole yet."""
+
+PART = "**undecided**: {begun} of {planned} arms have been run so far, {done} of them with three seeds"
+PART_PT = (
+    "**indecisa**: {begun} de {planned} braços foram treinados até agora, {done} deles com três sementes"
+)
 
 FEW = "**undecided**: only the quick preset was run"
 FEW_PT = "**indecisa**: só o preset rápido foi executado"

@@ -183,6 +183,24 @@ def test_results_when_full_lacks_arms_then_the_quick_ones_speak_and_say_so(make_
     assert {run.preset for run in results.runs[4]} == {"quick"}
 
 
+def test_write_when_full_has_part_of_a_claim_then_it_speaks_and_says_how_much_there_is(
+    make_run: Make, tmp_path: Path
+) -> None:
+    few = [
+        run for run in runs_found(make_run, "full", (5,)) if run.arm in ("trees", "nn1", "cnn 1x4", "gru 1x8")
+    ]
+    runs = [*runs_found(make_run, "quick", (2, 5)), *few]
+    results = report.results_of(runs, Looks())
+    assert {v.claim: (v.preset, v.outcome) for v in results.verdicts}[5] == ("full", "part")
+    drawn = {p.name: p for p in report.pictures(results) if p.when}
+    assert drawn["pareto"].caption.endswith("Full preset, 3 seed(s) an arm.")
+    assert drawn["depth"].caption.endswith(report.HARDLY)
+    text = "\n".join(report.lines(results, drawn, "figures"))
+    assert text.count("4 of 39 arms have been run so far, 4 of them with three seeds") == 2
+    assert "Test, once every arm is there: Cheapest GRU over cheapest CNN" in text
+    assert "| CNN | cnn 1x4 |" in text
+
+
 @pytest.mark.parametrize(("gain", "outcome"), [(0.1, "supported"), (0.0, "undecided"), (-0.05, "refuted")])
 def test_levels_when_probes_rise_or_fall_then_claim_1_follows(gain: float, outcome: str) -> None:
     verdict = seen.levels(probes_found(gain))
