@@ -102,7 +102,9 @@ class BeatStage:
         row = features(self._evidence(window, rr_s, found.logits, now.sqi))
         early, before = self._models.fusion.step(row, self._memory)
         out = self._finish(now, before)
-        peak = RPeak(self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-found.height))))
+        peak = RPeak(
+            self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-found.height)))
+        )
         beat = _beat(self._next_id, peak, rr_s, early, False, now)
         if self._is_paced(peak.sample):
             beat = replace(beat, paced=True)

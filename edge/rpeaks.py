@@ -21,15 +21,15 @@ REFRACTORY, CLOSEST = 25, 20
 one may follow from 160 ms on: the first was its P-wave, or its own first deflection."""
 
 DOUBT, DOUBT_WAIT = 1.5, 28
-"""A maximum less than so far above the threshold (a logit) is doubtful: a higher one within 28 samples (224 ms) takes its
-place. P-waves that look like a QRS come 120 to 220 ms before theirs."""
+"""A maximum less than so far above the threshold (a logit) is doubtful: a higher one within 28 samples (224 ms) takes
+its place. P-waves that look like a QRS come 120 to 220 ms before theirs."""
 
 T_WAVE, T_WAVE_FALL = 35, 2.5
 """Within 280 ms of a beat, a maximum so much lower than that beat's is its T-wave."""
 
 MISSED, MISSED_APART = -2.0, 45
-"""A maximum above this logit, relative to the threshold, and no nearer than 360 ms to the beats before and after it, is a
-missed beat if they lie too far apart."""
+"""A maximum above this logit, relative to the threshold, and no nearer than 360 ms to the beats before and after it, is
+a missed beat if they lie too far apart."""
 
 USUAL, USUAL_LEAST = 8, 4
 """Intervals that the usual one is the mean of. Two beats more than half as much again apart are too far apart."""
@@ -126,7 +126,9 @@ class RPeakDetector:
             if held is None or height > held.height:
                 self._candidate = _Top(k, height, logits)
                 self._due = k + (self._wait if height > self._doubt else max(self._wait, DOUBT_WAIT))
-        elif held is None and since >= MISSED_APART and (self._missed is None or height > self._missed.height):
+        elif (
+            held is None and since >= MISSED_APART and (self._missed is None or height > self._missed.height)
+        ):
             self._missed = _Top(k, height, logits)
 
     def _decide(self, candidate: _Top) -> Decided:

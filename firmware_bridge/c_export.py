@@ -50,12 +50,12 @@ SEARCH_BACK = 9
 """Samples before the expected R-peak that the search for it reads (hw_patient.c)."""
 
 DOUBT, MISSED, USUAL = 1.5, -2.0, 8
-"""R-peaks, as in edge/rpeaks.py: so far above the threshold a logit is beyond doubt, so far below it one may have been a
-missed beat; the usual interval is the mean of so many."""
+"""R-peaks, as in edge/rpeaks.py: so far above the threshold a logit is beyond doubt, so far below it one may have been
+a missed beat; the usual interval is the mean of so many."""
 
 OLDEST = 330 + 28
-"""Age in samples of a missed maximum when it is taken back: no nearer than 45 to the beat before, which lies at most 375
-before the next, which is decided up to 28 samples late (hw_rpeaks.c)."""
+"""Age in samples of a missed maximum when it is taken back: no nearer than 45 to the beat before, which lies at most
+375 before the next, which is decided up to 28 samples late (hw_rpeaks.c)."""
 
 
 def files(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options) -> dict[str, str]:
@@ -70,7 +70,10 @@ def header(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options)
     """Sizes, thresholds, and the tables' declarations."""
     lines = [_head("Sizes and thresholds of the models.", settings)]
     lines += ["#ifndef HEARTWIRE_WEIGHTS_H", "#define HEARTWIRE_WEIGHTS_H", "", "#include <stdint.h>", ""]
-    numbers = {**_constants(gru, beat, settings), **c_options.constants(options, beat, settings, reach(settings))}
+    numbers = {
+        **_constants(gru, beat, settings),
+        **c_options.constants(options, beat, settings, reach(settings)),
+    }
     lines += [f"#define {name} {value}" for name, value in numbers.items()]
     lines += ["", "extern const double hw_taps[HW_N_TAPS];"]
     lines += ["extern const double hw_sos[HW_N_SECTIONS][5]; /* b0 b1 b2 a1 a2 */", "", "#endif", ""]
