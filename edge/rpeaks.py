@@ -32,7 +32,8 @@ MISSED, MISSED_APART = -2.0, 45
 a missed beat if they lie too far apart."""
 
 USUAL, USUAL_LEAST = 8, 4
-"""Intervals that the usual one is the mean of. Two beats more than half as much again apart are too far apart."""
+"""Intervals that the usual one is the mean of. Two beats more than half as much again apart are too far apart; where
+the longest is more than 2.5 times the shortest there is no usual one (fibrillation, beats that are noise)."""
 
 LONGEST_BACK = 375
 """Samples (3 s): a longer interval is left as it is. It is a pause, and may be one with P-waves."""
@@ -140,10 +141,10 @@ class RPeakDetector:
         return self._take(candidate)
 
     def _is_missed(self, k: int, after: int) -> bool:
-        n, apart = len(self._intervals), after - self._taken
-        if n < USUAL_LEAST or apart > LONGEST_BACK or after - k < MISSED_APART:
+        known, apart = self._intervals, after - self._taken
+        if len(known) < USUAL_LEAST or apart > LONGEST_BACK or after - k < MISSED_APART:
             return False
-        return 2 * n * apart > 3 * sum(self._intervals)
+        return 2 * max(known) <= 5 * min(known) and 2 * len(known) * apart > 3 * sum(known)
 
     def _take(self, top: _Top) -> Decided:
         since = top.k - self._taken

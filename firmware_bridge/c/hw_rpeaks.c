@@ -48,14 +48,18 @@ static void consider(hw_detector *s, float height)
 /* Whether the candidate comes so late that the maximum that fell short must have been a beat. */
 static int is_missed(const hw_detector *s)
 {
-    uint32_t apart = s->since_taken - s->candidate.age, sum = 0;
+    uint32_t apart = s->since_taken - s->candidate.age, sum = 0, least = LONGEST_BACK, most = 0;
 
     if (!s->missed.age || s->missed.age - s->candidate.age < MISSED_APART || apart > LONGEST_BACK ||
         s->n_intervals < USUAL_LEAST)
         return 0;
-    for (uint32_t k = 0; k < s->n_intervals; k++)
-        sum += s->intervals[k];
-    return 2u * s->n_intervals * apart > 3u * sum;
+    for (uint32_t k = 0; k < s->n_intervals; k++) {
+        uint32_t interval = s->intervals[k];
+        sum += interval;
+        least = interval < least ? interval : least;
+        most = interval > most ? interval : most;
+    }
+    return 2u * most <= 5u * least && 2u * s->n_intervals * apart > 3u * sum;
 }
 
 static const hw_top *taken(hw_detector *s, hw_top *top)
