@@ -80,14 +80,14 @@ def test_detect_when_beats_are_doubtful_missed_and_followed_by_t_waves_then_the_
     beats = np.cumsum(rng.choice([90, 100, 110, 150], 500))
     for at in beats[beats < 59_000]:
         qrs[at] = rng.choice([*[6.0, 4.0] * 6, DOUBT, 0.5, -1.0, MISSED, MISSED + 0.5])
-        qrs[at - rng.integers(14, 27)] = rng.choice([-9.0, -9.0, -9.0, -9.0, 1.0, 2.5])
-        qrs[at + rng.integers(18, 38)] = rng.choice([-9.0, -9.0, -9.0, -9.0, 1.5, 3.5])
+        qrs[at - rng.integers(14, 27)] = rng.choice([*[-9.0] * 30, 1.0, 2.5])
+        qrs[at + rng.integers(18, 38)] = rng.choice([*[-9.0] * 30, 1.5, 3.5])
     expected, got = both(detector, qrs.tolist())
     assert got == expected
     late = [k - at for k, at, _, _ in got]
     assert sum(w == 11 for w in late) > 100
-    assert sum(w == 28 for w in late) > 20
-    assert sum(w > 28 for w in late) > 20
+    assert sum(w == 28 for w in late) > 10
+    assert sum(w > 28 for w in late) > 2
     assert all(row[1] == at + 11 for _, at, _, row in got)
     assert wait == 24
 
