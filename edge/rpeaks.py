@@ -20,7 +20,7 @@ REFRACTORY, CLOSEST = 25, 20
 """Samples (200 ms at 125 Hz): no two beats are closer (the refractory time of Pan and Tompkins, 1985), but that a surer
 one may follow from 160 ms on: the first was its P-wave, or its own first deflection."""
 
-DOUBT, DOUBT_WAIT = 1.5, 28
+DOUBT, DOUBT_WAIT = 1.25, 28
 """A maximum less than so far above the threshold (a logit) is doubtful: a higher one within 28 samples (224 ms) takes
 its place. P-waves that look like a QRS come 120 to 220 ms before theirs."""
 

@@ -49,7 +49,7 @@ SOURCES = (
 SEARCH_BACK = 9
 """Samples before the expected R-peak that the search for it reads (hw_patient.c)."""
 
-DOUBT, MISSED, USUAL = 1.5, -2.0, 8
+DOUBT, MISSED, USUAL = 1.25, -2.0, 8
 """R-peaks, as in edge/rpeaks.py: so far above the threshold a logit is beyond doubt, so far below it one may have been
 a missed beat; the usual interval is the mean of so many."""
 
