@@ -13,7 +13,7 @@ from edge.fusion import BeatEvidence, features
 from edge.intervals import Intervals
 from edge.likeness import likeness
 from edge.personal import Personal
-from edge.rpeaks import refine
+from edge.rpeaks import Decided, refine
 from edge.template import Template, beat_image
 from edge.types import AAMI, Beat, RPeak
 from edge.windows import Ring
@@ -91,23 +91,25 @@ class BeatStage:
         self._open: _Open | None = None
         self._last_position = -1e9
 
-    def push(self, k0: int, height: float, logits: F32, now: Circumstances) -> list[Beat]:
-        """An R-peak was decided at posterior maximum `k0` with logit `height`; `logits` (11,) are the GRU's now."""
-        position, amp_mv = refine(self._ring, k0 - self._lag + self._filter_lag)
+    def push(self, found: Decided, now: Circumstances) -> list[Beat]:
+        """An R-peak was decided."""
+        position, amp_mv = refine(self._ring, found.k - self._lag + self._filter_lag)
         if position - self._last_position < LEAST_DISTANCE:
             return []
         self._last_position = position
         rr_s = self.intervals.peak(position / self._fs)
         window = self._ring.cut(round(position) - self._before, self._window)
-        row = features(self._evidence(window, rr_s, logits, now.sqi))
+        row = features(self._evidence(window, rr_s, found.logits, now.sqi))
         early, before = self._models.fusion.step(row, self._memory)
         out = self._finish(now, before)
-        peak = RPeak(self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-height))))
+        peak = RPeak(
+            self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-found.height)))
+        )
         beat = _beat(self._next_id, peak, rr_s, early, False, now)
         if self._is_paced(peak.sample):
             beat = replace(beat, paced=True)
         self._next_id += 1
-        self._open = _Open(beat, window, k0)
+        self._open = _Open(beat, window, found.k)
         self.intervals.keep(rr_s)
         return [*out, self._personal.early(beat, row)]
 

@@ -103,9 +103,9 @@ def features(e: BeatEvidence) -> F32:
         0.0,
     )
     out = np.empty(N_INPUTS, np.float32)
-    out[0:5] = _log_probs(e.gru)
-    out[5:10] = _log_probs(e.cnn)
-    out[10:15] = 0.0 if e.rr_s is None else _log_probs(e.gru_before)
+    out[0:5] = log_probs(e.gru)
+    out[5:10] = log_probs(e.cnn)
+    out[10:15] = 0.0 if e.rr_s is None else log_probs(e.gru_before)
     out[15:] = rest
     return np.clip(out, FLOOR, -FLOOR, out=out)
 
@@ -117,7 +117,8 @@ def nothing() -> F32:
     return out
 
 
-def _log_probs(logits: F32) -> F32:
+def log_probs(logits: F32) -> F32:
+    """Log of softmax of logits (5,), no less than :data:`FLOOR`."""
     shifted = logits - logits.max()
     out: F32 = np.maximum(shifted - np.log(np.exp(shifted).sum()), np.float32(FLOOR))
     return out

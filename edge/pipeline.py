@@ -291,9 +291,9 @@ class Pipeline:
         self._ring.push(f)
         self._quality.push(f)  # type: ignore[union-attr]
         logits = self._models.gru.step(f, self._state)
-        peak = self._detector.push(k, float(logits[0]))
+        peak = self._detector.push(k, logits)
         if peak is not None:
-            events += self._alarm_all(self._beats.push(peak[0], peak[1], logits, self._now()))
+            events += self._alarm_all(self._beats.push(peak, self._now()))
         self._k = k = k + 1
         if k % TICK == 0:
             self._tick(k, events)

@@ -49,6 +49,14 @@ SOURCES = (
 SEARCH_BACK = 9
 """Samples before the expected R-peak that the search for it reads (hw_patient.c)."""
 
+DOUBT, MISSED, USUAL = 1.25, -2.0, 8
+"""R-peaks, as in edge/rpeaks.py: so far above the threshold a logit is beyond doubt, so far below it one may have been
+a missed beat; the usual interval is the mean of so many."""
+
+OLDEST = 330 + 28
+"""Age in samples of a missed maximum when it is taken back: no nearer than 45 to the beat before, which lies at most
+375 before the next, which is decided up to 28 samples late (hw_rpeaks.c)."""
+
 
 def files(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options) -> dict[str, str]:
     """The generated files by name."""
@@ -62,7 +70,10 @@ def header(gru: GruWeights, beat: Int8Net, settings: Settings, options: Options)
     """Sizes, thresholds, and the tables' declarations."""
     lines = [_head("Sizes and thresholds of the models.", settings)]
     lines += ["#ifndef HEARTWIRE_WEIGHTS_H", "#define HEARTWIRE_WEIGHTS_H", "", "#include <stdint.h>", ""]
-    numbers = {**_constants(gru, beat, settings), **c_options.constants(options, beat, settings)}
+    numbers = {
+        **_constants(gru, beat, settings),
+        **c_options.constants(options, beat, settings, reach(settings)),
+    }
     lines += [f"#define {name} {value}" for name, value in numbers.items()]
     lines += ["", "extern const double hw_taps[HW_N_TAPS];"]
     lines += ["extern const double hw_sos[HW_N_SECTIONS][5]; /* b0 b1 b2 a1 a2 */", "", "#endif", ""]
@@ -98,7 +109,7 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> dict[str, object]
         "HW_PEAK_LAG": single(s.peak_lag),
         "HW_LEARN_ABOVE": single(s.learn_above),
         "HW_WAIT": f"{s.class_delay - s.qrs_delay}u",
-        "HW_RING_SHORT": f"{1 << _reach(s).bit_length()}u",
+        "HW_RING_SHORT": f"{1 << reach(s).bit_length()}u",
         "HW_LONG_AGO": "1000u",
         "HW_MOST_WEIGHT": 16,
         "HW_STEP": f"{s.step}u",
@@ -109,14 +120,18 @@ def _constants(gru: GruWeights, beat: Int8Net, s: Settings) -> dict[str, object]
         "HW_MOST_MV": single(s.clip_mv),
         "HW_MOST_STEM1": single(most_stem1(gru, s.clip_mv)),
         "HW_QRS_LOGIT": single(_below(s.qrs_logit)),
+        "HW_DOUBT_LOGIT": single(_below(s.qrs_logit + DOUBT)),
+        "HW_MISSED_LOGIT": single(_below(s.qrs_logit + MISSED)),
+        "HW_USUAL": USUAL,
         "HW_BEAT_IN_SCALE": single(beat.in_scale),
         "HW_BEAT_OUT_SCALE": single(beat.out_scale),
     }
 
 
-def _reach(s: Settings) -> int:
+def reach(s: Settings) -> int:
     """Samples from the newest back to the oldest that a beat's window needs."""
-    return s.class_delay - s.filter_delay + SEARCH_BACK + s.before
+    oldest = max(OLDEST, 330 + s.class_delay - s.qrs_delay)
+    return oldest + s.qrs_delay - s.filter_delay + SEARCH_BACK + s.before
 
 
 def _below(value: float) -> np.float32:

@@ -42,8 +42,8 @@ def check_inputs(inputs: tuple[str, ...], classes: tuple[str, ...]) -> None:
         )
 
 
-def constants(options: Options, beat: Int8Net, settings: Settings) -> dict[str, object]:
-    """Sizes and thresholds by their names in C."""
+def constants(options: Options, beat: Int8Net, settings: Settings, reach: int) -> dict[str, object]:
+    """Sizes and thresholds by their names in C; a beat's window reaches back so many samples."""
     first = -(-options.window // options.hop) * options.hop
     even, odd = options.rhythm.scratch()
     beat_even, beat_odd = beat.scratch()
@@ -66,7 +66,7 @@ def constants(options: Options, beat: Int8Net, settings: Settings) -> dict[str, 
         "HW_EVEN_BOTH": max(even, beat_even),
         "HW_ODD_BOTH": max(odd, beat_odd, options.window, settings.window * beat.n_channels),
         "HW_WORK": max(2 * options.noise.n_fft, options.window),
-        "HW_RING_LONG": f"{1 << max(longest, settings.window * 2).bit_length()}u",
+        "HW_RING_LONG": f"{1 << max(longest, settings.window * 2, reach).bit_length()}u",
     }
 
 

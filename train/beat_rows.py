@@ -21,7 +21,7 @@ from edge.step_model import StepState
 from edge.types import AAMI, Beat
 from firmware_bridge.types import SampleBlock
 from train import databases
-from train.dataset import ESCAPES_AS_N, align, front_mark, load_patient
+from train.dataset import ESCAPES_AS_N, align, front_mark, load_patient, peaks_mark
 from train.front import FS_MODEL
 from train.labels import TABLE
 from train.weak_labels import CLASS_OF
@@ -124,9 +124,11 @@ def beats_of(models: Models, fs: float, mv: F32) -> list[Beat]:
 
 
 def mark_of(artefacts: Path) -> str:
-    """Which networks these are: other networks, another mark."""
+    """Which networks these are, and which R-peak logic: others, another mark."""
     manifests = load_networks(artefacts).manifests
-    return " ".join([front_mark(), *(manifests[kind].sha256[:16] for kind in ("gru", "beat_cnn"))])
+    return " ".join(
+        [front_mark(), peaks_mark(), *(manifests[kind].sha256[:16] for kind in ("gru", "beat_cnn"))]
+    )
 
 
 def record_all(jobs: list[Job], path: Path, n_processes: int) -> list[Rows]:

@@ -28,7 +28,7 @@ from edge.rhythm_window import rhythm_image
 from edge.types import Beat
 from firmware_bridge.types import BadInput, SampleBlock
 from train import databases
-from train.dataset import Fold, cache_dir, front_mark, load_patient
+from train.dataset import Fold, cache_dir, front_mark, load_patient, peaks_mark
 from train.recording_features import FEATURES, features
 from train.rhythm_rows import folder_of, networks
 from train.rhythm_windows import HOP, held_out
@@ -61,8 +61,8 @@ def peaks_of(name: str, artefacts: Path) -> F32:
 
 
 def all_peaks(artefacts: Path) -> dict[str, F32]:
-    """:func:`peaks_of` every recording, on all cores; kept in the cache with the mark of the network."""
-    mark = f"{front_mark()} {load_networks(artefacts).manifests['gru'].sha256}"
+    """:func:`peaks_of` every recording, on all cores; kept in the cache with the mark of network and R-peak logic."""
+    mark = f"{front_mark()} {peaks_mark()} {load_networks(artefacts).manifests['gru'].sha256}"
     path = cache_dir() / "recording_peaks.npz"
     names = databases.names(DATABASE)
     if path.exists():

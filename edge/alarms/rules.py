@@ -9,7 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from edge.alarms.limits import AlarmLimits
-from edge.types import Beat
+from edge.types import AAMI, Beat
+
+VENTRICULAR = AAMI.index("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class _Seen:
     aami: str
     readable: bool
     sqi: float
+    v_prob: float
 
 
 class RateRule:
@@ -186,7 +189,8 @@ class LastBeats:
             self._cut_next = False
         rr_s = None if beat.id in self._cut else beat.rr_s
         aami = "V" if beat.ventricular else beat.aami
-        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi)
+        v_prob = max(p[VENTRICULAR] for p in (beat.probs, beat.plain) if p is not None)
+        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi, v_prob)
         self._beats = sorted([*beats, seen], key=lambda b: b.sample)[-self._keep :]
 
     @property
@@ -204,7 +208,7 @@ class LastBeats:
         )
 
     def vt(self, fs: float) -> Finding:
-        """Five or more ventricular beats in a row, the last five faster than the limit."""
+        """Five or more ventricular beats in a row, the last five faster and on average surer than the limits."""
         n = 0
         for b in reversed(self._beats):
             if b.aami != "V" or not b.readable:
@@ -212,8 +216,11 @@ class LastBeats:
             n += 1
             if b.rr_s is None:
                 break
-        rate = self._rate(self._limits.vt_beats, fs) if n >= self._limits.vt_beats else None
-        if rate is None or rate <= self._limits.vt_bpm:
+        limits = self._limits
+        rate = self._rate(limits.vt_beats, fs) if n >= limits.vt_beats else None
+        if rate is None or rate <= limits.vt_bpm:
+            return NOTHING
+        if sum(b.v_prob for b in self._beats[-limits.vt_beats :]) < limits.vt_sure * limits.vt_beats:
             return NOTHING
         since_s = (self._beats[-1].sample - self._beats[-n].sample) / fs
         return Finding(True, since_s, f"{n} ventricular beats in a row at {rate:.0f} bpm")

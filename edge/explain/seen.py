@@ -1,8 +1,8 @@
 """What the networks were shown and what they answered, kept while the pipeline runs them. Pure.
 
-:meth:`Watch.over` gives models that run on the very same files in the very same way, and leave a trace of each run: the
-GRU's state after every sample, the beat CNN's image, the fusion's row and memory. Nothing is computed here and nothing
-is changed; a trace holds references to arrays that nobody writes to again.
+:meth:`Watch.over` gives models that run on the very same files in the very same way, and leave a trace of each run:
+the GRU's state after every sample, the beat CNN's image, the fusion's row and memory. Nothing is changed here; a trace
+holds references to arrays that nobody writes to again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.artefact import Models
 from edge.cnn import Int8Cnn
-from edge.fusion import BeatFuser
+from edge.fusion import BeatFuser, log_probs
 from edge.gru import GruModel
 from edge.step_model import StepState
 from edge.types import AAMI
@@ -43,7 +43,8 @@ class Look:
     early, before : ndarray of float32 (5,)
         The fusion's early probabilities of this beat, the final ones of the beat before.
     trail : list of Step
-        The GRU's last steps, oldest first; the last one is that at which the beat was answered.
+        The GRU's last steps, oldest first; the last one is that which gave the beat's class. A doubtful or missed
+        beat was answered later.
     """
 
     image: F32
@@ -98,8 +99,16 @@ class Watch:
     def on_row(self, row: F32, memory: F32, early: F32, before: F32) -> None:
         """The fusion took the row of the beat whose image came last."""
         if self._image is not None and self._trail:
-            self.look = Look(*self._image, row, memory, early, before, list(self._trail))
+            self.look = Look(*self._image, row, memory, early, before, self._up_to(row))
         self._image = None
+
+    def _up_to(self, row: F32) -> list[Step]:
+        """The trail up to the step whose class logits stand in `row`."""
+        trail, n = list(self._trail), len(AAMI)
+        for end in range(len(trail), 0, -1):
+            if np.array_equal(log_probs(trail[end - 1][2][1 : 1 + n]), row[:n]):
+                return trail[:end]
+        return trail
 
 
 class _SeenGru(GruModel):

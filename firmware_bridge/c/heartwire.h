@@ -75,11 +75,22 @@ typedef struct {
 #endif
 } hw_gru;
 
+/* A maximum of the QRS logit: its age in samples, 0 where there is none, and the logits when its class was due. */
+typedef struct {
+    uint32_t age;
+    float height;
+    float logits[HW_N_LOGITS];
+} hw_top;
+
 /* The QRS logit's local maxima.  Ages in samples, so nothing grows with the time that the patient is watched. */
 typedef struct {
-    float before, last, height;
-    uint32_t since_candidate; /* 0: there is none */
-    uint32_t since_taken;     /* stays at HW_LONG_AGO */
+    float before, last;
+    hw_top candidate, missed, decided;
+    float height;         /* of the beat before, */
+    uint32_t since_taken; /* and its age, which stays at HW_LONG_AGO */
+    uint32_t due;         /* age at which the candidate is a beat */
+    uint16_t intervals[HW_USUAL];
+    uint8_t n_intervals, at;
 } hw_detector;
 
 /* An R-peak: `sample` counts from hw_start or hw_restart, mod 2^32; the top lies `shift` samples after it. */
@@ -87,8 +98,8 @@ typedef struct {
     uint32_t sample;
     float shift;
     float amp_mv;
-    float logit;
-    float rr_s; /* since the R-peak before */
+    float rr_s;        /* since the R-peak before */
+    const hw_top *top; /* of the QRS logit; until the next hw_push */
 } hw_peak;
 
 /* Running mean of the patient's normal beats. */
@@ -207,14 +218,14 @@ int hw_resample(hw_resampler *s, float mv, double *out);
 
 /* One sample at HW_FS [mV].  Fills the GRU's logits: [0] a QRS HW_QRS_DELAY samples ago; [1..] its class HW_CLASS_DELAY
  * samples after the R-peak; then the class of the beat before.  Returns 1, and fills `peak`, when an R-peak is
- * decided, else 0. */
+ * decided, else 0.  One that was missed is decided a sample before the next beat, up to 3 s late. */
 int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak);
 
-/* The parts of hw_push: filters and clip; a step of the GRU; the R-peak logic, which returns the age in samples
- * of the maximum that was decided, or 0. */
+/* The parts of hw_push: filters and clip; a step of the GRU; the R-peak logic, which returns the maximum that was
+ * decided, or 0. */
 double hw_filter(hw_filters *s, double mv);
 void hw_gru_step(hw_gru *s, float mv, float logits[HW_N_LOGITS]);
-uint32_t hw_detect(hw_detector *s, float logit, float *height);
+const hw_top *hw_detect(hw_detector *s, const float logits[HW_N_LOGITS]);
 
 /* The filtered lead round an R-peak that hw_push has just given, HW_BEFORE samples before it. */
 void hw_window(const hw_state *s, const hw_peak *peak, float window[HW_WINDOW]);

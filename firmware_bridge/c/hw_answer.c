@@ -81,8 +81,9 @@ static uint32_t sample_of(const hw_peak *peak)
     return at;
 }
 
-static int on_peak(hw_state *s, const hw_peak *peak, const float *logits, hw_scratch *scratch, hw_answer *out)
+static int on_peak(hw_state *s, const hw_peak *peak, hw_scratch *scratch, hw_answer *out)
 {
+    const float *logits = peak->top->logits;
     float window[HW_WINDOW], cnn[HW_N_CLASSES], early[HW_N_CLASSES], before[HW_N_CLASSES];
     int8_t *image = scratch->layers.odd; /* where the first layer does not write */
     const hw_evidence evidence = {peak, window, logits + 1, logits + 1 + HW_N_CLASSES, cnn};
@@ -96,7 +97,7 @@ static int on_peak(hw_state *s, const hw_peak *peak, const float *logits, hw_scr
     hw_open *open = &s->open;
     open->sample = sample_of(peak);
     open->amp_mv = peak->amp_mv;
-    open->since = 0;
+    open->since = (uint16_t)(peak->top->age - HW_WAIT);
     open->waits = 1;
     open->readable = (uint8_t)hw_readable(s);
     for (int k = 0; k < HW_WINDOW; k++)
@@ -116,7 +117,7 @@ int hw_step(hw_state *s, float mv, hw_scratch *scratch, hw_answer out[2])
     int decided = hw_push(s, x, logits, &peak), n = 0;
     hw_fuser_sample(s, scratch);
     if (decided)
-        n = on_peak(s, &peak, logits, scratch, out);
+        n = on_peak(s, &peak, scratch, out);
     else
         s->open.since = (uint16_t)(s->open.since + s->open.waits);
     s->tick = (uint8_t)((s->tick + 1u) % HW_TICK); /* the monitor looks at what waits so often */

@@ -22,8 +22,8 @@ void hw_restart(hw_state *s)
 {
     s->resampler.warm = s->filters.warm = 0; /* the first sample sets the rest */
     memset(&s->gru, 0, sizeof s->gru);
+    memset(&s->detector, 0, sizeof s->detector);
     s->detector.before = s->detector.last = s->detector.height = NO_LOGIT;
-    s->detector.since_candidate = 0;
     s->detector.since_taken = HW_LONG_AGO;
     clear(s->ring, HW_RING);
     s->n = 0;
@@ -72,10 +72,10 @@ static uint32_t nearest(uint32_t at, double shift)
     return shift <= -0.5 ? at - (at & 1u) : at;
 }
 
-static int take(hw_state *s, uint32_t age, float logit, hw_peak *peak)
+static int take(hw_state *s, const hw_top *top, hw_peak *peak)
 {
     uint32_t at;
-    double shift = refine(s, s->n - 1u - age - HW_QRS_DELAY + HW_FILTER_DELAY, &at);
+    double shift = refine(s, s->n - 1u - top->age - HW_QRS_DELAY + HW_FILTER_DELAY, &at);
     double distance = (double)(uint32_t)(at - s->last_at) + shift - s->last_shift;
     if (distance < LEAST_DISTANCE)
         return 0;
@@ -84,14 +84,14 @@ static int take(hw_state *s, uint32_t age, float logit, hw_peak *peak)
     peak->sample = nearest(at, shift);
     peak->shift = (float)(shift - (double)(int32_t)(peak->sample - at));
     peak->amp_mv = s->ring[at % HW_RING];
-    peak->logit = logit;
     peak->rr_s = (float)(distance / HW_FS);
+    peak->top = top;
     return 1;
 }
 
 int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak)
 {
-    float height = 0.0f, f = (float)hw_filter(&s->filters, mv);
+    float f = (float)hw_filter(&s->filters, mv);
     s->ring[s->n % HW_RING] = f;
     s->n++;
 #if HW_RHYTHM
@@ -99,6 +99,6 @@ int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak)
         s->rhythm_wait--;
 #endif
     hw_gru_step(&s->gru, f, logits);
-    uint32_t age = hw_detect(&s->detector, logits[0], &height);
-    return age ? take(s, age, height, peak) : 0;
+    const hw_top *top = hw_detect(&s->detector, logits);
+    return top ? take(s, top, peak) : 0;
 }

@@ -5,6 +5,7 @@ import pytest
 
 from edge.artefact import Models, load_models
 from edge.beats import LONGEST_WAIT_S, BeatStage, Circumstances
+from edge.rpeaks import Decided
 from edge.types import Beat
 from edge.windows import Ring
 
@@ -38,7 +39,7 @@ class Bench:
         until = k0 + self.delay["class"] - self.delay["qrs"] + 1
         while self.ring.end < until:
             self.ring.push(float(self._x[self.ring.end]))
-        return self.stage.push(k0, 4.0, N, self.now(readable))
+        return self.stage.push(Decided(k0, 4.0, N), self.now(readable))
 
 
 def test_push_when_peaks_come_then_each_gets_early_now_and_final_with_the_next(models: Models) -> None:

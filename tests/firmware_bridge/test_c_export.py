@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.rpeaks import DOUBT, DOUBT_WAIT, LONGEST_BACK, MISSED, MISSED_APART, USUAL
 from firmware_bridge import c_export
 from firmware_bridge.c_models import (
     FusionWeights,
@@ -130,11 +131,22 @@ def test_header_when_written_then_sizes_and_names_are_the_models() -> None:
     assert got["HW_MOST_MV"] == "8.0f"
 
 
-@pytest.mark.parametrize(("before", "size"), [(7, 64), (31, 64), (32, 128), (109, 256)])
+@pytest.mark.parametrize(("before", "size"), [(7, 512), (109, 512), (132, 512), (133, 1024)])
 def test_header_when_the_window_reaches_back_then_the_ring_holds_it(before: int, size: int) -> None:
     got = constants(c_export.header(GRU, BEAT, replace(SETTINGS, before=before), OPTIONS))
     assert got["HW_RING_SHORT"] == f"{size}u"
-    assert before + SETTINGS.class_delay - SETTINGS.filter_delay + c_export.SEARCH_BACK < size
+    assert got["HW_RING_LONG"] == f"{size}u"
+    latest = LONGEST_BACK - MISSED_APART + DOUBT_WAIT
+    assert before + latest + SETTINGS.qrs_delay - SETTINGS.filter_delay + c_export.SEARCH_BACK < size
+
+
+def test_header_when_r_peaks_are_told_then_their_limits_are_edges() -> None:
+    got = constants(c_export.header(GRU, BEAT, replace(SETTINGS, qrs_logit=0.25), OPTIONS))
+    assert (float(got["HW_DOUBT_LOGIT"][:-1]), float(got["HW_MISSED_LOGIT"][:-1])) == (
+        0.25 + DOUBT,
+        0.25 + MISSED,
+    )
+    assert got["HW_USUAL"] == str(USUAL)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.1, -0.1, 0.3, 1 / 3, -2.7, 1.5])

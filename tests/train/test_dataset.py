@@ -6,12 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge import rpeaks
 from edge.types import AAMI
 from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.types import BadInput
 from train import __main__ as train_main
 from train import dataset, splits
-from train.dataset import HELD_OUT, LEFT_OUT, RHYTHM_LABELS, Fold, Patient, align, fold_named, tiled
+from train.dataset import (
+    HELD_OUT,
+    LEFT_OUT,
+    RHYTHM_LABELS,
+    Fold,
+    Patient,
+    align,
+    fold_named,
+    peaks_mark,
+    tiled,
+)
 from train.front import FS_MODEL, run_front
 
 wfdb = pytest.importorskip("wfdb", reason="wfdb is not installed")
@@ -194,3 +205,13 @@ def test_main_when_the_database_is_unknown_then_one_line_names_the_known(
 def test_fold_named_when_it_is_a_folds_folder_then_that_fold_and_else_the_one_of_nobody() -> None:
     assert fold_named(Fold(1, 3).folder) == Fold(1, 3)
     assert fold_named("runs") == Fold()
+
+
+@pytest.mark.parametrize("rule", ["REFRACTORY", "DOUBT_WAIT", "T_WAVE_FALL", "MISSED_APART", "MISSED"])
+def test_peaks_mark_when_a_rule_of_the_r_peaks_changes_then_it_does(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = peaks_mark.__wrapped__()
+    assert peaks_mark.__wrapped__() == before
+    monkeypatch.setattr(f"edge.rpeaks.{rule}", getattr(rpeaks, rule) * 1.4)
+    assert peaks_mark.__wrapped__() != before

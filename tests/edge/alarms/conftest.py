@@ -9,7 +9,7 @@ import pytest
 from edge.alarms.engine import AlarmEngine
 from edge.alarms.limits import AlarmLimits
 from edge.alarms.rules import Observation
-from edge.types import Alarm, Beat, LinkState, RPeak
+from edge.types import AAMI, Alarm, Beat, LinkState, RPeak
 
 FS = 240.0
 
@@ -58,8 +58,9 @@ class Bed:
             self.n += 1
             rr = None if self.qrs_s is None else self.t - self.qrs_s
             self.qrs_s = self.t
+            probs = tuple(0.8 if c == aami else 0.05 for c in AAMI)
             beat = Beat(
-                self.n, RPeak(self.at, 1.0, 0.9), rr, aami, (0.2,) * 5, 1.0, False, False, readable, self.at
+                self.n, RPeak(self.at, 1.0, 0.9), rr, aami, probs, 1.0, False, False, readable, self.at
             )
             if self.last is not None and self.last.r_peak.sample < self.at:
                 self._keep(self.engine.on_beat(replace(self.last, final=True, at=self.at), self.fs))

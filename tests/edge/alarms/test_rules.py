@@ -6,7 +6,7 @@ import pytest
 
 from edge.alarms.limits import AlarmLimits
 from edge.alarms.rules import Fibrillation, LastBeats, QuietClock
-from edge.types import Beat, RPeak
+from edge.types import AAMI, Beat, RPeak
 
 FS = 250.0
 LIMITS = AlarmLimits()
@@ -16,7 +16,12 @@ def _beat(
     n: int, t_s: float, aami: str = "N", rr_s: float | None = 0.8, readable: bool = True, sqi: float = 1.0
 ) -> Beat:
     at = round(t_s * FS)
-    return Beat(n, RPeak(at, 1.0, 0.9), rr_s, aami, (0.2,) * 5, sqi, False, False, readable, at + 40)
+    return Beat(n, RPeak(at, 1.0, 0.9), rr_s, aami, _probs(aami), sqi, False, False, readable, at + 40)
+
+
+def _probs(aami: str, p: float = 0.8) -> tuple[float, ...]:
+    """`p` for one class, the rest shared by the others."""
+    return tuple(p if c == aami else (1.0 - p) / 4 for c in AAMI)
 
 
 def _train(labels: str, bpm: float) -> LastBeats:
@@ -52,6 +57,24 @@ def test_vt_when_a_correction_takes_v_away_or_adds_it_then_the_run_counts_all_th
         )
         beats.push(corrected)
     assert beats.vt(FS).value == "6 ventricular beats in a row at 150 bpm"
+
+
+@pytest.mark.parametrize(
+    ("probs", "expected"),
+    [
+        ((0.64, 0.48, 0.64, 0.62, 0.62), False),
+        ((0.54, 0.5, 0.92, 0.63, 0.59), False),
+        ((0.55, 0.55, 0.7, 0.8, 0.7), True),
+        ((0.99, 0.4, 0.4, 0.99, 0.99), True),
+    ],
+)
+def test_vt_when_beats_are_called_v_then_they_must_be_sure_on_average(
+    probs: tuple[float, ...], expected: bool
+) -> None:
+    beats = LastBeats(LIMITS)
+    for i, p in enumerate(probs):
+        beats.push(replace(_beat(i, 0.4 * i, "V"), probs=_probs("V", p)))
+    assert beats.vt(FS).cause is expected
 
 
 def test_vt_when_found_then_says_how_many_and_how_fast() -> None:

@@ -41,7 +41,7 @@ uint32_t play(hw_state *s, const float *mv, uint32_t n, float *logits, found *pe
     for (uint32_t k = 0; k < n; k++) {
         hw_peak p;
         if (hw_push(s, mv[k], logits + k * HW_N_LOGITS, &p)) {
-            found here = {k, p.sample, p.shift, p.amp_mv, p.logit};
+            found here = {k, p.sample, p.shift, p.amp_mv, p.top->height};
             if (count < most)
                 peaks[count] = here;
             count++;
@@ -138,8 +138,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Chip]:
     def build(made: export.Chip, fusion: bool = False, rhythm: bool = False, more: str = "") -> Chip:
         folder = tmp_path_factory.mktemp("chip")
         lib = chip_host.build(made, folder, fusion, rhythm, DRIVER + more)
-        lib.play.restype = lib.hw_detect.restype = ctypes.c_uint32
-        lib.hw_detect.argtypes = [ctypes.c_void_p, ctypes.c_float, ctypes.c_void_p]
+        lib.play.restype = ctypes.c_uint32
         lib.hw_filter.restype, lib.hw_filter.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_double]
         lib.hw_rescale.restype = ctypes.c_int32
         return Chip(lib, made, folder)
@@ -310,12 +309,12 @@ def edge_chain(models: Models) -> Callable[[F32], tuple[F32, list[Decided]]]:
             f = min(clip, max(-clip, cascade.push(x)))
             ring.push(f)
             logits[k] = models.gru.step(f, state)
-            peak = detector.push(k, float(logits[k, 0]))
+            peak = detector.push(k, logits[k])
             if peak is not None:
-                position, amp_mv = refine(ring, peak[0] - delay["qrs"] + delay["filter"])
+                position, amp_mv = refine(ring, peak.k - delay["qrs"] + delay["filter"])
                 if position - last >= LEAST_DISTANCE:
                     last = position
-                    peaks.append(Decided(k, position, amp_mv, peak[1]))
+                    peaks.append(Decided(k, position, amp_mv, peak.height))
         return logits, peaks
 
     return run

@@ -90,12 +90,12 @@ def test_push_when_the_lead_is_full_of_ties_then_the_r_peaks_are_those_of_edge(s
     )
     detector, ring, last = RPeakDetector(s.qrs_logit, s.class_delay - s.qrs_delay), Ring(), -1e9
     expected, close, halves = [], 0, 0
-    for k, (x, logit) in enumerate(zip(lead.tolist(), gru_logits(gru, lead)[:, 0].tolist(), strict=True)):
+    for k, (x, logits) in enumerate(zip(lead.tolist(), gru_logits(gru, lead), strict=True)):
         ring.push(x)
-        peak = detector.push(k, logit)
+        peak = detector.push(k, logits)
         if peak is None:
             continue
-        position, amp_mv = refine(ring, peak[0] - s.qrs_delay + s.filter_delay)
+        position, amp_mv = refine(ring, peak.k - s.qrs_delay + s.filter_delay)
         halves += position % 1.0 == 0.5
         if position - last < LEAST_DISTANCE:
             close += 1
