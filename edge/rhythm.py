@@ -16,7 +16,7 @@ F32 = NDArray[np.float32]
 AF_BEATS = 144
 """Beats that are kept: 128 intervals to look at, and the ventricular beats between them."""
 
-AF_BY_RR = 0.5
+AF_BY_RR = 0.4
 """How much the intervals weigh beside the waveform's answer; chosen on DS1 (train/RESULTS.md)."""
 
 MOST_LOGIT = 5.3

@@ -78,7 +78,7 @@ Atrial fibrillation (with flutter) from RR intervals alone, afdb, {n} patients: 
 (`fit af`; their mean over seeds, in brackets the 95 % interval of a bootstrap over patients, and from seed to seed).
 Windows of so many intervals in one rhythm from end to end; "whole records" asks at every 16th interval, whatever went
 before; "with errors" has 1 % of the beats missed or invented and all R-peaks moved by 8 ms. The shipped network has
-learned from all of them, and weighs no more than the waveform in the monitor.
+learned from all of them, and weighs less than the waveform in the monitor.
 """
 
 NOISE = """Records 118 and 119 with electrode motion added (nstdb), final answers, by the models of the fold that has

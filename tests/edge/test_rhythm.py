@@ -105,7 +105,7 @@ def test_label_when_intervals_are_of_ventricular_beats_then_they_do_not_count_fo
 
 def test_label_when_sure_intervals_and_the_waveform_disagree_then_the_intervals_decide() -> None:
     beats = [_beat(k, rr_s=0.6 + 0.3 * (k % 3)) for k in range(LEAST)]
-    assert _after(_with_beats(SURE_AF, *beats), [_window(af=0.1)] * 3)[-1].label == "af"
+    assert _after(_with_beats(SURE_AF, *beats), [_window(af=0.2)] * 3)[-1].label == "af"
     assert _after(_with_beats(NEVER_AF, *beats), [_window(af=0.95)] * 3)[-1].label == "sinus"
 
 
