@@ -305,9 +305,8 @@ def people(arms: Arms) -> Verdict | None:
     numbers: dict[str, list[float]] = {}
     for k, name in enumerate(names):
         numbers[f"gap of {name}"] = [float(trained[k]) - arms.f1(name)]
-    later = np.array(
-        [a - b for gru, cnn in pairs for a, b in zip(_opens(arms, gru), _opens(arms, cnn), strict=True)]
-    )
+    opens = [(_opens(arms, gru), _opens(arms, cnn)) for gru, cnn in pairs]
+    later = np.array([a[run] - b[run] for a, b in opens for run in sorted(a.keys() & b.keys())])
     rng = np.random.default_rng(0)
     again = later[rng.integers(0, len(later), (2000, len(later)))].mean(1)
     numbers["epochs later"] = [float(later.mean()), *interval(again)]
@@ -316,12 +315,12 @@ def people(arms: Arms) -> Verdict | None:
     return Verdict(7, outcome, "", value, low, high, _seeds(arms, names), numbers=numbers)
 
 
-def _opens(arms: Arms, name: str) -> list[int]:
-    """First epoch with an open gap of each run by seed and fold; one past the last where there is none."""
-    out = []
-    for run in sorted(arms.runs(name), key=lambda r: (r.seed, r.fold)):
+def _opens(arms: Arms, name: str) -> dict[tuple[int, int], int]:
+    """First epoch with an open gap of each run, by seed and fold; one past the last where there is none."""
+    out = {}
+    for run in arms.runs(name):
         gap = np.subtract(run.curves["train_f1"], run.curves["test_f1"]) >= OPEN
-        out.append(int(gap.argmax()) if gap.any() else len(gap))
+        out[run.seed, run.fold] = int(gap.argmax()) if gap.any() else len(gap)
     return out
 
 

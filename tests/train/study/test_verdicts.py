@@ -153,6 +153,13 @@ def test_people_when_a_gap_opens_wider_and_earlier_then_the_verdict_follows(
     assert verdict.numbers["epochs later"][0] == {"gru": -1.0, "cnn": 1.0, "": 0.0}[worse]
 
 
+def test_people_when_one_family_is_a_seed_ahead_then_the_seeds_of_both_are_compared(make_run: Make) -> None:
+    runs = everything(7, make_run, lambda arm: 80)
+    verdict = verdict_of(7, [r for r in runs if r.seed < 2 or r.family != "cnn"])
+    assert (verdict.outcome, verdict.seeds) == ("too few", 1)
+    assert verdict.numbers["epochs later"][0] == 0.0
+
+
 def test_ratio_when_both_families_reach_then_of_the_cheapest() -> None:
     f1 = np.array([0.8, 0.9, 0.89, 0.885])
     is_gru = np.array([True, True, False, False])
