@@ -84,7 +84,9 @@ def _try(name: str, pieces: Sequence[Piece]) -> Guess | None:
         item for t_s, data in pieces for item in decoder.feed(data, t_s) if isinstance(item, SampleBlock)
     ]
     n = sum(len(block.mv) for block in blocks)
-    if n < MIN_SAMPLES or not _looks_alive(np.concatenate([block.mv[:, 0] for block in blocks])):
+    # Where every byte is a sample, frames that are misread come round as well.
+    n_lags = 1 if bytes_per_sample(name) == 1 else MOST_LAGS
+    if n < MIN_SAMPLES or not _looks_alive(np.concatenate([block.mv[:, 0] for block in blocks]), n_lags):
         return None
     share = understood(device, decoder, pieces)
     fs_seen = n / max(pieces[-1][0] - pieces[0][0], 1e-3)
@@ -129,13 +131,11 @@ def _numbers_fit(device: Device, text: bytes) -> float:
     return 1.0 if device.name == wanted else 0.9 if device.name != "text-json" else 0.8
 
 
-def _looks_alive(mv: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bool:
+def _looks_alive(mv: np.ndarray[tuple[int, ...], np.dtype[np.float32]], n_lags: int) -> bool:
     """A signal goes on where it was, or under strong hum comes there again; bytes that were misread jump about."""
     values = mv[np.isfinite(mv)]
     if len(values) < 2:
         return True  # electrodes off: no value at all
     low, high = np.percentile(values, [5, 95])
-    steps = [
-        np.median(np.abs(values[k:] - values[:-k])) for k in range(1, min(MOST_LAGS, len(values) // 8) + 1)
-    ]
+    steps = [np.median(np.abs(values[k:] - values[:-k])) for k in range(1, min(n_lags, len(values) // 8) + 1)]
     return bool(high == low or steps[0] < JUMPY * (high - low) or min(steps) < COMES_AGAIN * (high - low))

@@ -44,7 +44,7 @@ def test_stream_when_listened_to_then_its_format_is_the_first_guess(name: str) -
 
 
 @pytest.mark.parametrize("hz", [50, 60])
-@pytest.mark.parametrize("name", devices.names())
+@pytest.mark.parametrize("name", [name for name in devices.names() if bytes_per_sample(name) > 1])
 def test_stream_when_the_mains_hum_loudly_then_its_format_is_the_first_guess_all_the_same(
     name: str, hz: int
 ) -> None:
