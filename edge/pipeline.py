@@ -316,19 +316,20 @@ class Pipeline:
                 lead_off=state.lead_off,
                 unreadable=state.unreadable,
                 quiet=state.quiet,
-                vf_prob=self._rhythm.vf_evidence(self._at) if k >= self._rhythm_window else None,
+                vf_prob=None if k < self._rhythm_window or state.lost else self._rhythm.vf_evidence(self._at),
                 flat_s=state.flat_s,
                 wander_mv=state.wander_mv,
                 noisy=state.noisy,
                 settling=state.settling,
                 rhythm=self._rhythm.label,
+                lost=state.lost,
             )
         )
 
     def _look_at_rhythm(self, k: int) -> list[Rhythm]:
         assert self._quality is not None
         state = self._quality.state
-        if state.lead_off or state.flat_s >= FLAT_S:
+        if state.lead_off or state.lost or state.flat_s >= FLAT_S:
             return self._rhythm.unknown(self._at)
         window = self._ring.cut(k - self._rhythm_window, self._rhythm_window)
         probs = self._models.rhythm_cnn.probs(rhythm_image(window))

@@ -49,6 +49,8 @@ class QualityLimits:
         Of the last four seconds, so many noisy make the signal unreadable, so few make it readable again.
     max_spikes : int
         More pulses in 4 s than two for each beat at 180 bpm are not a pacemaker's.
+    lost_share : float
+        Where more than this share of the last 4 s was lost, what stands in for it makes waves of its own.
     lead : LeadLimits
         When a lead is off.
     noise : NoiseLimits
@@ -65,6 +67,7 @@ class QualityLimits:
     noise_on: int = 3
     noise_off: int = 1
     max_spikes: int = 24
+    lost_share: float = 0.5
     lead: LeadLimits = field(default_factory=LeadLimits)
     noise: NoiseLimits = field(default_factory=NoiseLimits)
 
@@ -101,6 +104,8 @@ class QualityState:
     wave_sqi : float
         Quality of a wave that repeats itself, as VT does: people are shown the better of the two. The networks are
         given `sqi` alone.
+    lost : bool
+        Most samples of the last 4 s were lost, or have no value: no wave can be judged. Beats may yet be found.
     """
 
     sqi: float = 0.5
@@ -114,6 +119,7 @@ class QualityState:
     noisy: bool = False
     settling: bool = False
     wave_sqi: float = 0.0
+    lost: bool = False
 
 
 class Calm:
@@ -189,6 +195,7 @@ class Quality:
         self._raw: list[float] = []
         self._n_bit = self._n_clipped = 0
         self._clipped: deque[float] = deque(maxlen=round(self._limits.noise_s / STRIDE_S))
+        self._lost: deque[float] = deque(maxlen=self._clipped.maxlen)
         self._raw_gate.reset()
         self._new: list[float] = []
         self._window: F64 = np.zeros(0)
@@ -232,6 +239,7 @@ class Quality:
     def _raw_stride(self) -> None:
         block, n_bit = np.array(self._raw, dtype=np.float64), self._n_bit
         self._clipped.append(self._n_clipped / len(block))
+        self._lost.append(1.0 - np.count_nonzero(np.isfinite(block)) / len(block))
         self._raw.clear()
         self._n_bit = self._n_clipped = 0
         self._raw_gate.take(block, n_bit)
@@ -307,4 +315,5 @@ class Quality:
             bool(self._votes) and self._votes[-1] is not None,
             self._raw_gate.settling,
             0.0 if bad else self._wave_sqi * (1.0 - clipped),
+            sum(self._lost) > self._limits.lost_share * (self._lost.maxlen or 1),
         )

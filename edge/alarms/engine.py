@@ -209,9 +209,10 @@ class AlarmEngine:
         if obs.lead_off or self._silent:
             self._unreadable_s = 0.0
             return NOTHING
-        self._unreadable_s = self._unreadable_s + dt_s if obs.unreadable else 0.0
+        self._unreadable_s = self._unreadable_s + dt_s if obs.unreadable or obs.lost else 0.0
         if self._unreadable_s >= limits.unreadable_s:
-            return Finding(True, self._unreadable_s, f"noise for {self._unreadable_s:.0f} s")
+            what = "most samples lost" if obs.lost else "noise"
+            return Finding(True, self._unreadable_s, f"{what} for {self._unreadable_s:.0f} s")
         if told:
             return NOTHING
         no_qrs_s = self._no_qrs_s(obs, now_s)

@@ -64,7 +64,7 @@ MEANING = {
         "Very dry electrodes; a device without detection is judged by a line that is flat, at its rail, or hums.",
     ),
     "unreadable": (
-        "The signal is noise, or the analysis is dead: nothing is watched.",
+        "The signal is noise, or most of it is lost, or the analysis is dead: nothing can be relied on.",
         "An odd but true rhythm taken for noise. Look at the trace.",
     ),
     "rate_mismatch": (

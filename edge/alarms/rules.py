@@ -33,6 +33,8 @@ class Observation:
         Newest probability of fibrillation or flutter; None where there is none (no window yet).
     rhythm : str
         Label of the rhythm, as in :class:`edge.types.Rhythm`.
+    lost : bool
+        As in :class:`edge.quality.QualityState`.
     """
 
     at: int
@@ -47,6 +49,7 @@ class Observation:
     noisy: bool = False
     settling: bool = False
     rhythm: str = "unknown"
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
