@@ -176,13 +176,13 @@ class AlarmEngine:
         no_qrs_s = self._no_qrs_s(obs, now_s)
         if not self._heart_seen:
             cause = self._still_s >= limits.start_s and max(flat_s, no_qrs_s) >= limits.asystole_s
-        elif flat_s >= limits.asystole_s:
+        elif flat_s >= (limits.asystole_doubt_s if obs.lost else limits.asystole_s):
             cause = True
         elif fibrillating or self._vf.growing or obs.unreadable or (self._noisy and not obs.quiet):
             cause = False
         else:
             clear_s = min(no_qrs_s, now_s - self._noise_end_s)
-            cause = clear_s >= (limits.asystole_s if obs.quiet else limits.asystole_doubt_s)
+            cause = clear_s >= (limits.asystole_s if obs.quiet and not obs.lost else limits.asystole_doubt_s)
         seconds = max(flat_s, no_qrs_s)
         return Finding(cause, seconds, f"no QRS for {seconds:.1f} s")
 

@@ -23,8 +23,8 @@ class AlarmLimits:
     asystole_s : float
         No QRS on a line that is quiet.
     asystole_doubt_s : float
-        No QRS on a line neither quiet nor noise. Both clocks start again when noise ends. IEC 60601-2-27
-        gives 10 s until the alarm.
+        No QRS on a line neither quiet nor noise, or of which most is lost. Both clocks start again when noise
+        ends. IEC 60601-2-27 gives 10 s until the alarm.
     noisy_s, noisy_blind_s : float
         Such a line that looked like noise within the last `noisy_s` is no asystole: after so long without QRS it
         is told as unreadable, within those 10 s too.

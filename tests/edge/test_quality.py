@@ -237,3 +237,12 @@ def test_state_when_noise_alone_then_no_wave_is_good() -> None:
     states = [s for s in _run(_band(30.0, 15.0, 40.0, 3)) if s.unreadable]
     assert states
     assert all(s.wave_sqi == 0.0 for s in states)
+
+
+@pytest.mark.parametrize(("share", "lost"), [(0.3, False), (0.7, True)])
+def test_state_when_so_many_samples_are_lost_then_said_where_they_are_most(share: float, lost: bool) -> None:
+    raw = _ecg(10.0)
+    gone = raw.copy()
+    gone[np.random.default_rng(3).random(len(raw)) < share] = np.nan
+    assert _run(gone, raw)[-1].lost == lost
+    assert not _run(np.concatenate((gone, raw)), np.concatenate((raw, raw)))[-1].lost

@@ -86,3 +86,17 @@ def test_unreadable_when_fibrillation_is_only_suspected_in_noise_then_told_withi
         bed.tick(noisy=True, vf_prob=0.9 if i % 8 < 4 else 0.1)
     assert bed.raised("vf", "asystole") == []
     assert stopped + 7.0 <= bed.raised("unreadable")[0] <= stopped + 10.0
+
+
+def test_vf_when_most_samples_are_lost_then_not_made_of_what_stands_in_but_said(bed: Any) -> None:
+    bed.beats(5)
+    bed.wait(20.0, vf_prob=None, lost=True)
+    assert bed.raised("vf") == []
+    assert len(bed.raised("unreadable")) == 1
+    assert [a.value[:17] for a in bed.out if a.name == "unreadable"][0] == "most samples lost"
+
+
+def test_asystole_when_most_samples_are_lost_then_still_raised(bed: Any) -> None:
+    bed.beats(5)
+    bed.wait(12.0, vf_prob=None, lost=True, quiet=True)
+    assert bed.raised("asystole")
