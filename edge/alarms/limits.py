@@ -187,7 +187,8 @@ def in_words(limits: AlarmLimits) -> dict[str, str]:
         "pvc_rate": f"more than {v.pvc_per_min:g} ventricular beats in a minute, those of runs left out",
         "no_signal": "no new sample for 1.5 s",
         "lead_off": "an electrode is off",
-        "unreadable": f"noise or most samples lost for {v.unreadable_s:g} s, no heartbeat found, or no answer of the analysis for 5 s",
+        "unreadable": f"noise, or most samples lost, for {v.unreadable_s:g} s, no heartbeat found, "
+        "or no answer of the analysis for 5 s",
         "rate_mismatch": "measured rate more than 2 % off the declared one",
         "device_id_clash": "another monitor speaks for the same bed",
         "overload": "the monitor is busy without a break for 5 s, or was held up for 1 s",

@@ -93,7 +93,7 @@ def test_vf_when_most_samples_are_lost_then_not_made_of_what_stands_in_but_said(
     bed.wait(20.0, vf_prob=None, lost=True)
     assert bed.raised("vf") == []
     assert len(bed.raised("unreadable")) == 1
-    assert [a.value[:17] for a in bed.out if a.name == "unreadable"][0] == "most samples lost"
+    assert next(a.value[:17] for a in bed.out if a.name == "unreadable") == "most samples lost"
 
 
 def test_asystole_when_most_samples_are_lost_then_still_raised(bed: Any) -> None:
