@@ -111,7 +111,7 @@ def _find(args: argparse.Namespace) -> tuple[Heard | None, list[Piece]]:
             break  # silence is silence at any speed
         if other_version(pieces):
             return None, pieces
-        fitting = _fitting(pieces, args)
+        fitting = _fitting(pieces, args, baud)
         if fitting and (best is None or fitting[0].share > best.guess.share):
             best = Heard(args.port, baud, fitting[0], _equals(fitting))
         if best is not None and best.guess.share >= SURE:
@@ -158,10 +158,10 @@ def _bauds(args: argparse.Namespace) -> Sequence[int | None]:
     return BAUDS
 
 
-def _fitting(pieces: Sequence[Piece], args: argparse.Namespace) -> list[Guess]:
+def _fitting(pieces: Sequence[Piece], args: argparse.Namespace, baud: int | None = None) -> list[Guess]:
     from edge.doctor.formats import guesses
 
-    found = guesses(pieces) if pieces else []
+    found = guesses(pieces, None if args.format or args.baud else baud) if pieces else []
     return [guess for guess in found if guess.name == args.format] if args.format else found
 
 

@@ -51,10 +51,18 @@ class Guess:
     fs_off: float
 
 
-def guesses(pieces: Sequence[Piece]) -> list[Guess]:
-    """All formats that explain `pieces`, the best first."""
-    found = [guess for name in devices.names() if (guess := _try(name, pieces)) is not None]
-    return sorted(found, key=_rank)
+def guesses(pieces: Sequence[Piece], baud: int | None = None) -> list[Guess]:
+    """All formats that explain `pieces`, the best first; `baud`: the speed at which they were read, where there is one.
+
+    Where every byte is a sample, what another device sends at another speed passes for one too: such a format is
+    believed at its own speed alone.
+    """
+    found = [_try(name, pieces) for name in devices.names() if not _unlikely(name, baud)]
+    return sorted((guess for guess in found if guess is not None), key=_rank)
+
+
+def _unlikely(name: str, baud: int | None) -> bool:
+    return baud not in (None, devices.get(name).baud) and bytes_per_sample(name) == 1
 
 
 def other_version(pieces: Sequence[Piece]) -> str | None:
@@ -84,9 +92,7 @@ def _try(name: str, pieces: Sequence[Piece]) -> Guess | None:
         item for t_s, data in pieces for item in decoder.feed(data, t_s) if isinstance(item, SampleBlock)
     ]
     n = sum(len(block.mv) for block in blocks)
-    # Where every byte is a sample, frames that are misread come round as well.
-    n_lags = 1 if bytes_per_sample(name) == 1 else MOST_LAGS
-    if n < MIN_SAMPLES or not _looks_alive(np.concatenate([block.mv[:, 0] for block in blocks]), n_lags):
+    if n < MIN_SAMPLES or not _looks_alive(np.concatenate([block.mv[:, 0] for block in blocks])):
         return None
     share = understood(device, decoder, pieces)
     fs_seen = n / max(pieces[-1][0] - pieces[0][0], 1e-3)
@@ -131,11 +137,12 @@ def _numbers_fit(device: Device, text: bytes) -> float:
     return 1.0 if device.name == wanted else 0.9 if device.name != "text-json" else 0.8
 
 
-def _looks_alive(mv: np.ndarray[tuple[int, ...], np.dtype[np.float32]], n_lags: int) -> bool:
+def _looks_alive(mv: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bool:
     """A signal goes on where it was, or under strong hum comes there again; bytes that were misread jump about."""
     values = mv[np.isfinite(mv)]
     if len(values) < 2:
         return True  # electrodes off: no value at all
     low, high = np.percentile(values, [5, 95])
-    steps = [np.median(np.abs(values[k:] - values[:-k])) for k in range(1, min(n_lags, len(values) // 8) + 1)]
+    n_lags = min(MOST_LAGS, len(values) // 8)
+    steps = [np.median(np.abs(values[k:] - values[:-k])) for k in range(1, n_lags + 1)]
     return bool(high == low or steps[0] < JUMPY * (high - low) or min(steps) < COMES_AGAIN * (high - low))

@@ -44,7 +44,7 @@ def test_stream_when_listened_to_then_its_format_is_the_first_guess(name: str) -
 
 
 @pytest.mark.parametrize("hz", [50, 60])
-@pytest.mark.parametrize("name", [name for name in devices.names() if bytes_per_sample(name) > 1])
+@pytest.mark.parametrize("name", devices.names())
 def test_stream_when_the_mains_hum_loudly_then_its_format_is_the_first_guess_all_the_same(
     name: str, hz: int
 ) -> None:
@@ -80,3 +80,11 @@ def test_guess_when_made_then_it_says_how_far_the_rate_is_off() -> None:
     first = guesses(spoken("cyton", fs=500.0))[0]
     assert isinstance(first, Guess)
     assert (first.name, first.fs_off) == ("cyton", pytest.approx(np.log(2), abs=0.05))
+
+
+def test_stream_when_every_byte_is_a_sample_then_only_believed_at_its_own_speed() -> None:
+    pieces = spoken("medlab")
+    own = devices.get("medlab").baud
+    assert [guess.name for guess in guesses(pieces, own)][:1] == ["medlab"]
+    assert [guess.name for guess in guesses(pieces)][:1] == ["medlab"]
+    assert "medlab" not in [guess.name for guess in guesses(pieces, 115200)]
