@@ -116,7 +116,7 @@ def peaks_mark() -> str:
     for at in np.cumsum(rng.choice([90, 100, 110, 150], 200)):
         qrs[at - 60 : at + 60] = -9.0
         qrs[at], qrs[at - 20], qrs[at + 30] = (
-            rng.choice([5.0, 5.0, 1.0, -1.0]),
+            rng.choice([5.0, 5.0, 1.0, -1.0, -2.4]),
             *rng.choice([-9.0, 0.5, 2.0], 2),
         )
     detector = RPeakDetector(0.0, 11)

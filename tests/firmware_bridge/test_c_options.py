@@ -14,6 +14,7 @@ from firmware_bridge.types import BadInput
 from train import export
 
 CHIP = export.read(shipped())
+REACH = 300
 
 
 def test_check_inputs_when_they_are_the_monitors_then_the_c_computes_them_all() -> None:
@@ -40,7 +41,7 @@ def test_check_inputs_when_they_are_others_then_one_line_names_them(
 
 
 def test_constants_when_made_then_names_are_the_manifests_and_windows_fit_the_ring() -> None:
-    got = c_options.constants(CHIP.options, CHIP.beat, CHIP.settings)
+    got = c_options.constants(CHIP.options, CHIP.beat, CHIP.settings, REACH)
     assert [got[f"HW_IN_{name.upper()}"] for name in FUSION_INPUTS] == list(range(len(FUSION_INPUTS)))
     ring = int(str(got["HW_RING_LONG"]).rstrip("u"))
     assert ring & (ring - 1) == 0
@@ -52,7 +53,7 @@ def test_constants_when_made_then_names_are_the_manifests_and_windows_fit_the_ri
 
 @pytest.mark.parametrize("window", [400, 1000])
 def test_constants_when_the_rhythm_network_looks_further_back_then_the_ring_grows(window: int) -> None:
-    got = c_options.constants(replace(CHIP.options, window=window), CHIP.beat, CHIP.settings)
+    got = c_options.constants(replace(CHIP.options, window=window), CHIP.beat, CHIP.settings, REACH)
     assert int(str(got["HW_RING_LONG"]).rstrip("u")) == (512 if window == 400 else 1024)
 
 
