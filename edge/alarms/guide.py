@@ -13,12 +13,14 @@ MEANING = {
     "asystole": (
         "The heart does not beat, or not so that the electrodes see it.",
         "Beats too small for the detector; electrodes on a table that hum a little. A detached electrode, a gap and "
-        "a silent link are never asystole. In noise it is told as `unreadable` instead.",
+        "a silent link are never asystole. In noise it is told as `unreadable` instead. Where more than half of the "
+        "samples are lost a QRS may be among them: it comes after 7 s there, and `unreadable` beside it.",
     ),
     "vf": (
         "The ventricles quiver: no blood is moved.",
         "Shaking, tooth brushing and chest compressions look like it; a fast VT may be told as this. Fine fibrillation "
-        "may be too small to be seen.",
+        "may be too small to be seen. Where more than half of the samples are lost no wave can be judged, and it is not "
+        "looked for: `unreadable` says so.",
     ),
     "vt": (
         "A fast rhythm from the ventricles; it may turn into fibrillation.",
