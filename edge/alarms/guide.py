@@ -19,8 +19,8 @@ MEANING = {
     "vf": (
         "The ventricles quiver: no blood is moved.",
         "Shaking, tooth brushing and chest compressions look like it; a fast VT may be told as this. Fine fibrillation "
-        "may be too small to be seen. Where more than half of the samples are lost no wave can be judged, and it is not "
-        "looked for: `unreadable` says so.",
+        "may be too small to be seen. Where more than half of the samples are lost no wave can be judged, and it is "
+        "not looked for: `unreadable` says so.",
     ),
     "vt": (
         "A fast rhythm from the ventricles; it may turn into fibrillation.",
