@@ -268,6 +268,15 @@ def fitted(
     return nets, factors, scores(*told(nets, rows))
 
 
+def _scored(
+    rows: list[Rows], more: list[Rows], recipe: FusionRecipe, n_folds: int, n_processes: int
+) -> dict[str, object]:
+    """The scores of one more seed, printed as soon as they are there."""
+    _, factors, found = fitted(rows, more, recipe, n_folds, n_processes)
+    print(json.dumps({"seed": recipe.seed, "factors": factors, **found}), flush=True)
+    return found
+
+
 def main(
     runs: Path,
     n_folds: int,
@@ -315,13 +324,11 @@ def main(
     print(json.dumps({"factors": factors, **results}), flush=True)
     found: dict[str, object] = {f"patients held out, {n_folds} folds, first lead": results}
     if seeds > 1:
-        each = [results]
-        for seed in range(recipe.seed + 1, recipe.seed + seeds):
-            _, chosen, scored = fitted(rows, more, replace(recipe, seed=seed), n_folds, n_processes)
-            print(json.dumps({"seed": seed, "factors": chosen, **scored}), flush=True)
-            each.append(scored)
-        found[f"F1 of {seeds} seeds, mean and standard deviation"] = spread_of(each)
-        print(json.dumps(spread_of(each)), flush=True)
+        again = [replace(recipe, seed=recipe.seed + k) for k in range(1, seeds)]
+        others = [_scored(rows, more, one, n_folds, n_processes) for one in again]
+        spread = spread_of([results, *others])
+        found[f"F1 of {seeds} seeds, mean and standard deviation"] = spread
+        print(json.dumps(spread), flush=True)
     content = {"recipe": asdict(recipe), "rows": whose, "command": command}
     _write(runs, nets[-1], rows, {**content, "factors": _named(factors[-1])}, found)
     if networks is None:
