@@ -47,7 +47,9 @@ def measures(rr_s: F64) -> F64:
     """The :data:`MEASURES` (..., 33) of intervals (..., n) in seconds, n at least 6; every series by itself."""
     rr = np.clip(rr_s, SHORTEST_RR_S, LONGEST_RR_S)
     level = np.log(rr)
-    found = [*_steps(level), *_memories(level), *_places(level), *_squares(np.diff(rr)), *_returns(level)]
+    middle = np.median(level, -1, keepdims=True)
+    found = [*_steps(level), *_memories(level, middle), *_places(level, middle)]
+    found += [*_squares(np.diff(rr)), *_returns(level)]
     return np.stack(found, -1)
 
 
@@ -77,20 +79,19 @@ def _steps(level: F64) -> list[F64]:
     ]  # fmt: skip
 
 
-def _memories(level: F64) -> list[F64]:
-    middle = np.median(level, -1, keepdims=True)
+def _memories(level: F64, middle: F64) -> list[F64]:
     bounded = np.clip(level, middle - BOUND, middle + BOUND)
-    return [*(_memory(level, lag) for lag in (1, 2, 3, 4)), *(_memory(bounded, lag) for lag in (1, 2))]
+    return [*_memory(level, (1, 2, 3, 4)), *_memory(bounded, (1, 2))]
 
 
-def _memory(level: F64, lag: int) -> F64:
+def _memory(level: F64, lags: tuple[int, ...]) -> list[F64]:
     around = level - level.mean(-1, keepdims=True)
-    out: F64 = (around[..., lag:] * around[..., :-lag]).mean(-1) / (around.std(-1) + 1e-3) ** 2
-    return out
+    size = (around.std(-1) + 1e-3) ** 2
+    return [(around[..., lag:] * around[..., :-lag]).mean(-1) / size for lag in lags]
 
 
-def _places(level: F64) -> list[F64]:
-    from_middle = level - np.median(level, -1, keepdims=True)
+def _places(level: F64, middle: F64) -> list[F64]:
+    from_middle = level - middle
     distance = np.abs(from_middle)
     lowest, low, high, highest = np.quantile(from_middle, (0.05, 0.1, 0.9, 0.95), axis=-1)
     early, late = from_middle < -APART, from_middle > APART
