@@ -32,7 +32,9 @@ KEPT = {"rnn": 1, "gru": 4, "lstm": 5}
 FLAGS = ("-O3", "-arch=native", "-shared", "-Xcompiler", "-fPIC")
 
 
-def recurrence(cell: str, gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def recurrence(
+    cell: str, gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
     """All states of M networks on B rows of n steps, from what the input adds to the gates.
 
     Parameters
@@ -145,7 +147,9 @@ def load(cell: str, width: int) -> ctypes.CDLL:
     compiler = shutil.which(os.environ.get("NVCC", "nvcc")) or shutil.which("/usr/local/cuda/bin/nvcc")
     if compiler is None:
         raise RuntimeError("training on a GPU compiles a kernel: nvcc was not found; put it on the PATH")
-    key = hashlib.sha256(repr((source, FLAGS, cell, width, torch.cuda.get_device_name())).encode()).hexdigest()
+    key = hashlib.sha256(
+        repr((source, FLAGS, cell, width, torch.cuda.get_device_name())).encode()
+    ).hexdigest()
     path = cache_dir() / f"recurrence_{cell}{width}_{key[:16]}.so"
     if not path.exists():
         compile_kernel([compiler, *FLAGS], source, cell, width, path)

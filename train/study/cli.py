@@ -60,6 +60,10 @@ def main(argv: list[str] | None = None) -> int:
         raise BadInput(
             f"{out / RESULTS} has {len(done)} results; add --resume to go on, or choose another --out"
         )
+    if args.together:
+        from train.study import together_run
+
+        return int(together_run.run(todo, out, args.jobs, args.hours * 3600.0) > 0)
     status = run(todo, out, args.jobs, args.hours * 3600.0)
     if status == 0 and args.preset == "quick" and not (args.claim or args.hours):
         return look(args.preset, out) or publish(out)  # quick shows everything there is to be seen
@@ -80,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=1, metavar="N", help="trainings beside each other (default: 1)"
     )
     made.add_argument("--hours", type=float, default=0.0, help="begin no training after so long")
+    made.add_argument(
+        "--together", action="store_true",
+        help="on a GPU: train the networks of many arms at once and keep them; then run again without it to score them",
+    )  # fmt: skip
     made.add_argument("--plan", action="store_true", help="say what would be run, and for how long")
     made.add_argument("--verdict", action="store_true", help="say what the results in DIR come to")
     made.add_argument(

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,21 +57,34 @@ def execute(
     scored = {"fold": gather(held_out, job.task.fs)} if score_on is None else score_on
     scored = {split: side.until(job.budget.test_s) for split, side in scored.items()}
     watched = scored["fold"] if score_on is None else beats.part(np.zeros(0, np.int64))
-    answers, curves, price = _learned(job, beats, watched, out, told)
+    learned = _learned(job, beats, watched, out, told)
     look = thinned(beats, TRAIN_LOOK)
-    run = _begun(job, len(_persons(beats)), curves, _train_f1(job, answers, look), price)
+    run = _begun(job, len(_persons(beats)), learned, _train_f1(job, learned.answers, look))
     runs = []
     for split, side in scored.items():
         near, gauge = _nearest(job, beats, side, split, out)
         for reset_s in (None, *job.resets):
-            said = answers(side, reset_s)
+            said = learned.answers(side, reset_s)
             one = replace(run, split=split, gauge={**gauge, "same_errors": _same_errors(side.c, said, near)})
             runs.append(_scored(one, side, said, reset_s))
     wall_s = time.perf_counter() - begun
     return [replace(one, wall_s=wall_s) for one in runs]
 
 
-def _begun(job: Job, train_patients: int, curves: Curves, train_f1: float, price: Cost) -> Run:
+Answers = Callable[[Beats, float | None], I64]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What answers beats, its curves, what it costs, and what a network was trained on where that was not here."""
+
+    answers: Answers
+    curves: Curves
+    cost: Cost
+    trained_on: str = ""
+
+
+def _begun(job: Job, train_patients: int, learned: Learned, train_f1: float) -> Run:
     """What all runs of a job have in common; what a split adds is still empty."""
     return Run(
         key=job.key,
@@ -86,34 +99,28 @@ def _begun(job: Job, train_patients: int, curves: Curves, train_f1: float, price
         n_folds=job.n_folds,
         train_patients=train_patients,
         test_patients=0,
-        curves=curves,
+        curves=learned.curves,
         scores={"train_f1": train_f1},
         counts={},
-        cost=price,
+        cost=learned.cost,
         gauge={},
         wall_s=0.0,
         commit=commit(),
-        versions=versions(),
+        versions=versions() | ({"trained_on": learned.trained_on} if learned.trained_on else {}),
     )
 
 
-Answers = Callable[[Beats, float | None], I64]
-
-
-def _learned(
-    job: Job, beats: Beats, held_out: Beats, out: Path, told: Callable[[int], None]
-) -> tuple[Answers, Curves, Cost]:
-    """(what answers beats, its curves, what it costs)."""
+def _learned(job: Job, beats: Beats, held_out: Beats, out: Path, told: Callable[[int], None]) -> Learned:
     if job.net.family == "trees":
         trees = Trees(job.seed, min(200, max(20, job.budget.epochs * job.budget.beats // 700)))
         trees.fit(beats)
-        return (lambda side, reset_s: trees.answers(side)), {}, trees.cost()
+        return Learned((lambda side, reset_s: trees.answers(side)), {}, trees.cost())
     if job.net.family == "nn1":
         nearest = Nearest(beats, job.task)
-        return (lambda side, reset_s: nearest.answers(side)), {}, nearest.cost()
+        return Learned((lambda side, reset_s: nearest.answers(side)), {}, nearest.cost())
     torch.manual_seed(job.seed)
     net = build(job.net, job.task.n_window)
-    path = network_path(out, job.key)
+    path, saved = network_path(out, job.key), {}
     if path.exists():
         saved = checkpoint.read(path)
         net.load_state_dict(saved["net"])
@@ -125,11 +132,17 @@ def _learned(
         )
 
     def answers(side: Beats, reset_s: float | None) -> I64:
+        if (
+            side is held_out and reset_s is None and "answers" in saved
+        ):  # trained beside others, which answered too
+            kept: I64 = saved["answers"].numpy().astype(np.int64)
+            return kept
         task = job.task if reset_s is None else replace(job.task, reset_s=reset_s)
         said: I64 = logits_of(net, task, side).argmax(1)
         return said
 
-    return answers, curves, timed(job.net, job.task, cost(job.net, job.task), out)
+    price = timed(job.net, job.task, cost(job.net, job.task), out)
+    return Learned(answers, curves, price, saved.get("trained_on", ""))
 
 
 def network_path(out: Path, key: str) -> Path:
