@@ -191,7 +191,7 @@ class Together:
     def _stack(
         self, name: str, stack: Stack, z: Tensor, state: list[Tensor] | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """The layers of :class:`train.study.recurrent.Stack`. Of an LSTM the state is its output alone: it cannot go on."""
+        """The layers of :class:`train.study.recurrent.Stack`. An LSTM's state is its output alone: it cannot go on."""
         new = []
         for i, cell in enumerate(stack.cells):
             at = f"{name}.cells.{i}"

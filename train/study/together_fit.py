@@ -241,7 +241,7 @@ class Moved:
 
 
 def _stacked(arrays: Sequence[np.ndarray], device: torch.device) -> Tensor:
-    """Arrays of different size as one (M, ...): zeros where one is smaller, its last step again where one is shorter."""
+    """Arrays of different size as one (M, ...): zeros where one is smaller, its last step again where it is shorter."""
     k = max(len(one) for one in arrays)
     sizes = [max(one.shape[i] for one in arrays) for i in range(1, arrays[0].ndim)]
     out = torch.zeros(len(arrays), k, *sizes, dtype=torch.from_numpy(arrays[0][:1]).dtype, device=device)
