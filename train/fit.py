@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,39 +20,20 @@ KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion", "recordings")
 def main(argv: list[str] | None = None) -> int:
     """``python -m train fit gru|beat_cnn|rhythm_cnn|af|fusion|recordings``: train one, resuming where it was left.
 
+    Several of the GRU are trained at once where there is a GPU, else one after another: ``gru --fold all --seeds 3``.
     The fusion comes last: it listens to what the real pipeline finds with the quantised networks of the folds.
     The judge of whole recordings is for the report alone; it listens to the rhythm CNNs of the folds, and is written
     beside them. ``python -m train ship`` does all of it in its order.
     """
-    parser = argparse.ArgumentParser(prog="python -m train fit", description=main.__doc__)
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints (default: runs)")
-    parser.add_argument("--folds", type=int, default=3, help="how many folds' networks the fusion listens to")
-    parser.add_argument(
-        "--networks", type=Path, help="networks: one folder for the fusion; the folds' for recordings"
-    )
-    parser.add_argument(
-        "--fold", type=fold, default=Fold(), metavar="K/N", help="hold part K of N of the patients out"
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--also",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUNS",
-        help="fusion: more networks of the same folds to learn from",
-    )
-    parser.add_argument(
-        "--seeds", type=seeds, default=1, help="fusion: fit so often, give mean and spread (default: 1)"
-    )
+    parser = _parser()
     args = parser.parse_args(argv)
-    runs = args.runs / args.fold.folder
+    if args.fold is None and args.kind != "gru":
+        parser.error("argument --fold: all is for the gru; expected K/N such as 0/3")
+    runs = args.runs / args.fold.folder if args.fold else args.runs
     with one_thread():
         if args.kind == "gru":
-            from train import fit_gru
-
-            fit_gru.main(runs, args.fold, seed=args.seed)
+            folds = [args.fold] if args.fold else [Fold(k, args.folds) for k in range(args.folds)]
+            fit_grus(args.runs, folds, range(args.seed, args.seed + args.seeds), args.together)
         elif args.kind == "af":
             from train import fit_af
 
@@ -76,8 +57,70 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def fold(text: str) -> Fold:
-    """The fold that ``K/N`` names. Raises `argparse.ArgumentTypeError` for anything else."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train fit", description=main.__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints (default: runs)")
+    parser.add_argument(
+        "--folds", type=int, default=3, help="how many folds' networks the fusion listens to, or are all"
+    )
+    parser.add_argument(
+        "--networks", type=Path, help="networks: one folder for the fusion; the folds' for recordings"
+    )
+    parser.add_argument(
+        "--fold",
+        type=fold,
+        default=Fold(),
+        metavar="K/N",
+        help="hold part K of N of the patients out; gru: 'all' for a network of every fold",
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--also",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUNS",
+        help="fusion: more networks of the same folds to learn from",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        default=1,
+        help="so many seeds from --seed on; fusion: mean and spread, gru: a folder each (default: 1)",
+    )
+    parser.add_argument(
+        "--together", action="store_true", help="gru: as on a GPU, all networks at once, also without one"
+    )
+    return parser
+
+
+def fit_grus(runs: Path, folds: Sequence[Fold], seeds: Sequence[int], together: bool) -> None:
+    """The GRU of every fold with every seed: at once on a GPU or where `together` says so, else one by one.
+
+    With more than one seed the checkpoints of each have a folder ``seed-N``.
+    """
+    import torch
+
+    from train import fit_gru, fit_gru_together
+
+    places = [
+        (seed, fold, runs / (f"seed-{seed}" if len(seeds) > 1 else "") / fold.folder)
+        for seed in seeds
+        for fold in folds
+    ]
+    gpu = torch.cuda.is_available()
+    if together or gpu:
+        fit_gru_together.main(places, torch.device("cuda" if gpu else "cpu"))
+        return
+    for seed, fold, place in places:
+        fit_gru.main(place, fold, seed=seed)
+
+
+def fold(text: str) -> Fold | None:
+    """The fold that ``K/N`` names, none for ``all``. Raises `argparse.ArgumentTypeError` for anything else."""
+    if text == "all":
+        return None
     k, slash, n = text.partition("/")
     if not (slash and k.isdigit() and n.isdigit()):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected K/N such as 0/3")

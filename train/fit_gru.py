@@ -224,7 +224,10 @@ def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) 
 @torch.no_grad()
 def posteriors(config: GruConfig, weights: dict[str, Tensor], x: F32) -> F32:
     """Logits of whole filtered leads, `x` (batch, n) -> (batch, n, 11), the state carried throughout."""
-    net = GruNet(config)
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # a network's first weights are drawn: a look must not change the training
+        net = GruNet(config)
     net.load_state_dict(weights)
     net.eval()
     padded = functional.pad(torch.from_numpy(x), (CONTEXT, 0))
@@ -237,13 +240,22 @@ def posteriors(config: GruConfig, weights: dict[str, Tensor], x: F32) -> F32:
 
 
 def check(config: GruConfig, weights: dict[str, Tensor], held_out: list[Patient]) -> dict[str, float]:
-    """Quick look at patients not trained on: QRS by plain peak picking, classes read at the annotated beats.
+    """Quick look at patients not trained on; see :func:`rates`."""
+    return rates(config, posteriors(config, weights, first_leads(held_out)), held_out)
+
+
+def first_leads(patients: list[Patient]) -> F32:
+    """The first lead of each, as long as the shortest: (n_patients, n)."""
+    n = min(len(p.x) for p in patients)
+    return np.stack([p.x[:n, 0] for p in patients])
+
+
+def rates(config: GruConfig, y: F32, held_out: list[Patient]) -> dict[str, float]:
+    """How right the logits `y` (n_patients, n, 11) are: QRS by plain peak picking, classes at the annotated beats.
 
     Returns percent: sensitivity 'se' and positive predictivity 'ppv' of QRS, F1 of S and V, early and final.
     """
-    n = min(len(p.x) for p in held_out)
-    first, last = LEARNING_S * FS_MODEL, n - 100
-    y = posteriors(config, weights, np.stack([p.x[:n, 0] for p in held_out]))
+    first, last = LEARNING_S * FS_MODEL, y.shape[1] - 100
     tp = fn = fp = 0
     table = np.zeros((2, 5, 5), int)
     for p, rows in zip(held_out, y, strict=True):
@@ -251,10 +263,9 @@ def check(config: GruConfig, weights: dict[str, Tensor], held_out: list[Patient]
         r, c = p.r[inside], p.c[inside]
         found = pick(rows[:, 0]) - config.qrs_delay
         found = found[(found > first) & (found < last)]
-        near = np.abs(found[:, None] - r[None])
-        tp += int((near.min(0, initial=np.inf) <= MATCH).sum())
-        fn += int((near.min(0, initial=np.inf) > MATCH).sum())
-        fp += int((near.min(1, initial=np.inf) > MATCH).sum())
+        missed = int((_distance(r, found) > MATCH).sum())
+        tp, fn = tp + len(r) - missed, fn + missed
+        fp += int((_distance(found, r) > MATCH).sum())
         at = np.rint(r).astype(int) + config.class_delay
         np.add.at(table[0], (c, rows[at, 1:6].argmax(1)), 1)
         np.add.at(table[1], (c[:-1], rows[at[1:], 6:].argmax(1)), 1)
@@ -263,6 +274,17 @@ def check(config: GruConfig, weights: dict[str, Tensor], held_out: list[Patient]
         for name, k in (("S", 1), ("V", 2)):
             row[f"{which}_{name}"] = round(float(200 * t[k, k] / max(1, t[k].sum() + t[:, k].sum())), 1)
     return row
+
+
+def _distance(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """From each of `a` to the nearest of `b`, both ascending; infinite where there is none."""
+    if not len(b):
+        return np.full(len(a), np.inf)
+    after = np.searchsorted(b, a)
+    near: NDArray[np.float64] = np.minimum(
+        np.abs(a - b[np.maximum(after - 1, 0)]), np.abs(a - b[np.minimum(after, len(b) - 1)])
+    )
+    return near
 
 
 def pick(logit: F32, threshold: float = 0.0, refractory: int = 25) -> NDArray[np.int64]:
@@ -279,9 +301,14 @@ def pick(logit: F32, threshold: float = 0.0, refractory: int = 25) -> NDArray[np
     return np.asarray(kept, dtype=np.int64)
 
 
+def people(fold: Fold) -> tuple[list[Patient], list[Patient]]:
+    """(patients that a fold trains on, those with few labels among them; labelled patients held out)."""
+    patients, held_out = load_patients(fold)
+    return patients + weak_patients(fold)[0], held_out
+
+
 def main(out: Path, fold: Fold, **changes: object) -> Path:
     """Fit the GRU on all but a fold's patients into `out`; `changes` replace knobs of the recipe."""
     recipe = GruRecipe(**changes)  # type: ignore[arg-type]
-    patients, held_out = load_patients(fold)
-    patients += weak_patients(fold)[0]
+    patients, held_out = people(fold)
     return fit(recipe, GruConfig(), patients, held_out, load_noise(), out)

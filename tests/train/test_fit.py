@@ -67,6 +67,55 @@ def test_fold_when_it_is_none_then_one_line_says_what_is(
 def test_fold_when_it_is_one_then_its_checkpoints_have_a_folder_of_their_own() -> None:
     assert fit.fold("1/3").folder == "fold-1-of-3"
     assert fit.fold("0/1").folder == ""
+    assert fit.fold("all") is None
+
+
+def test_fold_when_it_is_all_then_only_the_gru_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        fit.main(["beat_cnn", "--fold", "all"])
+    assert "all is for the gru; expected K/N" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_main_when_several_grus_are_asked_for_then_each_has_its_fold_its_seed_and_its_folder(
+    together: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train import fit_gru, fit_gru_together
+
+    got = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(
+        fit_gru, "main", lambda out, fold, seed: got.append(("alone", seed, fold.folder, out))
+    )
+    monkeypatch.setattr(
+        fit_gru_together,
+        "main",
+        lambda places, device: got.extend(("together", seed, fold.folder, out) for seed, fold, out in places),
+    )
+    words = ["gru", "--fold", "all", "--folds", "2", "--seed", "4", "--seeds", "2", "--runs", str(tmp_path)]
+    fit.main(words + ["--together"] * together)
+    assert got == [
+        (
+            "together" if together else "alone",
+            seed,
+            f"fold-{k}-of-2",
+            tmp_path / f"seed-{seed}" / f"fold-{k}-of-2",
+        )
+        for seed in (4, 5)
+        for k in (0, 1)
+    ]
+
+
+def test_main_when_one_gru_is_asked_for_then_its_folder_names_no_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train import fit_gru_together
+
+    got = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(fit_gru_together, "main", lambda places, device: got.append((places, str(device))))
+    fit.main(["gru", "--seed", "3", "--runs", str(tmp_path)])
+    assert got == [([(3, fit.Fold(), tmp_path)], "cuda")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")
