@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from firmware_bridge.types import BadInput
 from train.dataset import cache_dir
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -140,13 +141,16 @@ def load(cell: str, width: int) -> ctypes.CDLL:
 
     Raises
     ------
-    RuntimeError
+    BadInput
         Without nvcc, or when it fails.
     """
     source = (files("train") / "recurrence_kernel.cu").read_bytes()
     compiler = shutil.which(os.environ.get("NVCC", "nvcc")) or shutil.which("/usr/local/cuda/bin/nvcc")
     if compiler is None:
-        raise RuntimeError("training on a GPU compiles a kernel: nvcc was not found; put it on the PATH")
+        raise BadInput(
+            "training on a GPU compiles a kernel: got no nvcc on the PATH, expected CUDA's compiler; install the CUDA "
+            "toolkit, name it in NVCC, or train on the CPU"
+        )
     key = hashlib.sha256(
         repr((source, FLAGS, cell, width, torch.cuda.get_device_name())).encode()
     ).hexdigest()
@@ -170,7 +174,8 @@ def compile_kernel(command: list[str], source: bytes, cell: str, width: int, pat
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{command[0]} failed on the recurrent kernel: {done.stderr.strip()}")
+            said = done.stderr.strip().splitlines() or ["nothing"]
+            raise BadInput(f"{command[0]} failed on recurrence_kernel.cu; it said: {said[-1]}")
         part.replace(path)
     finally:
         text.unlink(missing_ok=True)

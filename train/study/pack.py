@@ -21,12 +21,14 @@ GAUGE = ("nn1_f1", "nn1_train_f1", "same_errors")
 def pack(runs: Sequence[Run]) -> str:
     """Lines, one an arm: what its runs share, then of each seed and fold curves in thousandths and counts.
 
+    Two an arm where some of its networks were trained elsewhere.
     Left out: scores other than train_f1, which follow from the counts; keys; values of the configuration that are the
     default; of commit, versions and measured times all but the arm's first.
     """
     of_arm: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run in runs:
-        of_arm[run.arm, run.preset, run.split, json.dumps(run.config, sort_keys=True)].append(run)
+        where = run.versions.get("trained_on", "")
+        of_arm[run.arm, run.preset, run.split, json.dumps(run.config, sort_keys=True), where].append(run)
     return "".join(json.dumps(_arm(some), separators=(",", ":")) + "\n" for some in of_arm.values())
 
 

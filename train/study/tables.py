@@ -102,8 +102,19 @@ def _arms_line(own: Sequence[Run], preset: str) -> str:
     return (
         f"- **Arms, preset `{preset}`**: {len(own)} runs of {len({r.arm for r in own})} arms, seeds {_list(seeds)}, "
         f"folds {_list(folds)} of {own[0].n_folds}; {len(held)} records held out; "
-        f"{sum(r.wall_s for r in own) / 3600.0:.1f} hours of a core. Scored on DS1 by grouped folds; DS2 {ds2}."
+        f"{sum(r.wall_s for r in own) / 3600.0:.1f} hours of a core{_elsewhere(own)}. Scored on DS1 by grouped folds; "
+        f"DS2 {ds2}."
     )
+
+
+def _elsewhere(own: Sequence[Run]) -> str:
+    """Of the runs whose networks were trained on a GPU: how many, and on what."""
+    where = Counter(r.versions["trained_on"] for r in own if "trained_on" in r.versions)
+    told = [
+        f"; the networks of {n} runs were trained on a GPU ({name}), many at once"
+        for name, n in where.items()
+    ]
+    return "".join(told)
 
 
 def _list(values: set[int]) -> str:

@@ -47,10 +47,19 @@ class Course:
 
 
 def drawn(job: Job) -> Course:
+    """All that the network of this job is shown, with the beats of its fold."""
+    inside, _ = people(job.fold, job.n_folds, job.task.patients)
+    return course_of(job, gather(inside, job.task.fs), held_out_of(job))
+
+
+def held_out_of(job: Job) -> Beats:
+    """The beats that are scored in the job's fold."""
+    _, held_out = people(job.fold, job.n_folds, job.task.patients)
+    return gather(held_out, job.task.fs).until(job.budget.test_s)
+
+
+def course_of(job: Job, beats: Beats, test: Beats) -> Course:
     """All that :func:`train.study.fit.train` would show the network of this job, in its order."""
-    inside, held_out = people(job.fold, job.n_folds, job.task.patients)
-    beats = gather(inside, job.task.fs)
-    test = gather(held_out, job.task.fs).until(job.budget.test_s)
     total = job.budget.epochs * job.budget.beats
     batches, rate, ends, n_shown = [], [], [], 0
     source = _batches(job, beats)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from train.study.beats import F32, I64, Beats, gather, people, windows
+from train.study.beats import F32, I64, Beats, windows
 from train.study.config import CLASSES, Job
 from train.study.fit import Curves
 from train.study.scores import confusion, macro_f1
@@ -255,9 +255,22 @@ def _stacked(arrays: Sequence[np.ndarray], device: torch.device) -> Tensor:
 
 
 def train_arms(
-    groups: Sequence[Sequence[Job]], courses: Sequence[Course], device: torch.device
+    groups: Sequence[Sequence[Job]],
+    courses: Sequence[Course],
+    held_out: Sequence[Beats],
+    device: torch.device,
 ) -> list[list[Trained]]:
-    """Train several arms that are shown the same, a step of each in turn, each in a stream of its own on a GPU."""
+    """Train several arms that are shown the same, a step of each in turn, each in a stream of its own on a GPU.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of Job
+        Arms, the same seeds and folds in each.
+    courses : sequence of Course
+        What the network of each seed and fold is shown.
+    held_out : sequence of Beats
+        What it answers in the end.
+    """
     shown = Moved([course.shown for course in courses], device)
     looks = {name: Moved([course.looks[name] for course in courses], device) for name in courses[0].looks}
     look = {
@@ -276,10 +289,6 @@ def train_arms(
                 group.step(s, shown, look)
     if gpu:
         torch.cuda.synchronize(device)
-    held_out = [
-        gather(people(job.fold, job.n_folds, job.task.patients)[1], job.task.fs).until(job.budget.test_s)
-        for job in groups[0]
-    ]
     seen = None
     if groups[0][0].task.mode == "window":
         of_fold = {job.fold: windows(side, job.task) for job, side in zip(groups[0], held_out, strict=True)}

@@ -18,7 +18,7 @@ from firmware_bridge.types import BadInput
 from train import checkpoint
 from train.study.config import Job
 from train.study.runner import network_path
-from train.study.together_data import Course, drawn
+from train.study.together_data import Course, drawn, held_out_of
 from train.study.together_fit import train_arms
 
 BESIDE = 8
@@ -79,7 +79,10 @@ def run(todo: Sequence[Job], out: Path, n_processes: int, most_s: float) -> int:
         worker.start()
     for worker in workers:
         worker.join()
-    return sum(not network_path(out, job.key).exists() for part in parts for jobs in part for job in jobs)
+    networks = [network_path(out, job.key) for part in parts for jobs in part for job in jobs]
+    left = sum(not path.exists() for path in networks)
+    print(json.dumps({"out": str(out), "networks": len(networks) - left, "left": left}), flush=True)
+    return left
 
 
 def work(waiting: Queue[Chunk | None], out: Path, until: float) -> None:
@@ -107,7 +110,7 @@ def work(waiting: Queue[Chunk | None], out: Path, until: float) -> None:
 def _train(part: Chunk, courses: list[Course], out: Path) -> None:
     begun = time.perf_counter()
     device = torch.device("cuda")
-    for trained in train_arms(part, courses, device):
+    for trained in train_arms(part, courses, [held_out_of(job) for job in part[0]], device):
         for one in trained:
             content = {
                 "net": one.net,
