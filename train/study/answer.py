@@ -38,7 +38,14 @@ def lead(verdicts: Sequence[Verdict], portuguese: bool = False) -> str:
     texts, colon = (
         (sentences.LEAD_PT, "Ponto por ponto") if portuguese else (sentences.LEAD, "Point by point")
     )
-    return f"{texts[outcome]}. {colon}:"
+    return f"{texts[outcome]}. {_shallow(verdicts, portuguese)}{colon}:"
+
+
+def _shallow(verdicts: Sequence[Verdict], portuguese: bool) -> str:
+    """What keeps recurrent stacks shallow, once the arms have decided on gradients (6) and on overfitting (7)."""
+    said = {v.claim: v.outcome for v in verdicts if v.preset == "full" and v.outcome in DECIDED}
+    texts = sentences.SHALLOW_PT if portuguese else sentences.SHALLOW
+    return f"{texts[said[6], said[7]]}. " if {6, 7} <= said.keys() else ""
 
 
 def kind(verdict: Verdict) -> tuple[int, str, str]:
@@ -56,6 +63,8 @@ def values(verdict: Verdict, portuguese: bool = False) -> dict[str, str]:
         word = "".join(c if c.isalnum() else "_" for c in name)
         if name.startswith("log2 "):
             out[word] = words.number(2.0 ** found[0], 2, portuguese)
+        elif name.startswith("layers of "):
+            out[word] = f"{found[0]:.0f}"
         elif len(found) == 3:
             out[word] = words.span(found[0], found[1], found[2], portuguese)
         else:

@@ -98,5 +98,6 @@ def _said(arms: Arms | None, one: str, other: str, choice: str, what: str, wante
         return
     value, low, high = statistic(arms, [one, other], lambda f: f[0] - f[1])
     seeds = min(arms.seeds(one), arms.seeds(other))
+    span = words.span(-value, -high, -low) if high < 0.0 else words.span(value, low, high)
     worth = "gains" if low > 0.0 else "loses" if high < 0.0 else "changes nothing that can be told:"
-    yield f"- {choice}: {what} {worth} {words.span(value, low, high)} of macro F1 ({seeds} seed(s))."
+    yield f"- {choice}: {what} {worth} {span} of macro F1 ({words.seeds(seeds)})."

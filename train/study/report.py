@@ -129,7 +129,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 def _seeds(shown: Sequence[Point]) -> str:
     few, most = (f([p.seeds for p in shown]) for f in (min, max))
     return (
-        f"Full preset, {few} seed(s) an arm."
+        f"Full preset, {words.seeds(few)} an arm."
         if few == most
         else f"Full preset, {few} to {most} seeds an arm."
     )

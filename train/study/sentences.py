@@ -73,7 +73,8 @@ SENTENCES: Sentences = {
     ),
     (5, "full", "no gru"): (
         "no GRU that steps on samples came within 0.02 of the best network, so none is a cheaper one of equal "
-        "worth: the best GRU less the best CNN is {best_gru___best_cnn} of macro F1."
+        "worth: the best GRU less the best CNN is {best_gru___best_cnn} of macro F1. Layers of the best CNN: "
+        "{layers_of_the_best_cnn}; of the best GRU: {layers_of_the_best_gru}."
     ),
     (5, "full", "no cnn"): (
         "no CNN came within 0.02 of the best network, which is a GRU: the best GRU less the best CNN is "
@@ -156,7 +157,8 @@ SENTENCES_PT: Sentences = {
     ),
     (5, "full", "no gru"): (
         "nenhuma GRU que anda amostra por amostra chegou a 0,02 da melhor rede, logo nenhuma é mais barata "
-        "com o mesmo valor: a melhor GRU menos a melhor CNN é {best_gru___best_cnn} de macro F1."
+        "com o mesmo valor: a melhor GRU menos a melhor CNN é {best_gru___best_cnn} de macro F1. Camadas da melhor "
+        "CNN: {layers_of_the_best_cnn}; da melhor GRU: {layers_of_the_best_gru}."
     ),
     (5, "full", "no cnn"): (
         "nenhuma CNN chegou a 0,02 da melhor rede, que é uma GRU: a melhor GRU menos a melhor CNN é "
@@ -203,6 +205,33 @@ LEAD = {
     "undecided": "It is not decided yet whether the state's memory is the reason",
 }
 """How the answer begins, by what came of claim 3."""
+
+SHALLOW = {
+    (
+        "supported",
+        "refuted",
+    ): "What keeps recurrent stacks shallow is the vanishing gradient, not overfitting",
+    (
+        "refuted",
+        "supported",
+    ): "What keeps recurrent stacks shallow is overfitting, not the vanishing gradient",
+    ("supported", "supported"): "Both the vanishing gradient and overfitting keep recurrent stacks shallow",
+    ("refuted", "refuted"): "Neither the vanishing gradient nor overfitting keeps recurrent stacks shallow",
+}
+"""The second sentence, by what came of claims 6 and 7 in the arms."""
+
+SHALLOW_PT = {
+    (
+        "supported",
+        "refuted",
+    ): "O que mantém rasas as pilhas recorrentes é o gradiente que some, não o sobreajuste",
+    (
+        "refuted",
+        "supported",
+    ): "O que mantém rasas as pilhas recorrentes é o sobreajuste, não o gradiente que some",
+    ("supported", "supported"): "O gradiente que some e o sobreajuste mantêm rasas as pilhas recorrentes",
+    ("refuted", "refuted"): "Nem o gradiente que some nem o sobreajuste mantém rasas as pilhas recorrentes",
+}
 
 LEAD_PT = {
     "supported": (

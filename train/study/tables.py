@@ -191,7 +191,7 @@ def claim(own: Sequence[Verdict], number: int) -> Iterator[str]:
             continue
         few = f"; {LEAST_SEEDS} are needed to decide" if v.outcome == "too few" else ""
         yield ""
-        yield f"Test: {v.test.rstrip('.')}. Result {words.span(v.value, v.low, v.high)}, {v.seeds} seed(s){few}."
+        yield f"Test: {v.test.rstrip('.')}. Result {words.span(v.value, v.low, v.high)}, {words.seeds(v.seeds)}{few}."
         shown = {name: values for name, values in v.numbers.items() if " less " not in name or number != 1}
         if shown and number != 1:
             yield ""
@@ -323,6 +323,7 @@ def tail(runs: Sequence[Run]) -> Iterator[str]:
     """How to run it again."""
     yield from ("", "## Run it again", "", "```sh")
     yield "python -m train study --preset quick            # every arm and every figure, in minutes"
+    yield "python -m train study --preset full --together  # on a GPU: all networks, in minutes; then the next line"
     yield "python -m train study --preset full --resume    # what decides; a day of two cores, goes on where it stopped"
     yield "python -m train study --look --preset full      # probes, maps, memory, gradients"
     yield "python -m train study --report                  # this page, from the committed results"

@@ -221,6 +221,8 @@ def sizes(arms: Arms) -> Verdict | None:
         numbers[f"log2 {name}"] = [value, *interval(np.array([ratio(row, of, is_gru) for row in drawn]))]
     best = statistic(arms, names, lambda f: f[is_gru].max() - f[~is_gru].max())
     numbers["best gru - best cnn"] = list(best)
+    for family, own in (("gru", is_gru), ("cnn", ~is_gru)):
+        numbers[f"layers of the best {family}"] = [float(price["layers"][np.where(own, here, -1.0).argmax()])]
     value, low, high = numbers["log2 macs_s"]
     less = all(numbers[f"log2 {k}"][2] < 0 for k in ("layers", "params", "macs_s"))
     outcome = "supported" if less else "refuted" if low > 0 else "undecided"

@@ -97,6 +97,11 @@ CHANGE = {
 NEEDED = "Three whole seeds of the full preset would decide it. "
 
 
+def seeds(n: int | str) -> str:
+    """So many seeds, the word as it should be."""
+    return f"{n} seed{'' if str(n) == '1' else 's'}"
+
+
 def number(value: float, digits: int, portuguese: bool = False) -> str:
     """A number with so many digits after the point; in Portuguese with a comma."""
     text = f"{value:.{digits}f}"

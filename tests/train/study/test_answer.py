@@ -16,7 +16,8 @@ from train.study.verdicts import UNREACHED, Verdict
 NUMBERS = {
     2: {"dilated": [0.1, 0.0, 0.2]},
     5: {f"log2 {k}": [-1.0, -2.0, 1.0] for k in ("layers", "params", "macs_s")}
-    | {"best gru - best cnn": [-0.05, -0.1, 0.0]},
+    | {"best gru - best cnn": [-0.05, -0.1, 0.0]}
+    | {f"layers of the best {family}": [2.0] for family in ("gru", "cnn")},
     6: {f"{cell}: lost from 1 to 8 layers": [0.2, 0.1, 0.3] for cell in CELLS}
     | {f"{cell}: decades a layer, plain": [-0.2, -0.3, -0.1] for cell in CELLS},
 }
@@ -75,6 +76,14 @@ def test_lead_when_arms_and_looks_do_not_agree_then_it_is_said(arms: str, looks:
     ]
     assert answer.lead(found).startswith(sentences.LEAD[begins])
     assert answer.lead(found, portuguese=True).startswith(sentences.LEAD_PT[begins])
+
+
+def test_lead_when_gradients_and_overfitting_are_decided_then_it_says_which_keeps_stacks_shallow() -> None:
+    for (six, seven), text in sentences.SHALLOW.items():
+        found = [verdict(6, "full", six), verdict(7, "full", seven)]
+        assert text in answer.lead(found)
+        assert sentences.SHALLOW_PT[six, seven] in answer.lead(found, portuguese=True)
+        assert text not in answer.lead(found[:1])
 
 
 def test_answer_when_the_arms_are_open_and_the_looks_are_not_then_both_are_told() -> None:

@@ -56,7 +56,7 @@ def test_shipped_when_a_second_layer_was_tried_then_its_worth_is_told(
     told = list(compared.shipped({3: of_claim(make_run, 3, lambda arm: two if arm.net.layers == 2 else 75)}))
     line = next(text for text in told if "not two" in text)
     assert word in line
-    assert "(3 seed(s))" in line
+    assert "(3 seeds)" in line
     assert sum("not measured yet" in text for text in told) == 3  # resets, and both of claim 4
 
 
