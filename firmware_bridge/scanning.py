@@ -54,6 +54,32 @@ class Found:
     n_left: int = field(default=0, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames of one length that lie one after the other, each due where it stands: none needs a second look.
+
+    Attributes
+    ----------
+    frames : bytes
+        All of them.
+    n : int
+        How many.
+    n_left : int
+        As `Found.n_left`, of the last.
+    """
+
+    frames: bytes
+    n: int
+    n_left: int
+
+    def each(self) -> Iterator[Found]:
+        """Give them one by one."""
+        stride = len(self.frames) // self.n
+        for k in range(0, len(self.frames), stride):
+            n_left = len(self.frames) - k - stride + self.n_left
+            yield Found(self.frames[k : k + stride], n_left=n_left)
+
+
 class Scanner:
     """Cuts a stream into frames. Any split of the same bytes gives the same frames.
 
@@ -75,6 +101,11 @@ class Scanner:
     chained : bool
         Frames, all of one length, are marked so weakly that even where one was due the next must follow it by the
         counter.
+    run : callable, optional
+        Given the buffer, where a frame is due and the frame before it: how many frames of which length stand there,
+        one after the other, each right by `measure` and by `distance` the next after the one before it.
+    least : int
+        Runs of fewer bytes are not asked for.
 
     Notes
     -----
@@ -85,8 +116,8 @@ class Scanner:
     """
 
     __slots__ = (
-        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_locked", "_measure", "_n_skipped",
-        "_skipped", "_stats", "_sync",
+        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_least", "_locked", "_measure",
+        "_n_skipped", "_run", "_skipped", "_stats", "_sync",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +128,8 @@ class Scanner:
         confirm: Callable[[bytes, bool], int] = lambda frame, due: 1,
         distance: Callable[[bytes, bytes], int] = lambda before, frame: 1,
         chained: bool = False,
+        run: Callable[[bytes, int, bytes], tuple[int, int]] | None = None,
+        least: int = 0,
     ) -> None:
         self._measure = measure
         self._stats = stats
@@ -104,6 +137,8 @@ class Scanner:
         self._confirm = confirm
         self._distance = distance
         self._chained = chained
+        self._run = run
+        self._least = least
         self.reset()
 
     @property
@@ -120,18 +155,33 @@ class Scanner:
         self._skipped = b""
 
     def feed(self, data: bytes) -> Iterator[Found]:
-        """Give the frames that `data` completes, one by one.
+        """As `runs`, all of them one by one."""
+        for item in self.runs(data):
+            yield from item.each() if isinstance(item, Run) else (item,)
+
+    def runs(self, data: bytes) -> Iterator[Found | Run]:
+        """Give the frames that `data` completes, one by one, or a run of them where `run` finds one.
 
         What a frame says may change what `measure` makes of those after it, as long as each is looked at
         before the next is asked for.
         """
         buffer = self._buffer + data
         at = 0
+        last = len(buffer) - self._least if self._run else -1
+        run_at = 0
+        """Before here it is not worth while to ask for another."""
         try:
             while (n := self._judge(buffer, at)) != MORE:
                 if n > 0:
                     at += n
                     yield self._accept(buffer[at - n : at], len(buffer) - at)
+                    if run_at <= at <= last:
+                        n, stride = self._run(buffer, at, self._before)  # type: ignore[misc]
+                        run_at = at + max((n + 1) * stride, self._least)
+                        if n * stride >= self._least:
+                            at += n * stride
+                            self._before = buffer[at - stride : at]
+                            yield Run(buffer[at - n * stride : at], n, len(buffer) - at)
                 elif n == DAMAGED and self._locked and self._look(buffer, at) > 0:
                     self._stats.n_crc += 1
                     at = self._skip(buffer, at, at + self._look(buffer, at))

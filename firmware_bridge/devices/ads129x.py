@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from firmware_bridge.devices.frame_format import Packet, signed
 from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
+from firmware_bridge.devices.rows import I64, U8
 
 VREF_1298_MV, VREF_1299_MV, VREF_1292R_MV = 2400.0, 4500.0, 2420.0
 GAIN_1298, GAIN_1299, GAIN_1292R = 6, 24, 6
@@ -32,6 +35,8 @@ TWO = Layout(
     channels=(Field(3, "i24be"), Field(6, "i24be")),
     marks=(Mark(0, 0xC0, 0xF0), Mark(1, 0, 0x1F), Mark(2, 0)),
 )
+
+STATUS = Field(0, "u24be")
 
 
 def lsb_mv(vref_mv: float, gain: float) -> float:
@@ -49,6 +54,10 @@ class EightFormat(LayoutFormat):
         packet = LayoutFormat.read(self, frame)
         status = int.from_bytes(frame[:3], "big")
         return packet and replace(packet, lead_off=(status >> 12 | status >> 4) & 0xFF)
+
+    def _lead_off_rows(self, rows: U8) -> I64:
+        status = STATUS.column(rows).astype(np.int64)
+        return (status >> 12 | status >> 4) & 0xFF
 
     def write(self, seq: int, codes: object, lead_off: int) -> bytes:
         """A frame; an electrode that is off shows at the positive comparator."""
@@ -68,6 +77,11 @@ class TwoFormat(LayoutFormat):
         bits = int.from_bytes(frame[:3], "big") >> 15 & 0x1F
         off = 3 if bits & 0x10 else bool(bits & 3) | bool(bits & 12) << 1
         return packet and replace(packet, lead_off=off)
+
+    def _lead_off_rows(self, rows: U8) -> I64:
+        bits = STATUS.column(rows).astype(np.int64) >> 15
+        off = (bits & 3 != 0).astype(np.int64) | (bits & 12 != 0).astype(np.int64) << 1
+        return np.where(bits & 0x10, 3, off)
 
     def write(self, seq: int, codes: object, lead_off: int) -> bytes:
         """A frame; an electrode that is off shows at the positive comparator."""

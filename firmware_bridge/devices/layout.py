@@ -10,8 +10,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from firmware_bridge import checksums
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
+from firmware_bridge.devices.rows import F64, I64, U8, Batch, Flags
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
 
 KINDS = {
@@ -54,6 +57,23 @@ class Field:
             return float(value) if abs(value) < 1e30 else math.nan
         size, order, is_signed = KINDS[self.kind]
         return int.from_bytes(frame[at : at + size], order, signed=is_signed)  # type: ignore[arg-type]
+
+    def column(self, rows: U8, step: int = 0) -> I64 | F64:
+        """Read it in each of the rows, `step` bytes further on."""
+        at = self.at + step
+        part = rows[:, at : at + self.size]
+        if self.kind in FLOATS:
+            values = np.ascontiguousarray(part).view(FLOATS[self.kind].format.replace("f", "f4"))[:, 0]
+            wide = values.astype(np.float64)
+            return np.where(np.abs(wide) < 1e30, wide, np.nan)
+        size, order, is_signed = KINDS[self.kind]
+        first, *others = range(size) if order == "big" else range(size - 1, -1, -1)
+        number: I64 = part[:, first].astype(np.int64)
+        if is_signed:
+            number = (number ^ 0x80) - 0x80
+        for k in others:
+            number = number << 8 | part[:, k]
+        return number
 
     def put(self, frame: bytearray, value: float) -> None:
         """Write it, cut to its width."""
@@ -142,6 +162,8 @@ class Facts:
 class LayoutFormat(FrameFormat):
     """A `FrameFormat` made of a `Layout` and `Facts`."""
 
+    has_runs = True
+
     def __init__(self, layout: Layout, facts: Facts) -> None:
         self.layout = layout
         self.fs, self.scale, self.leads = facts.fs, facts.scale, facts.leads
@@ -158,6 +180,10 @@ class LayoutFormat(FrameFormat):
         self._blank = facts.blank or bytes(layout.length)
         self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)
         self._booted = False
+        self._mask, self._fixed = np.zeros((2, layout.length), np.uint8)
+        for mark in (*(Mark(k, byte) for k, byte in enumerate(layout.sync)), *layout.marks):
+            self._mask[mark.at] |= mark.mask
+            self._fixed[mark.at] |= mark.value
 
     def configure(self, fs: float | None, n_leads: int | None) -> None:
         """Take rate and number of leads: channels beyond them are not read. Raises BadInput."""
@@ -187,6 +213,43 @@ class LayoutFormat(FrameFormat):
         boot = _any(layout.boot, frame)
         began, self._booted = boot and not self._booted, boot
         return Packet(codes, self._lead_off(frame), _any(layout.pace, frame), began)
+
+    def whole(self, rows: U8) -> Flags:
+        """The rows whose sync, marks and checksum are right, and that do not say that the device has begun again."""
+        layout = self.layout
+        good: Flags = (rows & self._mask == self._fixed).all(axis=1)
+        for m in layout.boot:
+            good &= rows[:, m.at] & m.mask != m.value
+        if layout.check is not None:
+            good &= [_verify(layout.check, row.tobytes()) for row in rows]
+        return good
+
+    def numbers(self, rows: U8) -> I64:
+        """The number in each row."""
+        assert self.layout.counter is not None
+        return self.layout.counter.column(rows).astype(np.int64)
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """All samples, and what the frames' bits say."""
+        codes = np.empty((len(rows), len(self._steps), n_columns))
+        for sample, step in enumerate(self._steps):
+            for k, channel in enumerate(self._wanted[:n_columns]):
+                codes[:, sample, k] = channel.column(rows, step)
+        self._booted = False
+        paced = np.zeros(len(rows), np.bool_) if self.layout.pace else None
+        for m in self.layout.pace:
+            paced |= rows[:, m.at] & m.mask == m.value
+        return Batch(codes.reshape(-1, n_columns), self._lead_off_rows(rows), paced)
+
+    def _lead_off_rows(self, rows: U8) -> I64 | int:
+        """As `_lead_off`, of each row."""
+        marks = self.layout.lead_off
+        if not marks:
+            return 0
+        bits = np.zeros(len(rows), np.int64)
+        for k, m in enumerate(marks):
+            bits |= (rows[:, m.at] & m.mask == m.value).astype(np.int64) << k
+        return bits * ((1 << self.n_channels) - 1) if len(marks) == 1 else bits
 
     def _lead_off(self, frame: bytes) -> int:
         marks = self.layout.lead_off

@@ -1,0 +1,118 @@
+"""Many frames of one length at once: where they lie one after the other, arrays read them in a twentieth of the time.
+
+A live port gives a few frames at a time, which are read one by one; what has waited, a recording or a fast device
+comes as runs of good frames. A run is what the scanner would have taken frame by frame without a question: each whole
+(`FrameFormat.whole`), each the next after the one before it (`FrameFormat.follows`). The first that is not ends it,
+and is looked at alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+LEAST = 16
+"""Fewer frames are read sooner one by one."""
+MOST = 512
+"""So many are looked at in one go, so that a damaged one among them costs no more than these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the frames of a run say.
+
+    Attributes
+    ----------
+    codes : ndarray of float64, shape (n_frames * n_samples, n_columns)
+        Converter values of the leads that are wanted.
+    lead_off : ndarray of int64, shape (n_frames,), or int
+        Of each frame, or of all. Bit k: the electrode of channel k is off.
+    paced : ndarray of bool, shape (n_frames,), or None
+        A pacing pulse was seen, given with the frame's first sample.
+    """
+
+    codes: F64
+    lead_off: I64 | int = 0
+    paced: Flags | None = None
+
+
+class Readable(Protocol):
+    """The part of a `FrameFormat` by which runs are found."""
+
+    def stride(self, before: bytes) -> int:
+        """Length in bytes of the frames that may follow `before` as a run."""
+        ...
+
+    def distance(self, before: bytes, frame: bytes) -> int:
+        """How many frames `frame` is after `before`."""
+        ...
+
+    def whole(self, rows: U8) -> Flags:
+        """Of each row whether it is a frame of just its length."""
+        ...
+
+    def follows(self, rows: U8) -> Flags:
+        """Of each row but the first whether it is the next after the one before it."""
+        ...
+
+
+def rows_of(buffer: bytes, at: int, stride: int, n: int) -> U8:
+    """A view of `n` stretches of `stride` bytes from `at` on, shape (n, stride)."""
+    return np.frombuffer(buffer, np.uint8, n * stride, at).reshape(n, stride)
+
+
+def run_of(made: Readable, buffer: bytes, at: int, before: bytes) -> tuple[int, int]:
+    """How many frames that were due stand one after the other from `at` on, and their length.
+
+    Parameters
+    ----------
+    made : FrameFormat
+        Whose frames.
+    buffer, at : bytes, int
+        Where a frame was due.
+    before : bytes
+        The frame that ends at `at`.
+
+    Returns
+    -------
+    n, stride : int
+        At most `MOST` frames of so many bytes.
+    """
+    stride = made.stride(before)
+    n = min((len(buffer) - at) // stride, MOST)
+    if n < LEAST or made.distance(before, buffer[at : at + stride]) != 1:
+        return 0, stride
+    found = 0
+    few = LEAST if n > 4 * LEAST else n
+    for first, stop in ((0, few), (few - 1, n)):  # one that ends soon should cost no more than it must
+        if stop == found:
+            break
+        rows = rows_of(buffer, at + first * stride, stride, stop - first)
+        good = made.whole(rows)
+        good[1:] &= made.follows(rows)
+        bad = int(good.argmin())
+        if not good[bad]:
+            return first + bad, stride
+        found = stop
+    return found, stride
+
+
+def stretches(lengths: I64) -> list[int]:
+    """Where each stretch of equal values begins, and the end of the last."""
+    return [0, *(np.flatnonzero(np.diff(lengths)) + 1).tolist(), len(lengths)]
+
+
+def zeros_so_far(is_zero: Flags, n_before: int) -> I64:
+    """Of each sample how many in a row, itself included, were zero; `n_before` of them before the first."""
+    count = np.arange(1, len(is_zero) + 1)
+    last = np.maximum.accumulate(np.where(is_zero, -n_before, count))
+    made: I64 = np.where(is_zero, count - last, 0)
+    return made
