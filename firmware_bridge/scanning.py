@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from firmware_bridge.types import LinkStats
 
@@ -31,9 +33,11 @@ MAX_TEXT = 256
 _LINE = re.compile(rb"[\t -~]{5,}\r?\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One frame.
+
+    A `msgspec.Struct` and not a dataclass, as `SampleBlock`: made for every frame. Where it is the same, `n_left` may
+    differ.
 
     Attributes
     ----------
@@ -51,7 +55,12 @@ class Found:
     frame: bytes
     n_skipped: int = 0
     text: bool = False
-    n_left: int = field(default=0, compare=False)
+    n_left: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Found):
+            return NotImplemented
+        return (self.frame, self.n_skipped, self.text) == (other.frame, other.n_skipped, other.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +125,8 @@ class Scanner:
     """
 
     __slots__ = (
-        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_least", "_locked", "_measure",
-        "_n_skipped", "_run", "_skipped", "_stats", "_sync",
+        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_is_next", "_least", "_locked",
+        "_measure", "_n_skipped", "_run", "_skipped", "_stats", "_sync",
     )  # fmt: skip
 
     def __init__(
@@ -149,7 +158,7 @@ class Scanner:
     def reset(self) -> None:
         """Forget the partial frame and the lock: the link was opened again. What came before is not skipped."""
         self._buffer = b""
-        self._locked = self._heard = False
+        self._locked = self._heard = self._is_next = False
         self._before = b""
         self._n_skipped = 0
         self._skipped = b""
@@ -204,7 +213,7 @@ class Scanner:
             text = bool(lines)
             n_skipped -= sum(map(len, lines))
         out = Found(frame, n_skipped if self._heard else 0, text and self._heard, n_left)
-        if not self._locked or self._distance(self._before, frame) > 0:
+        if self._is_next or not self._locked or self._distance(self._before, frame) > 0:
             self._before = frame
         self._locked = self._heard = True
         self._n_skipped = 0
@@ -224,6 +233,7 @@ class Scanner:
 
     def _judge(self, buffer: bytes, at: int) -> int:
         """The length of the frame at `at` if it is to be believed, else why not."""
+        self._is_next = False
         n = self._look(buffer, at)
         if n <= 0:
             return n
@@ -232,6 +242,7 @@ class Scanner:
             believed = self._chain(buffer, at, n, frame)
             return believed if believed >= 0 else self._believe(buffer, at + n, n, frame, self._doubt(frame))
         if self._distance(self._before, frame) == 1:
+            self._is_next = True
             return n
         needed = self._confirm(frame, True)
         if self._chained or not needed:

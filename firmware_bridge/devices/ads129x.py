@@ -12,11 +12,9 @@ references (2.4, 4.5, 2.42 V); `fs` and `scale` correct them. The first channel 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from firmware_bridge.devices.frame_format import Packet, signed
+from firmware_bridge.devices.frame_format import signed
 from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
 from firmware_bridge.devices.rows import I64, U8
@@ -49,11 +47,9 @@ class EightFormat(LayoutFormat):
 
     has_lead_off = True
 
-    def read(self, frame: bytes) -> Packet | None:
-        """The sample, with its status."""
-        packet = LayoutFormat.read(self, frame)
+    def _lead_off(self, frame: bytes) -> int:
         status = int.from_bytes(frame[:3], "big")
-        return packet and replace(packet, lead_off=(status >> 12 | status >> 4) & 0xFF)
+        return (status >> 12 | status >> 4) & 0xFF
 
     def _lead_off_rows(self, rows: U8) -> I64:
         status = STATUS.column(rows).astype(np.int64)
@@ -71,12 +67,9 @@ class TwoFormat(LayoutFormat):
 
     has_lead_off = True
 
-    def read(self, frame: bytes) -> Packet | None:
-        """The sample, with its status."""
-        packet = LayoutFormat.read(self, frame)
-        bits = int.from_bytes(frame[:3], "big") >> 15 & 0x1F
-        off = 3 if bits & 0x10 else bool(bits & 3) | bool(bits & 12) << 1
-        return packet and replace(packet, lead_off=off)
+    def _lead_off(self, frame: bytes) -> int:
+        bits = int.from_bytes(frame[:3], "big") >> 15
+        return 3 if bits & 0x10 else bool(bits & 3) | bool(bits & 12) << 1
 
     def _lead_off_rows(self, rows: U8) -> I64:
         bits = STATUS.column(rows).astype(np.int64) >> 15

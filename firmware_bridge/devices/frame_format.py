@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,9 +51,8 @@ def unipolar(bits: int, vref_mv: float, gain: float) -> Scale:
     return Scale(vref_mv / 2**bits / gain, 0, 2**bits - 1, 2 ** (bits - 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """What one frame says.
+class Packet(msgspec.Struct, frozen=True, gc=False):
+    """What one frame says. A `msgspec.Struct` and not a dataclass, as `SampleBlock`: made for every frame.
 
     Attributes
     ----------
@@ -199,9 +199,10 @@ class FrameFormat:
         """How many frames `frame` is after `before`, less than 1 if it comes late; 1 where nothing tells."""
         if not self.counter_bits:
             return 1
-        return timeline.distance(
-            self.counter(before), self.counter(frame), self.counter_bits, self.late_window
-        )
+        first, second = self.counter(before), self.counter(frame)
+        if (second - first) & (1 << self.counter_bits) - 1 == 1:
+            return 1
+        return timeline.distance(first, second, self.counter_bits, self.late_window)
 
     def doubt(self, frame: bytes, due: bool) -> int:
         """How many frames must follow this one before it is believed: one at most where one was `due`."""

@@ -29,6 +29,7 @@ sent meanwhile comes at once, or a loss."""
 MAX_HELD = 4096
 PAUSE_S = 0.75
 """Text after a longer pause, where there is no counter, is a device that began again, and else chatter."""
+NEXT = Step(Arrival.NEXT)
 LONGEST_TURN_S = 600.0
 """Counters that take longer to come round need no help."""
 
@@ -66,6 +67,8 @@ class FrameDecoder:
         self._counter = SequenceCounter(bits, frame_format.late_window) if bits else None
         self._n_flat = round(frame_format.flat_s * frame_format.fs)
         self._n_zeros = 0
+        kind = type(frame_format)
+        self._is_plain = kind.elapsed is FrameFormat.elapsed and kind.n_lost is FrameFormat.n_lost
         turn_s = (1 << bits) * frame_format.n_samples / frame_format.fs
         self._has_short_turn = bits > 0 and turn_s < LONGEST_TURN_S
         self._held: list[tuple[Found, Packet]] = []
@@ -160,7 +163,8 @@ class FrameDecoder:
         """Whether it has been silent for so long that the counter may have come round unseen."""
         if not self._has_short_turn or sent_s is None or self._sent_s is None:
             return False
-        return sent_s - self._sent_s > self._silence_s
+        silent_s = sent_s - self._sent_s
+        return silent_s > SILENCE_S and silent_s > self._silence_s
 
     @property
     def _silence_s(self) -> float:
@@ -178,7 +182,7 @@ class FrameDecoder:
         """Take a frame where it belongs, saying what is missing before it, or drop it where it has no place."""
         if self._format.fs != self._blocks.fs:
             self._blocks.set_fs(self._format.fs)
-        step = self._judge(item, packet, sent_s)
+        step = NEXT if self._is_next(item, packet, sent_s) else self._judge(item, packet, sent_s)
         if not step.accepted:
             self.stats.n_duplicate += 1
             return
@@ -195,6 +199,20 @@ class FrameDecoder:
             self._take(packet)
         else:
             self._take_array(packet, packet.array)
+
+    def _is_next(self, item: Found, packet: Packet, sent_s: float | None) -> bool:
+        """Whether nothing about the frame asks for a judgement; nearly always."""
+        if item.n_skipped or item.text or packet.boot or not self._before or self._reopened:
+            return False
+        counter, made = self._counter, self._format
+        if counter is None:
+            return True
+        if sent_s is not None and self._sent_s is not None and sent_s - self._sent_s > SILENCE_S / 2:
+            return False
+        if not self._is_plain or made.counter(item.frame) != counter.expected:
+            return False
+        counter.go_on(1)
+        return True
 
     def _judge(self, item: Found, packet: Packet, sent_s: float | None) -> Step:
         """How the frame stands to the one before; `n_lost` of the verdict counts samples."""

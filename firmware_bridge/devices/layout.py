@@ -6,9 +6,11 @@ The simple devices are written this way in Python, and users' own as TOML (:mod:
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
@@ -57,6 +59,16 @@ class Field:
             return float(value) if abs(value) < 1e30 else math.nan
         size, order, is_signed = KINDS[self.kind]
         return int.from_bytes(frame[at : at + size], order, signed=is_signed)  # type: ignore[arg-type]
+
+    def getter(self) -> Callable[[bytes], float]:
+        """`get`, made ready for many frames."""
+        size, order, is_signed = KINDS.get(self.kind, (0, "", False))
+        at, end = self.at, self.at + size
+        if self.kind == "u8":
+            return itemgetter(at)
+        if size:
+            return lambda frame: int.from_bytes(frame[at:end], order, signed=is_signed)  # type: ignore[arg-type]
+        return self.get
 
     def column(self, rows: U8, step: int = 0) -> I64 | F64:
         """Read it in each of the rows, `step` bytes further on."""
@@ -177,6 +189,8 @@ class LayoutFormat(FrameFormat):
         self.has_checksum = layout.check is not None
         self.has_lead_off = self.has_lead_off or layout.lead_off != () or facts.flat_s > 0
         self._wanted = layout.channels
+        self._number = None if layout.counter is None else layout.counter.getter()
+        self._form = re.compile(_form_of(layout), re.DOTALL).match
         self._blank = facts.blank or bytes(layout.length)
         self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)
         self._booted = False
@@ -189,13 +203,17 @@ class LayoutFormat(FrameFormat):
         """Take rate and number of leads: channels beyond them are not read. Raises BadInput."""
         super().configure(fs, n_leads)
         self._wanted = self.layout.channels[: n_leads or len(self.leads)]
+        self._getters = [
+            [Field(channel.at + step, channel.kind).getter() for channel in self._wanted]
+            for step in self._steps
+        ]
 
     def measure(self, buffer: bytes, at: int) -> int:
         """The layout's length, where its marks and its checksum are right."""
         layout = self.layout
         if len(buffer) - at < layout.length:
             return MORE
-        if any(buffer[at + m.at] & m.mask != m.value for m in layout.marks):
+        if not self._form(buffer, at):
             return NO_FRAME
         if layout.check is None:
             return layout.length
@@ -203,16 +221,18 @@ class LayoutFormat(FrameFormat):
 
     def counter(self, frame: bytes) -> int:
         """The number in the frame."""
-        assert self.layout.counter is not None
-        return int(self.layout.counter.get(frame))
+        assert self._number is not None
+        return int(self._number(frame))
 
     def read(self, frame: bytes) -> Packet | None:
         """The samples and what the frame's bits say."""
         layout = self.layout
-        codes = [[channel.get(frame[step:]) for channel in self._wanted] for step in self._steps]
-        boot = _any(layout.boot, frame)
-        began, self._booted = boot and not self._booted, boot
-        return Packet(codes, self._lead_off(frame), _any(layout.pace, frame), began)
+        codes = [[get(frame) for get in getters] for getters in self._getters]
+        began = False
+        if layout.boot:
+            boot = _any(layout.boot, frame)
+            began, self._booted = boot and not self._booted, boot
+        return Packet(codes, self._lead_off(frame), layout.pace != () and _any(layout.pace, frame), began)
 
     def whole(self, rows: U8) -> Flags:
         """The rows whose sync, marks and checksum are right, and that do not say that the device has begun again."""
@@ -253,6 +273,8 @@ class LayoutFormat(FrameFormat):
 
     def _lead_off(self, frame: bytes) -> int:
         marks = self.layout.lead_off
+        if not marks:
+            return 0
         bits = sum(1 << k for k, m in enumerate(marks) if frame[m.at] & m.mask == m.value)
         return (1 << self.n_channels) - 1 if bits and len(marks) == 1 else bits
 
@@ -279,6 +301,18 @@ class LayoutFormat(FrameFormat):
 def layout_format(layout: Layout, facts: Facts) -> Callable[[], FrameFormat]:
     """A maker of new instances, as `frame_device` wants one."""
     return lambda: LayoutFormat(layout, facts)
+
+
+def _form_of(layout: Layout) -> bytes:
+    """A pattern of what the marks leave free of the whole frame."""
+    allowed = [set(range(256)) for _ in range(layout.length)]
+    for m in layout.marks:
+        allowed[m.at] &= {byte for byte in range(256) if byte & m.mask == m.value}
+    classes = [
+        b"." if len(bytes_) == 256 else b"[%b]" % b"".join(b"\\x%02x" % k for k in sorted(bytes_))
+        for bytes_ in allowed
+    ]
+    return b"".join(classes)
 
 
 def _any(marks: tuple[Mark, ...], frame: bytes) -> bool:
