@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -89,6 +90,21 @@ class Run:
             yield Found(self.frames[k : k + stride], n_left=n_left)
 
 
+class Starts(Protocol):
+    """Where frames may begin that no sync word marks; may remember what it found in the buffer at hand."""
+
+    def after(self, buffer: bytes, at: int) -> int:
+        """The first place from `at` on where one may; before it there is none that would be believed, nor part of one.
+
+        `at` itself where it was not looked for.
+        """
+        ...
+
+    def forget(self) -> None:
+        """The next buffer will be another."""
+        ...
+
+
 class Scanner:
     """Cuts a stream into frames. Any split of the same bytes gives the same frames.
 
@@ -115,6 +131,8 @@ class Scanner:
         one after the other, each right by `measure` and by `distance` the next after the one before it.
     least : int
         Runs of fewer bytes are not asked for.
+    starts : Starts, optional
+        Knows, out of lock, where the next frame may begin.
 
     Notes
     -----
@@ -126,7 +144,7 @@ class Scanner:
 
     __slots__ = (
         "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_is_next", "_least", "_locked",
-        "_measure", "_n_skipped", "_run", "_skipped", "_stats", "_sync",
+        "_measure", "_n_skipped", "_run", "_skipped", "_starts", "_stats", "_sync",
     )  # fmt: skip
 
     def __init__(
@@ -139,6 +157,7 @@ class Scanner:
         chained: bool = False,
         run: Callable[[bytes, int, bytes], tuple[int, int]] | None = None,
         least: int = 0,
+        starts: Starts | None = None,
     ) -> None:
         self._measure = measure
         self._stats = stats
@@ -148,6 +167,7 @@ class Scanner:
         self._chained = chained
         self._run = run
         self._least = least
+        self._starts = starts
         self.reset()
 
     @property
@@ -199,6 +219,8 @@ class Scanner:
                     at = self._skip(buffer, at, self._next(buffer, at))
         finally:
             self._buffer = buffer[at:]
+            if self._starts is not None:
+                self._starts.forget()
 
     def _lose(self, n: int) -> None:
         if self._locked:
@@ -222,8 +244,17 @@ class Scanner:
 
     def _next(self, buffer: bytes, at: int) -> int:
         """Where the next frame may begin, at least one byte on."""
-        after = buffer.find(self._sync[:1], at + 1) if self._sync else at + 1
-        return len(buffer) if after < 0 else after
+        after = at + 1 if self._starts is None else self._starts.after(buffer, at + 1)
+        sync = self._sync
+        if not sync:
+            return after
+        found = buffer.find(sync, after)
+        if found >= 0:
+            return found
+        for n in range(min(len(sync), len(buffer) - at) - 1, 0, -1):  # its beginning, cut by the end
+            if buffer.endswith(sync[:n]):
+                return len(buffer) - n
+        return len(buffer)
 
     def _skip(self, buffer: bytes, at: int, after: int) -> int:
         """Drop what is before `after`; gives it back."""

@@ -20,8 +20,8 @@ import numpy as np
 
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
 from firmware_bridge.devices.frames import frame_device
-from firmware_bridge.devices.rows import I64, U8, Batch, Flags
-from firmware_bridge.scanning import DAMAGED, MORE
+from firmware_bridge.devices.rows import I64, U8, Batch, ChainStarts, Flags
+from firmware_bridge.scanning import DAMAGED, MORE, NEAR
 from firmware_bridge.types import BadInput
 
 LSB_MV = 3300.0 / 2**10 / 1100
@@ -104,6 +104,20 @@ class BitalinoFormat(FrameFormat):
         bits = int.from_bytes(frame, "little")
         top = 8 * len(frame) - 12
         return Packet([[bits >> top - 10 * (k + 1) & 0x3FF for k in range(self.n_channels)]])
+
+    def starts(self) -> ChainStarts:
+        """By CRC and count, four in a row; some may be missing between."""
+        return ChainStarts(self, CONFIRM)
+
+    def may_be(self, rows: U8) -> tuple[Flags, Flags]:
+        """By the CRC; none alone."""
+        return self.whole(rows), np.zeros(len(rows), np.bool_)
+
+    def linked(self, rows: U8, after: U8) -> Flags:
+        """By the count: 1 to `NEAR` on."""
+        ahead = self.numbers(after) - self.numbers(rows) & 0x0F
+        made: Flags = (ahead >= 1) & (ahead <= NEAR)
+        return made
 
     def whole(self, rows: U8) -> Flags:
         """The rows whose CRC is right."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from firmware_bridge import timeline
 from firmware_bridge.device import DecoderOptions, EncoderOptions
 from firmware_bridge.devices.asking import Opener, Opening
-from firmware_bridge.devices.rows import F64, I64, U8, Batch, Flags
+from firmware_bridge.devices.rows import F64, I64, U8, Batch, ChainStarts, Flags
 from firmware_bridge.types import F32, BadInput
 
 Codes = Sequence[Sequence[float]]
@@ -210,6 +210,15 @@ class FrameFormat:
 
     def elapsed(self, frame: bytes) -> float | None:
         """How many frames' time the device's clock says has passed since the frame before; None: it has none."""
+        return None
+
+    @property
+    def form(self) -> object:
+        """What its frames look like now, where a device may change that."""
+        return None
+
+    def starts(self) -> ChainStarts | None:
+        """What finds frames that no sync word marks; a new one each time."""
         return None
 
     def stride(self, before: bytes) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from firmware_bridge.device import Decoder, DecoderOptions, Device, Encoder, EncoderOptions
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
 from firmware_bridge.devices.frame_format import FrameFormat, Packet
-from firmware_bridge.devices.rows import F64, LEAST, Batch, Flags, rows_of, run_of, stretches, zeros_so_far
+from firmware_bridge.devices.rows import F64, LEAST, Batch, Flags, rows_of, run_of, zeros_so_far
 from firmware_bridge.scanning import Found, Run, Scanner
 from firmware_bridge.timeline import Arrival, SequenceCounter, Step
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
@@ -60,6 +60,7 @@ class FrameDecoder:
             frame_format.chained,
             partial(run_of, frame_format) if frame_format.has_runs else None,
             LEAST * frame_format.n_frame,
+            frame_format.starts(),
         )
         self._opening = frame_format.opening()
         self._blocks = BlockBuilder(options.device_id, self._leads, frame_format.fs, self.stats)
@@ -285,9 +286,7 @@ class FrameDecoder:
             lead_off[flat] = every
         clipped = beyond @ (1 << np.arange(codes.shape[1]))
         pace = [] if batch.paced is None else (np.flatnonzero(batch.paced) * n_samples).tolist()
-        for start, end in pairwise(stretches(lead_off << 8 | clipped)):
-            inside = [at - start for at in pace if start <= at < end] if pace else ()
-            self._blocks.extend(mv[start:end], int(lead_off[start]), int(clipped[start]), inside)
+        self._blocks.extend_as(mv, lead_off, clipped, pace)
 
     def _flat(self, is_zero: Flags) -> Flags | None:
         """Which samples end a run of zeros so long that an electrode is off; None: no one does."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from firmware_bridge import checksums
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
-from firmware_bridge.devices.rows import F64, I64, U8, Batch, Flags
+from firmware_bridge.devices.rows import F64, I64, U8, Batch, ChainStarts, Flags
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
 
 KINDS = {
@@ -234,10 +234,27 @@ class LayoutFormat(FrameFormat):
             began, self._booted = boot and not self._booted, boot
         return Packet(codes, self._lead_off(frame), layout.pace != () and _any(layout.pace, frame), began)
 
+    def starts(self) -> ChainStarts | None:
+        """Where there is no sync word and others must follow."""
+        wanted = not self.sync and self.confirm and self.layout.check is None and not self.counter_bits
+        return ChainStarts(self, self.confirm) if wanted else None
+
+    def may_be(self, rows: U8) -> tuple[Flags, Flags]:
+        """By the marks; none alone."""
+        return self._marked(rows), np.zeros(len(rows), np.bool_)
+
+    def linked(self, rows: U8, after: U8) -> Flags:
+        """Nothing tells that one is not the next."""
+        return np.ones(len(rows), np.bool_)
+
+    def _marked(self, rows: U8) -> Flags:
+        made: Flags = (rows & self._mask == self._fixed).all(axis=1)
+        return made
+
     def whole(self, rows: U8) -> Flags:
         """The rows whose sync, marks and checksum are right, and that do not say that the device has begun again."""
         layout = self.layout
-        good: Flags = (rows & self._mask == self._fixed).all(axis=1)
+        good = self._marked(rows)
         for m in layout.boot:
             good &= rows[:, m.at] & m.mask != m.value
         if layout.check is not None:

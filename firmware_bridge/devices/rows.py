@@ -8,10 +8,12 @@ and is looked at alone.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
@@ -21,6 +23,8 @@ Flags = NDArray[np.bool_]
 
 LEAST = 16
 """Fewer frames are read sooner one by one."""
+LEAST_PLACES, MOST_PLACES = 96, 4096
+"""In so many bytes at once is looked for places where a frame may begin."""
 MOST = 512
 """So many are looked at in one go, so that a damaged one among them costs no more than these."""
 
@@ -103,6 +107,73 @@ def run_of(made: Readable, buffer: bytes, at: int, before: bytes) -> tuple[int, 
             return first + bad, stride
         found = stop
     return found, stride
+
+
+class Chained(Protocol):
+    """The part of a `FrameFormat` by which frames that no sync word marks are found."""
+
+    n_frame: int
+
+    def linked(self, rows: U8, after: U8) -> Flags:
+        """Of each row whether the one in `after` may follow it as the next frame but a few; never less than is so."""
+        ...
+
+    def may_be(self, rows: U8) -> tuple[Flags, Flags]:
+        """Of each row whether it may be a frame, and whether so even if none follows; never less than is so."""
+        ...
+
+    @property
+    def form(self) -> object:
+        """What its frames look like now."""
+        ...
+
+
+class ChainStarts:
+    """Where out of lock a frame may begin that is believed only with others after it. See `scanning.Starts`.
+
+    Parameters
+    ----------
+    made : FrameFormat
+        Whose frames.
+    n_links : int
+        How many must follow at least.
+    """
+
+    def __init__(self, made: Chained, n_links: int) -> None:
+        self._made = made
+        self._n_links = n_links
+        self.forget()
+
+    def forget(self) -> None:
+        """The next buffer will be another."""
+        self._from = self._end = 0
+        self._places: list[int] = []
+        self._form: object = None
+
+    def after(self, buffer: bytes, at: int) -> int:
+        """The first place from `at` on where one may begin; `at` itself where too few bytes are left to look."""
+        if not self._from <= at < self._end or self._form != self._made.form:
+            n_places = len(buffer) - at - self._made.n_frame + 1
+            if n_places < LEAST_PLACES:
+                return at
+            self._look(buffer, at, min(n_places, MOST_PLACES))
+        k = bisect_left(self._places, at)
+        return self._places[k] if k < len(self._places) else self._end
+
+    def _look(self, buffer: bytes, at: int, n_places: int) -> None:
+        stride = self._made.n_frame
+        rows = sliding_window_view(np.frombuffer(buffer, np.uint8, n_places + stride - 1, at), stride)
+        may, alone = self._made.may_be(rows)
+        n_pairs = max(0, n_places - stride)
+        linked = np.ones(n_places, np.bool_)  # what the bytes at hand do not tell may be
+        linked[:n_pairs] = self._made.linked(rows[:n_pairs], rows[n_places - n_pairs :])
+        reach = may
+        for _ in range(self._n_links):
+            goes_on = linked.copy()
+            goes_on[:n_pairs] &= reach[n_places - n_pairs :]
+            reach = may & (goes_on | alone)
+        self._from, self._end, self._form = at, at + n_places, self._made.form
+        self._places = (np.flatnonzero(reach) + at).tolist()
 
 
 def stretches(lengths: I64) -> list[int]:

@@ -21,8 +21,8 @@ from firmware_bridge.device import FS_MAX, FS_MIN
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, signed
 from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Field
-from firmware_bridge.devices.rows import U8, Batch, Flags
-from firmware_bridge.scanning import MORE, NO_FRAME
+from firmware_bridge.devices.rows import U8, Batch, ChainStarts, Flags
+from firmware_bridge.scanning import LINKS, MORE, NEAR, NO_FRAME
 
 GAIN = 6
 LSB_MV = 2420.0 / (2**23 - 1) / GAIN
@@ -139,6 +139,28 @@ class ShimmerFormat(FrameFormat):
         ]
         return Packet(codes)
 
+    @property
+    def form(self) -> object:
+        """As the last inquiry described them."""
+        return self._divider, self._ids, self.n_samples
+
+    def starts(self) -> ChainStarts:
+        """By the time stamps; the answer to an inquiry stands for itself."""
+        return ChainStarts(self, LINKS)
+
+    def may_be(self, rows: U8) -> tuple[Flags, Flags]:
+        """By the first byte."""
+        alone = _is_answer(rows)
+        return alone | (rows[:, 0] == DATA), alone
+
+    def linked(self, rows: U8, after: U8) -> Flags:
+        """By the time stamps, 1 to `NEAR` packets on; or the answer to an inquiry comes between."""
+        passed = _STAMP.column(after).astype(np.int64) - _STAMP.column(rows).astype(np.int64) & STAMP_MASK
+        n = np.rint(passed / self._per_frame).astype(np.int64)
+        fits = (np.abs(passed - n * self._per_frame) * 4 <= self._per_frame) & (n >= 1) & (n <= NEAR)
+        made: Flags = fits | _is_answer(after)
+        return made
+
     def whole(self, rows: U8) -> Flags:
         """The rows that are packets."""
         made: Flags = rows[:, 0] == DATA
@@ -191,6 +213,11 @@ class ShimmerFormat(FrameFormat):
 
 
 _STAMP = Field(1, "u24le")
+
+
+def _is_answer(rows: U8) -> Flags:
+    made: Flags = (rows[:, 0] == ACK) & (rows[:, 1] == RESPONSE)
+    return made
 
 
 def _stamp(packet: bytes) -> int:
