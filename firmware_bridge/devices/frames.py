@@ -15,7 +15,7 @@ import numpy as np
 from firmware_bridge.device import Decoder, DecoderOptions, Device, Encoder, EncoderOptions
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
 from firmware_bridge.devices.frame_format import FrameFormat, Packet
-from firmware_bridge.devices.rows import F64, LEAST, Batch, Flags, rows_of, run_of, zeros_so_far
+from firmware_bridge.devices.rows import F64, Batch, Flags, least_frames, rows_of, run_of, zeros_so_far
 from firmware_bridge.scanning import Found, Run, Scanner
 from firmware_bridge.timeline import Arrival, SequenceCounter, Step
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
@@ -59,7 +59,7 @@ class FrameDecoder:
             frame_format.distance,
             frame_format.chained,
             partial(run_of, frame_format) if frame_format.has_runs else None,
-            LEAST * frame_format.n_frame,
+            least_frames(frame_format.n_samples) * frame_format.n_frame,
             frame_format.starts(),
         )
         self._opening = frame_format.opening()

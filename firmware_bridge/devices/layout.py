@@ -76,7 +76,8 @@ class Field:
         part = rows[:, at : at + self.size]
         if self.kind in FLOATS:
             values = np.ascontiguousarray(part).view(FLOATS[self.kind].format.replace("f", "f4"))[:, 0]
-            wide = values.astype(np.float64)
+            with np.errstate(invalid="ignore"):  # some NaN signal
+                wide = values.astype(np.float64)
             return np.where(np.abs(wide) < 1e30, wide, np.nan)
         size, order, is_signed = KINDS[self.kind]
         first, *others = range(size) if order == "big" else range(size - 1, -1, -1)
@@ -194,10 +195,7 @@ class LayoutFormat(FrameFormat):
         self._blank = facts.blank or bytes(layout.length)
         self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)
         self._booted = False
-        self._mask, self._fixed = np.zeros((2, layout.length), np.uint8)
-        for mark in (*(Mark(k, byte) for k, byte in enumerate(layout.sync)), *layout.marks):
-            self._mask[mark.at] |= mark.mask
-            self._fixed[mark.at] |= mark.value
+        self._fixed = (*(Mark(k, byte) for k, byte in enumerate(layout.sync)), *layout.marks)
 
     def configure(self, fs: float | None, n_leads: int | None) -> None:
         """Take rate and number of leads: channels beyond them are not read. Raises BadInput."""
@@ -248,8 +246,10 @@ class LayoutFormat(FrameFormat):
         return np.ones(len(rows), np.bool_)
 
     def _marked(self, rows: U8) -> Flags:
-        made: Flags = (rows & self._mask == self._fixed).all(axis=1)
-        return made
+        good = np.ones(len(rows), np.bool_)
+        for m in self._fixed:
+            good &= rows[:, m.at] & m.mask == m.value
+        return good
 
     def whole(self, rows: U8) -> Flags:
         """The rows whose sync, marks and checksum are right, and that do not say that the device has begun again."""
@@ -325,6 +325,8 @@ def _form_of(layout: Layout) -> bytes:
     allowed = [set(range(256)) for _ in range(layout.length)]
     for m in layout.marks:
         allowed[m.at] &= {byte for byte in range(256) if byte & m.mask == m.value}
+    if not all(allowed):
+        return b"(?!)"  # they contradict each other
     classes = [
         b"." if len(bytes_) == 256 else b"[%b]" % b"".join(b"\\x%02x" % k for k in sorted(bytes_))
         for bytes_ in allowed

@@ -21,11 +21,11 @@ I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-LEAST = 16
-"""Fewer frames are read sooner one by one."""
+LEAST, LEAST_LONG = 16, 6
+"""Fewer frames, the second of several samples each, are read sooner one by one."""
 LEAST_PLACES, MOST_PLACES = 96, 4096
 """In so many bytes at once is looked for places where a frame may begin."""
-MOST = 512
+MOST, MOST_BYTES = 512, 16_384
 """So many are looked at in one go, so that a damaged one among them costs no more than these."""
 
 
@@ -51,6 +51,8 @@ class Batch:
 class Readable(Protocol):
     """The part of a `FrameFormat` by which runs are found."""
 
+    n_samples: int
+
     def stride(self, before: bytes) -> int:
         """Length in bytes of the frames that may follow `before` as a run."""
         ...
@@ -73,6 +75,11 @@ def rows_of(buffer: bytes, at: int, stride: int, n: int) -> U8:
     return np.frombuffer(buffer, np.uint8, n * stride, at).reshape(n, stride)
 
 
+def least_frames(n_samples: int) -> int:
+    """How many frames of so many samples are a run."""
+    return LEAST if n_samples == 1 else LEAST_LONG
+
+
 def run_of(made: Readable, buffer: bytes, at: int, before: bytes) -> tuple[int, int]:
     """How many frames that were due stand one after the other from `at` on, and their length.
 
@@ -91,11 +98,12 @@ def run_of(made: Readable, buffer: bytes, at: int, before: bytes) -> tuple[int, 
         At most `MOST` frames of so many bytes.
     """
     stride = made.stride(before)
-    n = min((len(buffer) - at) // stride, MOST)
-    if n < LEAST or made.distance(before, buffer[at : at + stride]) != 1:
+    least = least_frames(made.n_samples)
+    n = min(min(len(buffer) - at, MOST_BYTES) // stride, MOST)
+    if n < least or made.distance(before, buffer[at : at + stride]) != 1:
         return 0, stride
     found = 0
-    few = LEAST if n > 4 * LEAST else n
+    few = least if n > 4 * least else n
     for first, stop in ((0, few), (few - 1, n)):  # one that ends soon should cost no more than it must
         if stop == found:
             break
