@@ -30,6 +30,9 @@ LINKS, LONGEST_CHAIN = 3, 32
 """Where frames are lost by the dozen few of a weak mark follow each other at once. In step with the last one, no more
 than `LONGEST_CHAIN` frames' bytes on, `LINKS` do that are near enough to each other."""
 
+MOST_WAITS = 8
+"""After runs that ended soon the next is looked for twice as late each time, at most so many times as late."""
+
 MAX_TEXT = 256
 _LINE = re.compile(rb"[\t -~]{5,}\r?\n")
 
@@ -144,7 +147,7 @@ class Scanner:
 
     __slots__ = (
         "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_is_next", "_least", "_locked",
-        "_measure", "_n_skipped", "_run", "_skipped", "_starts", "_stats", "_sync",
+        "_measure", "_n_alone", "_n_skipped", "_run", "_skipped", "_starts", "_stats", "_sync", "_wait",
     )  # fmt: skip
 
     def __init__(
@@ -166,7 +169,8 @@ class Scanner:
         self._distance = distance
         self._chained = chained
         self._run = run
-        self._least = least
+        self._least = self._wait = least
+        self._n_alone = 0  # bytes from which frames are taken alone: it is not worth while to look for a run
         self._starts = starts
         self.reset()
 
@@ -197,8 +201,7 @@ class Scanner:
         buffer = self._buffer + data
         at = 0
         last = len(buffer) - self._least if self._run else -1
-        run_at = 0
-        """Before here it is not worth while to ask for another."""
+        run_at = self._n_alone
         try:
             while (n := self._judge(buffer, at)) != MORE:
                 if n > 0:
@@ -206,8 +209,10 @@ class Scanner:
                     yield self._accept(buffer[at - n : at], len(buffer) - at)
                     if run_at <= at <= last:
                         n, stride = self._run(buffer, at, self._before)  # type: ignore[misc]
-                        run_at = at + max((n + 1) * stride, self._least)
-                        if n * stride >= self._least:
+                        long = n * stride >= self._least
+                        self._wait = self._least if long else min(2 * self._wait, MOST_WAITS * self._least)
+                        run_at = at + max((n + 1) * stride, self._wait)
+                        if long:
                             at += n * stride
                             self._before = buffer[at - stride : at]
                             yield Run(buffer[at - n * stride : at], n, len(buffer) - at)
@@ -219,6 +224,7 @@ class Scanner:
                     at = self._skip(buffer, at, self._next(buffer, at))
         finally:
             self._buffer = buffer[at:]
+            self._n_alone = max(0, run_at - at)
             if self._starts is not None:
                 self._starts.forget()
 

@@ -89,11 +89,13 @@ class BitalinoFormat(FrameFormat):
 
     def measure(self, buffer: bytes, at: int) -> int:
         """Any stretch of the right length whose CRC is right is a frame."""
-        n = self.n_frame
-        if len(buffer) - at < n:
+        frame = buffer[at : at + self.n_frame]
+        if len(frame) < self.n_frame:
             return MORE
-        frame = buffer[at : at + n]
-        return n if crc4(frame) == frame[-1] & 0x0F else DAMAGED
+        register = 0
+        for byte in frame:  # with the CRC in its place nothing is left
+            register = _CRC4[register << 8 | byte]
+        return DAMAGED if register else len(frame)
 
     def counter(self, frame: bytes) -> int:
         """The upper half of the last byte."""
@@ -121,11 +123,10 @@ class BitalinoFormat(FrameFormat):
 
     def whole(self, rows: U8) -> Flags:
         """The rows whose CRC is right."""
-        register = np.zeros(len(rows), np.uint16)
-        for k in range(rows.shape[1] - 1):
-            register = _CRC4_ROWS[register << 8 | rows[:, k]].astype(np.uint16)
-        last = rows[:, -1]
-        made: Flags = _CRC4_ROWS[register << 8 | last & 0xF0] == last & 0x0F
+        register = np.zeros(len(rows), np.uint8)
+        for k in range(rows.shape[1]):
+            register = _CRC4_ROWS[register.astype(np.uint16) << 8 | rows[:, k]]
+        made: Flags = register == 0
         return made
 
     def numbers(self, rows: U8) -> I64:
