@@ -32,13 +32,20 @@ def crc16_reflected(data: bytes) -> int:
     return _MIRRORED[crc & 0xFF] << 8 | _MIRRORED[crc >> 8]
 
 
+def _crc8_of_byte(crc: int) -> int:
+    for _ in range(8):
+        crc = (crc << 1 ^ 0x07) & 0xFF if crc & 0x80 else crc << 1
+    return crc
+
+
+_CRC8 = bytes(map(_crc8_of_byte, range(256)))
+
+
 def crc8(data: bytes) -> int:
     """CRC-8/SMBUS: poly 0x07, init 0, not reflected; of b"123456789" it is 0xF4."""
     crc = 0
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x07) & 0xFF if crc & 0x80 else crc << 1
+        crc = _CRC8[crc ^ byte]
     return crc
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
 
 from firmware_bridge.types import LinkStats
 
@@ -27,13 +30,18 @@ LINKS, LONGEST_CHAIN = 3, 32
 """Where frames are lost by the dozen few of a weak mark follow each other at once. In step with the last one, no more
 than `LONGEST_CHAIN` frames' bytes on, `LINKS` do that are near enough to each other."""
 
+MOST_WAITS = 8
+"""After runs that ended soon the next is looked for twice as late each time, at most so many times as late."""
+
 MAX_TEXT = 256
 _LINE = re.compile(rb"[\t -~]{5,}\r?\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One frame.
+
+    A `msgspec.Struct` and not a dataclass, as `SampleBlock`: made for every frame. Where it is the same, `n_left` may
+    differ.
 
     Attributes
     ----------
@@ -51,7 +59,53 @@ class Found:
     frame: bytes
     n_skipped: int = 0
     text: bool = False
-    n_left: int = field(default=0, compare=False)
+    n_left: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Found):
+            return NotImplemented
+        return (self.frame, self.n_skipped, self.text) == (other.frame, other.n_skipped, other.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames of one length that lie one after the other, each due where it stands: none needs a second look.
+
+    Attributes
+    ----------
+    frames : bytes
+        All of them.
+    n : int
+        How many.
+    n_left : int
+        As `Found.n_left`, of the last.
+    """
+
+    frames: bytes
+    n: int
+    n_left: int
+
+    def each(self) -> Iterator[Found]:
+        """Give them one by one."""
+        stride = len(self.frames) // self.n
+        for k in range(0, len(self.frames), stride):
+            n_left = len(self.frames) - k - stride + self.n_left
+            yield Found(self.frames[k : k + stride], n_left=n_left)
+
+
+class Starts(Protocol):
+    """Where frames may begin that no sync word marks; may remember what it found in the buffer at hand."""
+
+    def after(self, buffer: bytes, at: int) -> int:
+        """The first place from `at` on where one may; before it there is none that would be believed, nor part of one.
+
+        `at` itself where it was not looked for.
+        """
+        ...
+
+    def forget(self) -> None:
+        """The next buffer will be another."""
+        ...
 
 
 class Scanner:
@@ -75,6 +129,13 @@ class Scanner:
     chained : bool
         Frames, all of one length, are marked so weakly that even where one was due the next must follow it by the
         counter.
+    run : callable, optional
+        Given the buffer, where a frame is due and the frame before it: how many frames of which length stand there,
+        one after the other, each right by `measure` and by `distance` the next after the one before it.
+    least : int
+        Runs of fewer bytes are not asked for.
+    starts : Starts, optional
+        Knows, out of lock, where the next frame may begin.
 
     Notes
     -----
@@ -85,8 +146,8 @@ class Scanner:
     """
 
     __slots__ = (
-        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_locked", "_measure", "_n_skipped",
-        "_skipped", "_stats", "_sync",
+        "_before", "_buffer", "_chained", "_confirm", "_distance", "_heard", "_is_next", "_least", "_locked",
+        "_measure", "_n_alone", "_n_skipped", "_run", "_skipped", "_starts", "_stats", "_sync", "_wait",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +158,9 @@ class Scanner:
         confirm: Callable[[bytes, bool], int] = lambda frame, due: 1,
         distance: Callable[[bytes, bytes], int] = lambda before, frame: 1,
         chained: bool = False,
+        run: Callable[[bytes, int, bytes], tuple[int, int]] | None = None,
+        least: int = 0,
+        starts: Starts | None = None,
     ) -> None:
         self._measure = measure
         self._stats = stats
@@ -104,6 +168,10 @@ class Scanner:
         self._confirm = confirm
         self._distance = distance
         self._chained = chained
+        self._run = run
+        self._least = self._wait = least
+        self._n_alone = 0  # bytes from which frames are taken alone: it is not worth while to look for a run
+        self._starts = starts
         self.reset()
 
     @property
@@ -114,24 +182,40 @@ class Scanner:
     def reset(self) -> None:
         """Forget the partial frame and the lock: the link was opened again. What came before is not skipped."""
         self._buffer = b""
-        self._locked = self._heard = False
+        self._locked = self._heard = self._is_next = False
         self._before = b""
         self._n_skipped = 0
         self._skipped = b""
 
     def feed(self, data: bytes) -> Iterator[Found]:
-        """Give the frames that `data` completes, one by one.
+        """As `runs`, all of them one by one."""
+        for item in self.runs(data):
+            yield from item.each() if isinstance(item, Run) else (item,)
+
+    def runs(self, data: bytes) -> Iterator[Found | Run]:
+        """Give the frames that `data` completes, one by one, or a run of them where `run` finds one.
 
         What a frame says may change what `measure` makes of those after it, as long as each is looked at
         before the next is asked for.
         """
         buffer = self._buffer + data
         at = 0
+        last = len(buffer) - self._least if self._run else -1
+        run_at = self._n_alone
         try:
             while (n := self._judge(buffer, at)) != MORE:
                 if n > 0:
                     at += n
                     yield self._accept(buffer[at - n : at], len(buffer) - at)
+                    if run_at <= at <= last:
+                        n, stride = self._run(buffer, at, self._before)  # type: ignore[misc]
+                        long = n * stride >= self._least
+                        self._wait = self._least if long else min(2 * self._wait, MOST_WAITS * self._least)
+                        run_at = at + max((n + 1) * stride, self._wait)
+                        if long:
+                            at += n * stride
+                            self._before = buffer[at - stride : at]
+                            yield Run(buffer[at - n * stride : at], n, len(buffer) - at)
                 elif n == DAMAGED and self._locked and self._look(buffer, at) > 0:
                     self._stats.n_crc += 1
                     at = self._skip(buffer, at, at + self._look(buffer, at))
@@ -140,6 +224,9 @@ class Scanner:
                     at = self._skip(buffer, at, self._next(buffer, at))
         finally:
             self._buffer = buffer[at:]
+            self._n_alone = max(0, run_at - at)
+            if self._starts is not None:
+                self._starts.forget()
 
     def _lose(self, n: int) -> None:
         if self._locked:
@@ -154,7 +241,7 @@ class Scanner:
             text = bool(lines)
             n_skipped -= sum(map(len, lines))
         out = Found(frame, n_skipped if self._heard else 0, text and self._heard, n_left)
-        if not self._locked or self._distance(self._before, frame) > 0:
+        if self._is_next or not self._locked or self._distance(self._before, frame) > 0:
             self._before = frame
         self._locked = self._heard = True
         self._n_skipped = 0
@@ -163,8 +250,17 @@ class Scanner:
 
     def _next(self, buffer: bytes, at: int) -> int:
         """Where the next frame may begin, at least one byte on."""
-        after = buffer.find(self._sync[:1], at + 1) if self._sync else at + 1
-        return len(buffer) if after < 0 else after
+        after = at + 1 if self._starts is None else self._starts.after(buffer, at + 1)
+        sync = self._sync
+        if not sync:
+            return after
+        found = buffer.find(sync, after)
+        if found >= 0:
+            return found
+        for n in range(min(len(sync), len(buffer) - at) - 1, 0, -1):  # its beginning, cut by the end
+            if buffer.endswith(sync[:n]):
+                return len(buffer) - n
+        return len(buffer)
 
     def _skip(self, buffer: bytes, at: int, after: int) -> int:
         """Drop what is before `after`; gives it back."""
@@ -174,6 +270,7 @@ class Scanner:
 
     def _judge(self, buffer: bytes, at: int) -> int:
         """The length of the frame at `at` if it is to be believed, else why not."""
+        self._is_next = False
         n = self._look(buffer, at)
         if n <= 0:
             return n
@@ -182,6 +279,7 @@ class Scanner:
             believed = self._chain(buffer, at, n, frame)
             return believed if believed >= 0 else self._believe(buffer, at + n, n, frame, self._doubt(frame))
         if self._distance(self._before, frame) == 1:
+            self._is_next = True
             return n
         needed = self._confirm(frame, True)
         if self._chained or not needed:

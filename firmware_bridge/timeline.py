@@ -124,6 +124,11 @@ class SequenceCounter:
             self.expected = (seq + n) & self._mask
         return step
 
+    def go_on(self, n: int) -> None:
+        """Take `n` more frames of one count each, each the next."""
+        self._last_n = 1
+        self.expected = (self.expected + n) & self._mask
+
     def _judge(
         self, seq: int, elapsed: float | None, boot: bool, missing: float | None, damaged: int
     ) -> Step:

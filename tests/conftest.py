@@ -78,10 +78,7 @@ def arduino(uno: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> t
     core = Path("/usr/share/arduino/hardware/arduino/avr")
     if not core.is_dir():
         pytest.skip("no Arduino core (apt-get install arduino-core-avr)")
-    folder = tmp_path_factory.mktemp("arduino")
-    subprocess.run([sys.executable, "-m", "train", "export", "--arduino", str(folder)], check=True, cwd=ROOT)
-    room = folder / "heartwire_ad8232"
-    (room / "sketch.cpp").write_text('#include <Arduino.h>\n#include "heartwire_ad8232.ino"\n')
+    room = _sketch(tmp_path_factory.mktemp("arduino"))
     flags = ["-Os", "-flto", "-mmcu=atmega328p", "-DF_CPU=16000000L", "-DARDUINO=10819", "-DARDUINO_ARCH_AVR"]
     flags += [f"-I{core}/cores/arduino", f"-I{core}/variants/standard", f"-I{room}"]
     own = [room / "sketch.cpp", room / "hw_frame.c"]
@@ -100,6 +97,29 @@ def arduino(uno: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> t
     objects = [str(p) for p in room.glob("*.o")]
     subprocess.run(["avr-g++", *flags, *objects, "-o", "sketch.elf"], cwd=room, check=True)
     return uno[0], str(room / "sketch.elf")
+
+
+def _sketch(folder: Path) -> Path:
+    """The sketch as it is laid out for its users, and `sketch.cpp`, what the Arduino IDE makes of it."""
+    subprocess.run([sys.executable, "-m", "train", "export", "--arduino", str(folder)], check=True, cwd=ROOT)
+    room = folder / "heartwire_ad8232"
+    (room / "sketch.cpp").write_text('#include <Arduino.h>\n#include "heartwire_ad8232.ino"\n')
+    return room
+
+
+@pytest.fixture(scope="session")
+def esp32(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sketch's ESP32 half as a program of this machine, and the folder that it was built in."""
+    if None in (shutil.which("cc"), shutil.which("c++")):
+        pytest.skip("no cc or c++ (apt-get install gcc g++)")
+    room = _sketch(tmp_path_factory.mktemp("esp32"))
+    flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+    stand_in = ROOT / "tests" / "firmware_bridge" / "firmware"
+    cpp = ["-std=gnu++11", "-DESP32", f"-I{stand_in / 'esp32'}", f"-I{room}"]
+    subprocess.run(["cc", "-std=c99", *flags, "-c", "hw_frame.c"], cwd=room, check=True)
+    sources = ["sketch.cpp", str(stand_in / "esp32.cpp"), "hw_frame.o"]
+    subprocess.run(["c++", *cpp, *flags, *sources, "-o", "esp32"], cwd=room, check=True)
+    return room / "esp32", room
 
 
 @pytest.fixture(scope="session")

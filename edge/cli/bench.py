@@ -72,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--page", action="store_true", help="measure the live page alone, in a headless Chromium"
     )
     parser.add_argument(
+        "--decoders",
+        action="store_true",
+        help="measure the decoder of every device alone, on good and on bad bytes",
+    )
+    parser.add_argument(
         "--viewers",
         type=_count,
         metavar="N",
@@ -80,9 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure everything, or the page alone, and print it."""
+    """Measure everything, or one part alone, and print it."""
     results: dict[str, Any]
-    if args.page:
+    if args.decoders:
+        results = _decoders()
+    elif args.page:
         results = _page(args.seconds) | {"machine": _machine()}
     elif args.viewers:
         results = _watched(args.seconds, args.viewers) | {"machine": _machine()}
@@ -147,6 +154,20 @@ def _paths(seconds: float) -> dict[str, Any]:
         "rss_mb": wires.usual.rss_mb,
         "import_ms": import_ms,
     }
+
+
+def _decoders() -> dict[str, Any]:
+    """How fast each is, in a line by its name."""
+    from dataclasses import asdict
+
+    from edge.bench.decoders import speed
+    from firmware_bridge import devices
+
+    found: dict[str, Any] = {}
+    for name in devices.names():
+        _tell(name)
+        found[name] = asdict(speed(name))
+    return {"decoders": found, "machine": _machine()}
 
 
 def _page(seconds: float) -> dict[str, Any]:
@@ -223,6 +244,13 @@ def _rounded(value: Any) -> Any:
 
 
 def _lines(results: dict[str, Any]) -> list[str]:
+    if "decoders" in results:
+        head = f"{'decoder':18}{'bulk':>8}{'live':>8} MB/s   {'worst':>6} ms/kB, on"
+        rows = [
+            f"{name:18}{one['bulk_mb_s']:8.1f}{one['live_mb_s']:8.1f}        {one['worst_ms_kb']:6.2f} {one['worst']}"
+            for name, one in results["decoders"].items()
+        ]
+        return [head, *rows, f"{LABELS['machine']} {results['machine']}"]
     shown = {
         name: ", ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else value
         for name, value in results.items()

@@ -12,11 +12,12 @@ references (2.4, 4.5, 2.42 V); `fs` and `scale` correct them. The first channel 
 
 from __future__ import annotations
 
-from dataclasses import replace
+import numpy as np
 
-from firmware_bridge.devices.frame_format import Packet, signed
+from firmware_bridge.devices.frame_format import signed
 from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
+from firmware_bridge.devices.rows import I64, U8
 
 VREF_1298_MV, VREF_1299_MV, VREF_1292R_MV = 2400.0, 4500.0, 2420.0
 GAIN_1298, GAIN_1299, GAIN_1292R = 6, 24, 6
@@ -33,6 +34,8 @@ TWO = Layout(
     marks=(Mark(0, 0xC0, 0xF0), Mark(1, 0, 0x1F), Mark(2, 0)),
 )
 
+STATUS = Field(0, "u24be")
+
 
 def lsb_mv(vref_mv: float, gain: float) -> float:
     """Millivolts of one unit of the 24-bit converter."""
@@ -44,11 +47,13 @@ class EightFormat(LayoutFormat):
 
     has_lead_off = True
 
-    def read(self, frame: bytes) -> Packet | None:
-        """The sample, with its status."""
-        packet = LayoutFormat.read(self, frame)
+    def _lead_off(self, frame: bytes) -> int:
         status = int.from_bytes(frame[:3], "big")
-        return packet and replace(packet, lead_off=(status >> 12 | status >> 4) & 0xFF)
+        return (status >> 12 | status >> 4) & 0xFF
+
+    def _lead_off_rows(self, rows: U8) -> I64:
+        status = STATUS.column(rows).astype(np.int64)
+        return (status >> 12 | status >> 4) & 0xFF
 
     def write(self, seq: int, codes: object, lead_off: int) -> bytes:
         """A frame; an electrode that is off shows at the positive comparator."""
@@ -62,12 +67,14 @@ class TwoFormat(LayoutFormat):
 
     has_lead_off = True
 
-    def read(self, frame: bytes) -> Packet | None:
-        """The sample, with its status."""
-        packet = LayoutFormat.read(self, frame)
-        bits = int.from_bytes(frame[:3], "big") >> 15 & 0x1F
-        off = 3 if bits & 0x10 else bool(bits & 3) | bool(bits & 12) << 1
-        return packet and replace(packet, lead_off=off)
+    def _lead_off(self, frame: bytes) -> int:
+        bits = int.from_bytes(frame[:3], "big") >> 15
+        return 3 if bits & 0x10 else bool(bits & 3) | bool(bits & 12) << 1
+
+    def _lead_off_rows(self, rows: U8) -> I64:
+        bits = STATUS.column(rows).astype(np.int64) >> 15
+        off = (bits & 3 != 0).astype(np.int64) | (bits & 12 != 0).astype(np.int64) << 1
+        return np.where(bits & 0x10, 3, off)
 
     def write(self, seq: int, codes: object, lead_off: int) -> bytes:
         """A frame; an electrode that is off shows at the positive comparator."""

@@ -16,9 +16,12 @@ Sources: BITalinoWorld/revolution-python-api (bitalino.py); PLUX's ECG data shee
 
 from __future__ import annotations
 
+import numpy as np
+
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale
 from firmware_bridge.devices.frames import frame_device
-from firmware_bridge.scanning import DAMAGED, MORE
+from firmware_bridge.devices.rows import I64, U8, Batch, ChainStarts, Flags
+from firmware_bridge.scanning import DAMAGED, MORE, NEAR
 from firmware_bridge.types import BadInput
 
 LSB_MV = 3300.0 / 2**10 / 1100
@@ -31,16 +34,26 @@ CONFIRM = 3
 IDLE = b"\x00"
 
 
+def _shifted_in(state: int) -> int:
+    """The register after a byte: its value before is the upper part of `state`, the byte the lower 8 bits."""
+    register = state >> 8
+    for bit in range(7, -1, -1):
+        register = register << 1 ^ state >> bit & 1
+        register ^= 0x13 if register & 0x10 else 0
+    return register
+
+
+_CRC4 = bytes(map(_shifted_in, range(1 << 12)))
+"""The register after a byte, by the register before and the byte."""
+_CRC4_ROWS = np.frombuffer(_CRC4, np.uint8)
+
+
 def crc4(frame: bytes) -> int:
     """CRC of 4 bits, poly x^4 + x + 1, over a frame whose last byte's lower half counts as zero."""
     register = 0
-    for byte in (*frame[:-1], frame[-1] & 0xF0):
-        for bit in range(7, -1, -1):
-            register <<= 1
-            if register & 0x10:
-                register ^= 0x13
-            register ^= byte >> bit & 1
-    return register & 0x0F
+    for byte in frame[:-1]:
+        register = _CRC4[register << 8 | byte]
+    return _CRC4[register << 8 | frame[-1] & 0xF0]
 
 
 def frame_length(n_channels: int) -> int:
@@ -59,6 +72,7 @@ class BitalinoFormat(FrameFormat):
     late_window = 1
     confirm = CONFIRM
     chained = True
+    has_runs = True
     has_checksum = True
     commands = (IDLE, b"\xc3", b"\x09")
 
@@ -75,11 +89,13 @@ class BitalinoFormat(FrameFormat):
 
     def measure(self, buffer: bytes, at: int) -> int:
         """Any stretch of the right length whose CRC is right is a frame."""
-        n = self.n_frame
-        if len(buffer) - at < n:
+        frame = buffer[at : at + self.n_frame]
+        if len(frame) < self.n_frame:
             return MORE
-        frame = buffer[at : at + n]
-        return n if crc4(frame) == frame[-1] & 0x0F else DAMAGED
+        register = 0
+        for byte in frame:  # with the CRC in its place nothing is left
+            register = _CRC4[register << 8 | byte]
+        return DAMAGED if register else len(frame)
 
     def counter(self, frame: bytes) -> int:
         """The upper half of the last byte."""
@@ -90,6 +106,41 @@ class BitalinoFormat(FrameFormat):
         bits = int.from_bytes(frame, "little")
         top = 8 * len(frame) - 12
         return Packet([[bits >> top - 10 * (k + 1) & 0x3FF for k in range(self.n_channels)]])
+
+    def starts(self) -> ChainStarts:
+        """By CRC and count, four in a row; some may be missing between."""
+        return ChainStarts(self, CONFIRM)
+
+    def may_be(self, rows: U8) -> tuple[Flags, Flags]:
+        """By the CRC; none alone."""
+        return self.whole(rows), np.zeros(len(rows), np.bool_)
+
+    def linked(self, rows: U8, after: U8) -> Flags:
+        """By the count: 1 to `NEAR` on."""
+        ahead = self.numbers(after) - self.numbers(rows) & 0x0F
+        made: Flags = (ahead >= 1) & (ahead <= NEAR)
+        return made
+
+    def whole(self, rows: U8) -> Flags:
+        """The rows whose CRC is right."""
+        register = np.zeros(len(rows), np.uint8)
+        for k in range(rows.shape[1]):
+            register = _CRC4_ROWS[register.astype(np.uint16) << 8 | rows[:, k]]
+        made: Flags = register == 0
+        return made
+
+    def numbers(self, rows: U8) -> I64:
+        """The upper half of each row's last byte."""
+        return rows[:, -1].astype(np.int64) >> 4
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """The channels of each row."""
+        bits = np.zeros(len(rows), np.int64)
+        for k in range(rows.shape[1] - 1, -1, -1):
+            bits = bits << 8 | rows[:, k]
+        top = 8 * rows.shape[1] - 12
+        channels = [bits >> top - 10 * (k + 1) & 0x3FF for k in range(n_columns)]
+        return Batch(np.stack(channels, axis=1).astype(np.float64))
 
     def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
         """A frame with all digital lines low."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from firmware_bridge.devices.rows import I64, stretches
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
 
 
@@ -71,6 +73,23 @@ class BlockBuilder:
         self._pace += [self.total + at for at in pace]
         self._parts.append(mv)
         self._n_parts += len(mv)
+
+    def extend_as(self, mv: F32, lead_off: I64, clipped: I64, pace: Sequence[int] = ()) -> None:
+        """As `extend`, of each of the samples its own `lead_off` and `clipped`, int64 (n,): cut where they change."""
+        edges = stretches(lead_off << 8 | clipped)
+        states = list(zip(lead_off[edges[:-1]].tolist(), clipped[edges[:-1]].tolist(), strict=True))
+        last = len(states) - 1
+        for k, (start, end) in enumerate(pairwise(edges)):
+            if 0 < k < last and not pace:  # whole as it is; there may be as many as samples
+                self._out.append(
+                    SampleBlock(self.device_id, self._total, self.fs, mv[start:end], self._leads, *states[k])
+                )
+                self._total += end - start
+                self._stats.n_samples += end - start
+                continue
+            self.extend(mv[start:end], *states[k], [at - start for at in pace if start <= at < end])
+            if k == 0 < last:
+                self._cut()
 
     def set_fs(self, fs: float) -> None:
         """The device says that what follows comes at another rate [Hz]."""

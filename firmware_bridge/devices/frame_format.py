@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge import timeline
 from firmware_bridge.device import DecoderOptions, EncoderOptions
 from firmware_bridge.devices.asking import Opener, Opening
+from firmware_bridge.devices.rows import F64, I64, U8, Batch, ChainStarts, Flags
 from firmware_bridge.types import F32, BadInput
 
 Codes = Sequence[Sequence[float]]
 """Converter values: for each sample one of each channel."""
-F64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,8 @@ def unipolar(bits: int, vref_mv: float, gain: float) -> Scale:
     return Scale(vref_mv / 2**bits / gain, 0, 2**bits - 1, 2 ** (bits - 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """What one frame says.
+class Packet(msgspec.Struct, frozen=True, gc=False):
+    """What one frame says. A `msgspec.Struct` and not a dataclass, as `SampleBlock`: made for every frame.
 
     Attributes
     ----------
@@ -129,6 +129,8 @@ class FrameFormat:
         Text between frames is what it prints when it begins again. Without it, text is damage by chance.
     clock_slack_s : float
         How far the clock in the frames, if `elapsed` reads one, may be off.
+    has_runs : bool
+        Many frames can be read at once: `whole`, `numbers` and `read_rows` say how.
     hello : bytes
         What the device sends when it starts.
     commands : tuple of bytes
@@ -153,6 +155,7 @@ class FrameFormat:
     has_clock = False
     says_boot = True
     clock_slack_s = 0.0
+    has_runs = False
     hello = b""
     commands: tuple[bytes, ...] = ()
 
@@ -196,9 +199,10 @@ class FrameFormat:
         """How many frames `frame` is after `before`, less than 1 if it comes late; 1 where nothing tells."""
         if not self.counter_bits:
             return 1
-        return timeline.distance(
-            self.counter(before), self.counter(frame), self.counter_bits, self.late_window
-        )
+        first, second = self.counter(before), self.counter(frame)
+        if (second - first) & (1 << self.counter_bits) - 1 == 1:
+            return 1
+        return timeline.distance(first, second, self.counter_bits, self.late_window)
 
     def doubt(self, frame: bytes, due: bool) -> int:
         """How many frames must follow this one before it is believed: one at most where one was `due`."""
@@ -207,6 +211,44 @@ class FrameFormat:
     def elapsed(self, frame: bytes) -> float | None:
         """How many frames' time the device's clock says has passed since the frame before; None: it has none."""
         return None
+
+    @property
+    def form(self) -> object:
+        """What its frames look like now, where a device may change that."""
+        return None
+
+    def starts(self) -> ChainStarts | None:
+        """What finds frames that no sync word marks; a new one each time."""
+        return None
+
+    def stride(self, before: bytes) -> int:
+        """Length in bytes of the frames that may follow `before` as a run."""
+        return self.n_frame
+
+    def whole(self, rows: U8) -> Flags:
+        """Of each row of (n, stride) bytes whether `measure` would find just that frame; one that `read` cannot read
+        without what is in others may be left out. Only asked, as the three below, where `has_runs`."""
+        raise NotImplementedError
+
+    def follows(self, rows: U8) -> Flags:
+        """Of each of the rows but the first whether its `distance` from the one before it is 1."""
+        if not self.counter_bits:
+            return np.ones(len(rows) - 1, np.bool_)
+        made: Flags = np.diff(self.numbers(rows)) & (1 << self.counter_bits) - 1 == 1
+        return made
+
+    def goes_on(self, frame: bytes, expected: int) -> bool:
+        """Whether `frame`, the first of a run, has the number `expected`, and those after it just the next ones."""
+        return self.counter(frame) == expected
+
+    def numbers(self, rows: U8) -> I64:
+        """The `counter` of each row."""
+        raise NotImplementedError
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """What the frames of a run say, of the first `n_columns` channels, as `read` has it. They count as read and,
+        where `counter` remembers, as counted; the first row's has been asked for."""
+        raise NotImplementedError
 
     def n_lost(self, n_frames: int, frame: bytes) -> int:
         """Samples missing before `frame`, where its count misses `n_frames` frames (0 or more)."""

@@ -7,14 +7,16 @@ blocks, clipping, links that were closed) is here, once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from firmware_bridge.device import Decoder, DecoderOptions, Device, Encoder, EncoderOptions
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
-from firmware_bridge.devices.frame_format import F64, FrameFormat, Packet
-from firmware_bridge.scanning import Found, Scanner
+from firmware_bridge.devices.frame_format import FrameFormat, Packet
+from firmware_bridge.devices.rows import F64, Batch, Flags, least_frames, rows_of, run_of, zeros_so_far
+from firmware_bridge.scanning import Found, Run, Scanner
 from firmware_bridge.timeline import Arrival, SequenceCounter, Step
 from firmware_bridge.types import F32, Gap, LinkStats, SampleBlock
 
@@ -27,6 +29,7 @@ sent meanwhile comes at once, or a loss."""
 MAX_HELD = 4096
 PAUSE_S = 0.75
 """Text after a longer pause, where there is no counter, is a device that began again, and else chatter."""
+NEXT = Step(Arrival.NEXT)
 LONGEST_TURN_S = 600.0
 """Counters that take longer to come round need no help."""
 
@@ -55,6 +58,9 @@ class FrameDecoder:
             frame_format.doubt,
             frame_format.distance,
             frame_format.chained,
+            partial(run_of, frame_format) if frame_format.has_runs else None,
+            least_frames(frame_format.n_samples) * frame_format.n_frame,
+            frame_format.starts(),
         )
         self._opening = frame_format.opening()
         self._blocks = BlockBuilder(options.device_id, self._leads, frame_format.fs, self.stats)
@@ -62,6 +68,8 @@ class FrameDecoder:
         self._counter = SequenceCounter(bits, frame_format.late_window) if bits else None
         self._n_flat = round(frame_format.flat_s * frame_format.fs)
         self._n_zeros = 0
+        kind = type(frame_format)
+        self._is_plain = kind.elapsed is FrameFormat.elapsed and kind.n_lost is FrameFormat.n_lost
         turn_s = (1 << bits) * frame_format.n_samples / frame_format.fs
         self._has_short_turn = bits > 0 and turn_s < LONGEST_TURN_S
         self._held: list[tuple[Found, Packet]] = []
@@ -81,22 +89,11 @@ class FrameDecoder:
         n_before = self._blocks.total
         if self._held and (t_s is None or t_s - self._held_s[0] >= HOLD_S or len(self._held) > MAX_HELD):
             self._release()
-        for item in self._scanner.feed(data):
-            packet = self._format.read(item.frame)
-            if packet is None:
-                self.stats.n_unknown += 1
-                continue
-            if packet.aside:
-                self.stats.n_bytes -= len(item.frame)
-                continue
-            # Frames that come together were sent one after the other.
-            later_s = item.n_left // len(item.frame) * self._format.n_samples / self._format.fs
-            sent_s = None if t_s is None else t_s - later_s
-            if t_s is not None and (self._held or self._in_doubt(sent_s)):
-                self._held.append((item, packet))
-                self._held_s = (self._held_s[0] if len(self._held) > 1 else t_s, t_s)
+        for item in self._scanner.runs(data):
+            if isinstance(item, Run):
+                self._hear_run(item, t_s)
             else:
-                self._place(item, packet, sent_s)
+                self._hear(item, t_s)
         if self._blocks.total > n_before:
             self._opening.heard(t_s)
         return self._blocks.take()
@@ -118,11 +115,57 @@ class FrameDecoder:
         self._n_zeros = 0
         self._reopened = self._before != b""
 
+    def _hear(self, item: Found, t_s: float | None) -> None:
+        """Read a frame, and place it or hold it."""
+        packet = self._format.read(item.frame)
+        if packet is None:
+            self.stats.n_unknown += 1
+            return
+        if packet.aside:
+            self.stats.n_bytes -= len(item.frame)
+            return
+        sent_s = self._sent_at(len(item.frame), item.n_left, t_s)
+        if t_s is not None and (self._held or self._in_doubt(sent_s)):
+            self._held.append((item, packet))
+            self._held_s = (self._held_s[0] if len(self._held) > 1 else t_s, t_s)
+        else:
+            self._place(item, packet, sent_s)
+
+    def _hear_run(self, run: Run, t_s: float | None) -> None:
+        """Take a run of frames: the first is read alone; where its place is beyond question those after it follow."""
+        items = run.each()
+        self._hear(next(items), t_s)
+        stride = len(run.frames) // run.n
+        if not self._goes_on(run.frames[:stride], run.frames[stride : 2 * stride]):
+            for item in items:
+                self._hear(item, t_s)
+            return
+        rest = rows_of(run.frames, stride, stride, run.n - 1)
+        if self._counter is not None:
+            self._counter.go_on(len(rest))
+        self.stats.n_frames += len(rest)
+        self._before = run.frames[-stride:]
+        self._sent_s = self._sent_at(stride, run.n_left, t_s)
+        self._take_batch(self._format.read_rows(rest, len(self._leads)), len(rest))
+
+    def _goes_on(self, frame: bytes, second: bytes) -> bool:
+        """Whether `frame` has just been placed, and `second` is the next by the count."""
+        if self._held or self._reopened or self._before != frame:
+            return False
+        return self._counter is None or self._format.goes_on(second, self._counter.expected)
+
+    def _sent_at(self, n_frame: int, n_left: int, t_s: float | None) -> float | None:
+        """When a frame was sent: those that come together were sent one after the other."""
+        if t_s is None:
+            return None
+        return t_s - n_left // n_frame * self._format.n_samples / self._format.fs
+
     def _in_doubt(self, sent_s: float | None) -> bool:
         """Whether it has been silent for so long that the counter may have come round unseen."""
         if not self._has_short_turn or sent_s is None or self._sent_s is None:
             return False
-        return sent_s - self._sent_s > self._silence_s
+        silent_s = sent_s - self._sent_s
+        return silent_s > SILENCE_S and silent_s > self._silence_s
 
     @property
     def _silence_s(self) -> float:
@@ -140,7 +183,7 @@ class FrameDecoder:
         """Take a frame where it belongs, saying what is missing before it, or drop it where it has no place."""
         if self._format.fs != self._blocks.fs:
             self._blocks.set_fs(self._format.fs)
-        step = self._judge(item, packet, sent_s)
+        step = NEXT if self._is_next(item, packet, sent_s) else self._judge(item, packet, sent_s)
         if not step.accepted:
             self.stats.n_duplicate += 1
             return
@@ -157,6 +200,20 @@ class FrameDecoder:
             self._take(packet)
         else:
             self._take_array(packet, packet.array)
+
+    def _is_next(self, item: Found, packet: Packet, sent_s: float | None) -> bool:
+        """Whether nothing about the frame asks for a judgement; nearly always."""
+        if item.n_skipped or item.text or packet.boot or not self._before or self._reopened:
+            return False
+        counter, made = self._counter, self._format
+        if counter is None:
+            return True
+        if sent_s is not None and self._sent_s is not None and sent_s - self._sent_s > SILENCE_S / 2:
+            return False
+        if not self._is_plain or made.counter(item.frame) != counter.expected:
+            return False
+        counter.go_on(1)
+        return True
 
     def _judge(self, item: Found, packet: Packet, sent_s: float | None) -> Step:
         """How the frame stands to the one before; `n_lost` of the verdict counts samples."""
@@ -207,10 +264,39 @@ class FrameDecoder:
                 self._n_zeros = self._n_zeros + 1 if values[0] == zero else 0
                 lead_off |= every if self._n_zeros >= self._n_flat else 0
             clipped = 0
-            if min(values) <= low or max(values) >= high:
-                clipped = sum(1 << k for k, value in enumerate(values) if not low < value < high)
+            for k, value in enumerate(values):
+                if value <= low or value >= high:
+                    clipped |= 1 << k
             self._blocks.add([(value - zero) * factor for value in values], lead_off, clipped, paced)
             paced = False
+
+    def _take_batch(self, batch: Batch, n_frames: int) -> None:
+        """As `_take`, the samples of `n_frames` frames at once: cut where what is said of them changes."""
+        scale, codes = self._format.scale, batch.codes
+        n_samples = len(codes) // n_frames
+        mv = ((codes - scale.zero) * self._factor).astype(np.float32)
+        beyond = (codes <= scale.low) | (codes >= scale.high)
+        flat = self._flat(codes[:, 0] == scale.zero) if self._n_flat else None
+        if not (np.any(batch.lead_off) or flat is not None or batch.paced is not None or beyond.any()):
+            self._blocks.extend(mv)
+            return
+        every = (1 << codes.shape[1]) - 1
+        lead_off = np.repeat(batch.lead_off & every, n_samples if np.ndim(batch.lead_off) else len(codes))
+        if flat is not None:
+            lead_off[flat] = every
+        clipped = beyond @ (1 << np.arange(codes.shape[1]))
+        pace = [] if batch.paced is None else (np.flatnonzero(batch.paced) * n_samples).tolist()
+        self._blocks.extend_as(mv, lead_off, clipped, pace)
+
+    def _flat(self, is_zero: Flags) -> Flags | None:
+        """Which samples end a run of zeros so long that an electrode is off; None: no one does."""
+        if not is_zero.any():
+            self._n_zeros = 0
+            return None
+        zeros = zeros_so_far(is_zero, self._n_zeros)
+        self._n_zeros = int(zeros[-1])
+        flat: Flags = zeros >= self._n_flat
+        return flat if flat.any() else None
 
     def _take_array(self, packet: Packet, array: F64) -> None:
         """Samples that came together: cut where what is clipped changes."""

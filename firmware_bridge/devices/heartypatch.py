@@ -10,9 +10,12 @@ Sources: patchinc/heartypatch, firmware/heartypatch-stream-tcp/main/max30003.c, 
 
 from __future__ import annotations
 
+import numpy as np
+
 from firmware_bridge.devices.frame_format import Codes, Packet, signed
 from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.layout import Facts, Field, Layout, LayoutFormat, Mark
+from firmware_bridge.devices.rows import U8, Batch
 
 LSB_MV = 1000.0 / (2**17 * 20)
 """18 bits, 1 V reference, gain 20 (data sheet): 0.3815 uV."""
@@ -39,6 +42,11 @@ class HeartyPatchFormat(LayoutFormat):
         """The eight samples of a packet."""
         words = LayoutFormat.read(self, frame)
         return words and Packet([[int(word) >> UNUSED_BITS for word in sample] for sample in words.codes])
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """The samples of all packets."""
+        words = LayoutFormat.read_rows(self, rows, n_columns)
+        return Batch(np.floor(words.codes / (1 << UNUSED_BITS)))
 
     def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
         """A packet with its time, counted in samples."""

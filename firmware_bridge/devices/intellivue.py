@@ -29,9 +29,10 @@ from numpy.typing import NDArray
 from firmware_bridge.device import DecoderOptions, EncoderOptions
 from firmware_bridge.devices import intellivue_messages as m
 from firmware_bridge.devices.asking import Opener
-from firmware_bridge.devices.frame_format import ASIDE, F64, Codes, FrameFormat, Packet, Scale
+from firmware_bridge.devices.frame_format import ASIDE, Codes, FrameFormat, Packet, Scale
 from firmware_bridge.devices.frames import frame_device
 from firmware_bridge.devices.intellivue_session import Monitor, Session
+from firmware_bridge.devices.rows import F64
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME, Scanner
 from firmware_bridge.types import BadInput, LinkStats
 

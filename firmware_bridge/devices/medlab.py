@@ -17,16 +17,21 @@ from firmware_bridge.device import DecoderOptions, Device, EncoderOptions, lead_
 from firmware_bridge.devices.asking import Opening
 from firmware_bridge.devices.blocks import BlockBuilder, samples_between
 from firmware_bridge.devices.frame_format import Scale
+from firmware_bridge.devices.rows import U8
 from firmware_bridge.types import F32, BadInput, Gap, LinkStats, SampleBlock
 
 SCALE = Scale(1 / 50, 0, 246, 128)
 """50 units a millivolt: not known, but the range is then -2.6 to 2.4 mV."""
 WAVE, RESPIRATION, PULSE, INFORMATION = 0xF8, 0xF9, 0xFA, 0xFB
+KNOWN = (WAVE, RESPIRATION, PULSE, INFORMATION)
 LEAD_OFF = 0x11
 LEAD_ON = 0x00
 """What the simulated module says when it is on again; what the real one says is not known."""
 RATES = {300.0: b"S0", 100.0: b"S1", 50.0: b"S2"}
 NORMAL, LEAD_II = b"N", b"G1"
+
+LEAST_BYTES = 192
+"""Fewer are taken sooner one by one."""
 
 
 class MedlabDecoder:
@@ -58,8 +63,11 @@ class MedlabDecoder:
             self._reopened = False
             n_lost = samples_between(self._t_s, t_s, self._blocks.fs)
             self._blocks.gap(max(0, n_lost - len(data)), "no_signal")
-        for byte in data:
-            self._take(byte)
+        if len(data) < LEAST_BYTES:
+            for byte in data:
+                self._take(byte)
+        else:
+            self._take_many(np.frombuffer(data, np.uint8))
         if data:
             self._opening.heard(t_s)
             self._t_s = self._t_s if t_s is None else t_s
@@ -78,7 +86,7 @@ class MedlabDecoder:
     def _take(self, byte: int) -> None:
         if byte > SCALE.high:
             self._marker = byte
-            self.stats.n_unknown += byte not in (WAVE, RESPIRATION, PULSE, INFORMATION)
+            self.stats.n_unknown += byte not in KNOWN
             return
         marker, self._marker = self._marker, WAVE
         if marker == INFORMATION:
@@ -89,6 +97,25 @@ class MedlabDecoder:
             self.stats.n_frames += 1
             clipped = int(not SCALE.low < byte < SCALE.high)
             self._blocks.add(((byte - SCALE.zero) * self._factor,), int(self._off), clipped)
+
+    def _take_many(self, data: U8) -> None:
+        """As `_take`, of each byte."""
+        is_marker = data > SCALE.high
+        before = np.concatenate((np.array([self._marker], np.uint8), data[:-1]))
+        marker = np.where(before > SCALE.high, before, np.uint8(WAVE))
+        self._marker = int(data[-1]) if is_marker[-1] else WAVE
+        self.stats.n_unknown += int((is_marker & ~np.isin(data, KNOWN)).sum())
+        tells = ~is_marker & ((marker == INFORMATION) | (marker == PULSE))
+        told = np.concatenate(([self._off], (marker == INFORMATION) & (data == LEAD_OFF)))
+        off = told[np.maximum.accumulate(np.where(tells, np.arange(1, len(data) + 1), 0))]
+        self._off = bool(off[-1])
+        is_wave = ~is_marker & (marker == WAVE)
+        codes = data[is_wave].astype(np.float64)
+        self.stats.n_frames += len(codes)
+        mv = ((codes - SCALE.zero) * self._factor).astype(np.float32)[:, None]
+        clipped = (codes <= SCALE.low) | (codes >= SCALE.high)
+        if len(codes):
+            self._blocks.extend_as(mv, off[is_wave].astype(np.int64), clipped.astype(np.int64))
 
 
 class MedlabEncoder:

@@ -20,9 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from firmware_bridge.device import Device
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, Scale, signed
 from firmware_bridge.devices.frames import frame_device
+from firmware_bridge.devices.layout import Field
+from firmware_bridge.devices.rows import I64, U8, Batch, Flags
 from firmware_bridge.scanning import MORE, NO_FRAME
 
 SYNC = b"\x0a\xfa"
@@ -52,6 +56,8 @@ class Board:
         What its values mean.
     read : callable
         Type and payload to samples.
+    read_rows : callable
+        Type and payloads, one a row, to their values, one after the other in a row.
     write : callable
         Codes, and whether an electrode is off, to a payload.
     leads : tuple of str
@@ -60,25 +66,31 @@ class Board:
         Samples in a frame that the encoder makes.
     hello : bytes
         What it prints when it starts.
-    fits : callable
-        Whether a payload can be this board's: more than one sends 12 bytes.
+    fits, rows_fit : callable
+        Whether a payload, or each of many, can be this board's: more than one sends 12 bytes.
+    status : int or None
+        Where the byte stands whose lower five bits say that an electrode is off.
     """
 
     kinds: tuple[tuple[int, int], ...]
     fs: float
     scale: Scale
     read: Callable[[int, bytes], Samples]
+    read_rows: Callable[[int, U8], I64]
     write: Callable[[Codes, bool], bytes]
     leads: tuple[str, ...] = ("ECG",)
     n_samples: int = 1
     hello: bytes = b"Initiliziation is done\r\n"
     fits: Callable[[bytes], bool] = lambda payload: True
+    rows_fit: Callable[[U8], Flags] = lambda payloads: np.ones(len(payloads), np.bool_)
+    status: int | None = None
 
 
 class OpenViewFormat(FrameFormat):
     """The frame round a board's payload. See `FrameFormat`."""
 
     sync = SYNC
+    has_runs = True
     flat_s = FLAT_S
     has_lead_off = True
 
@@ -106,6 +118,33 @@ class OpenViewFormat(FrameFormat):
                 return NO_FRAME
         return NO_FRAME
 
+    def stride(self, before: bytes) -> int:
+        """That of the frame before: the footer stays as it is."""
+        return len(before)
+
+    def whole(self, rows: U8) -> Flags:
+        """The rows that are like the first, where that is a frame with samples."""
+        head, stride = rows[0, :N_BEFORE], rows.shape[1]
+        kind, length = int(head[4]), int(head[2]) | int(head[3]) << 8
+        end = N_BEFORE + length
+        if (kind, length) not in self._board.kinds or kind == TYPE_PPG or stride - end not in (1, 2):
+            return np.zeros(len(rows), np.bool_)
+        good: Flags = (rows[:, :N_BEFORE] == head).all(axis=1)
+        good &= (rows[:, 0] == SYNC[0]) & (rows[:, 1] == SYNC[1]) & (rows[:, -1] == FOOTER)
+        if stride - end == 2:
+            good &= rows[:, end] == 0
+        return good & self._board.rows_fit(rows[:, N_BEFORE:end])
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """Samples of frames that are all of one type."""
+        payloads = rows[:, N_BEFORE:]
+        values = self._board.read_rows(int(rows[0, 4]), payloads).astype(np.float64)
+        codes = values.reshape(-1, self.n_channels)[:, :n_columns]
+        if self._board.status is None:
+            return Batch(codes)
+        off = payloads[:, self._board.status] & 0x1F != 0
+        return Batch(codes, off * ((1 << self.n_channels) - 1))
+
     def read(self, frame: bytes) -> Packet | None:
         """Samples of a frame; `measure` has made sure that it is one of the board's."""
         length = frame[2] | frame[3] << 8
@@ -124,6 +163,10 @@ def _read_i16(kind: int, payload: bytes) -> Samples:
     return [[int.from_bytes(payload[:2], "little", signed=True)]], False
 
 
+def _read_i16_rows(kind: int, payloads: U8) -> I64:
+    return np.ascontiguousarray(payloads[:, :2]).view("<i2").astype(np.int64)
+
+
 def _write_ads1292r(codes: Codes, off: bool) -> bytes:
     return struct.pack("<hhHHB", int(codes[0][0]), 0, 0, 0, 0)
 
@@ -132,6 +175,16 @@ def _read_max30003(kind: int, payload: bytes) -> Samples:
     """The word is FIFO byte 0 << 24 | byte 1 << 16 | the two bits left of the 18: the sign is at the top."""
     (word,) = struct.unpack_from("<i", payload)
     return [[word >> 14 | word & 3]], False
+
+
+def _read_max30003_rows(kind: int, payloads: U8) -> I64:
+    word = Field(0, "i32le").column(payloads).astype(np.int64)
+    return (word >> 14 | word & 3)[:, None]
+
+
+def _max30003_rows(payloads: U8) -> Flags:
+    made: Flags = (payloads[:, 1] == 0) & (payloads[:, 0] & 0xFC == 0)
+    return made
 
 
 def _is_max30003(payload: bytes) -> bool:
@@ -161,6 +214,15 @@ def _read_healthypi5(kind: int, payload: bytes) -> Samples:
     return [[code] for code in struct.unpack_from(f"<{n}i", payload)], False
 
 
+def _read_i32_rows(n: int, payloads: U8) -> I64:
+    """The first `n` words of each."""
+    return np.ascontiguousarray(payloads[:, : 4 * n]).view("<i4").astype(np.int64)
+
+
+def _read_healthypi5_rows(kind: int, payloads: U8) -> I64:
+    return _read_i32_rows(8 if kind == TYPE_BATCH else 1, payloads)
+
+
 def _write_healthypi5(codes: Codes, off: bool) -> bytes:
     return struct.pack("<i18x", int(codes[0][0]))
 
@@ -171,6 +233,16 @@ def _write_batch(codes: Codes, off: bool) -> bytes:
 
 def _read_ads1293(kind: int, payload: bytes) -> Samples:
     return [struct.unpack_from("<3i", payload)], False
+
+
+def _read_ads1293_rows(kind: int, payloads: U8) -> I64:
+    return _read_i32_rows(3, payloads)
+
+
+def _ads1293_rows(payloads: U8) -> Flags:
+    codes = _read_i32_rows(3, payloads)
+    made: Flags = ((codes >= -(1 << 23)) & (codes < 1 << 23)).all(axis=1)
+    return made
 
 
 def _is_ads1293(payload: bytes) -> bool:
@@ -192,30 +264,29 @@ ADS1293_LSB_MV = 4800.0 / 3.5 / (2**24 - 1)
 """Reference 2.4 V either way, gain 3.5, 24 bits (data sheet, from memory): 0.0817 uV; not verified."""
 
 ADS1292R = Board(
-    ((TYPE_DATA, 9), (TYPE_DATA, 8)), 125.0, signed(16, ADS1292R_LSB_MV), _read_i16, _write_ads1292r
-)
+    ((TYPE_DATA, 9), (TYPE_DATA, 8)), 125.0, signed(16, ADS1292R_LSB_MV), _read_i16, _read_i16_rows,
+    _write_ads1292r,
+)  # fmt: skip
 MAX30003 = Board(
-    ((TYPE_DATA, 12),),
-    125.0,
-    signed(18, MAX30003_LSB_MV),
-    _read_max30003,
-    _write_max30003,
-    fits=_is_max30003,
-)
+    ((TYPE_DATA, 12),), 125.0, signed(18, MAX30003_LSB_MV), _read_max30003, _read_max30003_rows,
+    _write_max30003, fits=_is_max30003, rows_fit=_max30003_rows,
+)  # fmt: skip
 HEALTHYPI4 = Board(
-    ((TYPE_DATA, 20),), 125.0, signed(16, ADS1292R_LSB_MV), _read_healthypi4, _write_healthypi4
-)
+    ((TYPE_DATA, 20),), 125.0, signed(16, ADS1292R_LSB_MV), _read_healthypi4, _read_i16_rows,
+    _write_healthypi4, status=19,
+)  # fmt: skip
 _KINDS5 = (TYPE_DATA, 22), (TYPE_BATCH, 50), (TYPE_PPG, 19)
 HEALTHYPI5 = Board(
-    _KINDS5, 128.0, signed(18, MAX30001_LSB_MV), _read_healthypi5, _write_healthypi5, hello=b"HealthyPi 5\r\n"
-)
+    _KINDS5, 128.0, signed(18, MAX30001_LSB_MV), _read_healthypi5, _read_healthypi5_rows,
+    _write_healthypi5, hello=b"HealthyPi 5\r\n",
+)  # fmt: skip
 HEALTHYPI5_BATCH = Board(
-    (_KINDS5[1], _KINDS5[0], _KINDS5[2]), 125.0, HEALTHYPI5.scale, _read_healthypi5, _write_batch, n_samples=8,
-    hello=HEALTHYPI5.hello,
+    (_KINDS5[1], _KINDS5[0], _KINDS5[2]), 125.0, HEALTHYPI5.scale, _read_healthypi5, _read_healthypi5_rows,
+    _write_batch, n_samples=8, hello=HEALTHYPI5.hello,
 )  # fmt: skip
 ADS1293 = Board(
     ((TYPE_DATA, 12), (TYPE_DATA, 14)), 128.0, signed(24, ADS1293_LSB_MV), _read_ads1293,
-    _write_ads1293, leads=("I", "II", "V1"), fits=_is_ads1293,
+    _read_ads1293_rows, _write_ads1293, leads=("I", "II", "V1"), fits=_is_ads1293, rows_fit=_ads1293_rows,
 )  # fmt: skip
 
 

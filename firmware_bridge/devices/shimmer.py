@@ -15,10 +15,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from firmware_bridge.device import FS_MAX, FS_MIN
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, signed
 from firmware_bridge.devices.frames import frame_device
-from firmware_bridge.scanning import MORE, NO_FRAME
+from firmware_bridge.devices.layout import Field
+from firmware_bridge.devices.rows import U8, Batch, ChainStarts, Flags
+from firmware_bridge.scanning import LINKS, MORE, NEAR, NO_FRAME
 
 GAIN = 6
 LSB_MV = 2420.0 / (2**23 - 1) / GAIN
@@ -51,6 +55,7 @@ class ShimmerFormat(FrameFormat):
     counter_bits = 32
     confirm = 3
     chained = True
+    has_runs = True
 
     def __init__(self) -> None:
         self._adopt(round(CLOCK_HZ / self.fs), USUAL_IDS, 1)
@@ -134,6 +139,59 @@ class ShimmerFormat(FrameFormat):
         ]
         return Packet(codes)
 
+    @property
+    def form(self) -> object:
+        """As the last inquiry described them."""
+        return self._divider, self._ids, self.n_samples
+
+    def starts(self) -> ChainStarts:
+        """By the time stamps; the answer to an inquiry stands for itself."""
+        return ChainStarts(self, LINKS)
+
+    def may_be(self, rows: U8) -> tuple[Flags, Flags]:
+        """By the first byte."""
+        alone = _is_answer(rows)
+        return alone | (rows[:, 0] == DATA), alone
+
+    def linked(self, rows: U8, after: U8) -> Flags:
+        """By the time stamps, 1 to `NEAR` packets on; or the answer to an inquiry comes between."""
+        passed = _STAMP.column(after).astype(np.int64) - _STAMP.column(rows).astype(np.int64) & STAMP_MASK
+        n = np.rint(passed / self._per_frame).astype(np.int64)
+        fits = (np.abs(passed - n * self._per_frame) * 4 <= self._per_frame) & (n >= 1) & (n <= NEAR)
+        made: Flags = fits | _is_answer(after)
+        return made
+
+    def whole(self, rows: U8) -> Flags:
+        """The rows that are packets."""
+        made: Flags = rows[:, 0] == DATA
+        return made
+
+    def follows(self, rows: U8) -> Flags:
+        """By the time stamps."""
+        passed = np.diff(_STAMP.column(rows).astype(np.int64)) & STAMP_MASK
+        made: Flags = np.abs(passed - self._per_frame) * 4 <= self._per_frame
+        return made
+
+    def goes_on(self, frame: bytes, expected: int) -> bool:
+        """So it is where packets are counted from each to the next, and not, after a reboot, from an old stamp."""
+        return self.counter(frame) == expected and self._ticks == _stamp(frame)
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """The samples of all packets."""
+        codes = np.zeros((len(rows), self.n_samples, n_columns))
+        for sample in range(self.n_samples):
+            at, k = 1 + sample * self._n_sample + 3, 0
+            for channel in self._ids:
+                if channel in WIDE or channel in NARROW:
+                    if k < n_columns:
+                        value = Field(at, "i24be" if channel in WIDE else "i16be").column(rows)
+                        codes[:, sample, k] = value if channel in WIDE else value * 256
+                    k += 1
+                at += field_size(channel)
+        self._number += len(rows) - 1  # the first has been counted
+        self._ticks = _stamp(rows[-1].tobytes())
+        return Batch(codes.reshape(-1, n_columns))
+
     def _values(self, sample: bytes) -> Iterator[int]:
         at = 3
         for channel in self._ids:
@@ -152,6 +210,14 @@ class ShimmerFormat(FrameFormat):
     def hear(self, data: bytes) -> bytes:
         """An acknowledgement, and for an inquiry the answer."""
         return self._response() if data[:1] == bytes([INQUIRY]) else bytes([ACK])
+
+
+_STAMP = Field(1, "u24le")
+
+
+def _is_answer(rows: U8) -> Flags:
+    made: Flags = (rows[:, 0] == ACK) & (rows[:, 1] == RESPONSE)
+    return made
 
 
 def _stamp(packet: bytes) -> int:

@@ -16,8 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from firmware_bridge.devices.frame_format import Codes, FrameFormat, Packet, signed
 from firmware_bridge.devices.frames import frame_device
+from firmware_bridge.devices.layout import Field
+from firmware_bridge.devices.rows import U8, Batch, Flags
 from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME
 
 LSB_MV = 18.3 / 128 / 1000
@@ -25,6 +29,9 @@ MAX_PAYLOAD = 169
 EXTENDED = 0x55
 QUALITY, HEART_RATE, RAW = 0x02, 0x03, 0x80
 ON, OFF = 200, 0
+RAW_HEAD = np.frombuffer(b"\xaa\xaa\x04\x80\x02", np.uint8)
+"""How a packet of one raw sample begins, which nearly all are."""
+SAMPLE = Field(5, "i16be")
 
 
 def rows(payload: bytes) -> Iterator[tuple[int, bytes]]:
@@ -52,6 +59,7 @@ class ThinkGearFormat(FrameFormat):
     sync = b"\xaa\xaa"
     n_frame = 8
     confirm = 0
+    has_runs = True
     has_checksum = True
     has_lead_off = True
 
@@ -82,6 +90,17 @@ class ThinkGearFormat(FrameFormat):
             elif code == RAW and len(value) == 2:
                 codes.append([int.from_bytes(value, "big", signed=True)])
         return Packet(codes, int(self._off)) if known else None
+
+    def whole(self, rows: U8) -> Flags:
+        """The rows that are packets of one raw sample, with a right check."""
+        good: Flags = (rows[:, :5] == RAW_HEAD).all(axis=1)
+        total = rows[:, 3:-1].sum(axis=1, dtype=np.uint8)
+        good &= ~total == rows[:, -1]
+        return good
+
+    def read_rows(self, rows: U8, n_columns: int) -> Batch:
+        """The sample of each, with the electrodes as they were last said to be."""
+        return Batch(SAMPLE.column(rows).astype(np.float64)[:, None], int(self._off))
 
     def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:
         """A packet with one sample; before it the quality, once a second and when it changes."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME, Found, Scanner
+from firmware_bridge.scanning import DAMAGED, MORE, NO_FRAME, Found, Run, Scanner
 from firmware_bridge.timeline import distance
 from firmware_bridge.types import LinkStats
 
@@ -235,3 +235,63 @@ def test_cut_anywhere_gives_the_same(noise: bytes, step: int) -> None:
         got = [item for at in range(0, len(stream), step) for item in feed(cut, stream[at : at + step])]
         assert got == expected
         assert cut_stats == whole_stats
+
+
+def test_runs_when_one_is_found_then_it_is_given_whole_and_feed_gives_the_same_one_by_one() -> None:
+    def run(buffer: bytes, at: int, before: bytes) -> tuple[int, int]:
+        assert (before, buffer[at - 4 : at]) == (ONE, ONE)
+        return (len(buffer) - at) // 4, 4
+
+    stream = ONE * 9 + b"\xa5"
+    framer, _ = scanner(run=run, least=12)
+    assert list(framer.runs(stream)) == [Found(ONE), Run(ONE * 8, 8, 1)]
+    plain, _ = scanner()
+    again, _ = scanner(run=run, least=12)
+    found = feed(again, stream)
+    assert found == feed(plain, stream)
+    assert [item.n_left for item in found] == list(range(33, 0, -4))
+    assert again.n_buffered == plain.n_buffered == 1
+
+
+def test_runs_when_too_few_bytes_wait_then_none_is_asked_for() -> None:
+    def run(buffer: bytes, at: int, before: bytes) -> tuple[int, int]:
+        raise AssertionError
+
+    framer, _ = scanner(run=run, least=12)
+    assert len(feed(framer, ONE * 3)) == 3
+
+
+def test_starts_when_they_are_known_then_what_is_before_them_is_skipped_and_counted() -> None:
+    class Known:
+        n_forgotten = 0
+
+        def after(self, buffer: bytes, at: int) -> int:
+            return max(at, buffer.find(counted(0)))
+
+        def forget(self) -> None:
+            self.n_forgotten += 1
+
+    known = Known()
+    stats = LinkStats()
+    measured: list[int] = []
+
+    def measure(buffer: bytes, at: int) -> int:
+        measured.append(at)
+        return checked(buffer, at)
+
+    framer = Scanner(measure, stats, distance=lambda before, frame: frame[0] - before[0] & 0xFF, starts=known)
+    stream = b"\x01" * 90 + b"".join(counted(k) for k in range(3))
+    assert [item.frame for item in framer.feed(stream)] == [counted(k) for k in range(3)]
+    assert set(measured) & set(range(1, 90)) == set()
+    assert known.n_forgotten == 1
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_sync_word_when_it_is_cut_or_repeats_itself_then_it_is_found(cut: int) -> None:
+    def measure(buffer: bytes, at: int) -> int:
+        return 4 if len(buffer) - at >= 4 else MORE
+
+    framer = Scanner(measure, LinkStats(), b"\xaa\xaa\x01", confirm=lambda frame, due: 0)
+    stream = bytes.fromhex("aa 00 aa aa aa aa 01 77 aa aa 01 78")
+    found = [item.frame for part in (stream[:cut], stream[cut:]) for item in framer.feed(part)]
+    assert found == [bytes.fromhex("aa aa 01 77"), bytes.fromhex("aa aa 01 78")]

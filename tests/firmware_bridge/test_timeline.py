@@ -168,3 +168,12 @@ def test_rate_meter_after_reset_equals_a_new_one() -> None:
     for k in range(100):
         meter.push(250 * k, 0.1 * k)
     assert meter.fs_est == pytest.approx(2500)
+
+
+def test_counter_told_that_many_follow_goes_on_after_them_over_the_wrap() -> None:
+    counter = SequenceCounter(8)
+    counter.push(250)
+    counter.go_on(10)
+    assert counter.expected == 5
+    assert counter.push(4).arrival is Arrival.DUPLICATE
+    assert counter.push(7) == Step(Arrival.LOST, 2)

@@ -167,3 +167,31 @@ def test_extend_when_between_single_samples_then_one_block_in_order() -> None:
     assert first.mv.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
     assert first.pace == (0, 2)
     assert (second.start, second.lead_off, second.clipped) == (4, 2, 1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=40),
+    st.sets(st.integers(0, 39)),
+)
+def test_extend_as_when_states_change_then_as_if_each_sample_were_added(
+    states: list[tuple[int, int]], paced: set[int]
+) -> None:
+    (many, n_many), (single, n_single) = _builder(), _builder()
+    for builder in (many, single):
+        builder.add((9.0,), 1)
+    mv = np.arange(len(states), dtype=np.float32)[:, None]
+    pace = sorted(at for at in paced if at < len(states))
+    many.extend_as(mv, *np.array(states, np.int64).T, pace)
+    for k, (lead_off, clipped) in enumerate(states):
+        single.add((float(k),), lead_off, clipped, k in pace)
+    assert many.total == single.total == len(states) + 1
+    told = [
+        [
+            (b.start, b.mv.tolist(), b.lead_off, b.clipped, b.pace)
+            for b in builder.take()
+            if isinstance(b, SampleBlock)
+        ]
+        for builder in (many, single)
+    ]
+    assert told[0] == told[1]
+    assert n_many == n_single

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_bridge.device import Asker, DecoderOptions, EncoderOptions
 from firmware_bridge.devices import medlab
@@ -63,3 +65,21 @@ def test_link_when_opened_again_then_a_gap_by_the_clock() -> None:
     receiver.reset()
     got = receiver.feed(bytes([128] * 30), 12.1)
     assert got[0] == Gap(30, 600, "no_signal")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([0, 1, 17, 128, 245, 246, 247, *range(0xF8, 0x100)]), min_size=200, max_size=400)
+)
+def test_bytes_when_many_come_at_once_then_as_one_by_one(codes: list[int]) -> None:
+    at_once, single = (medlab.DEVICE.decoder(DecoderOptions()) for _ in range(2))
+    data = bytes(codes)
+    many = at_once.feed(data) + at_once.feed(data)
+    few = [item for k in range(2 * len(data)) for item in single.feed((data * 2)[k : k + 1])]
+    told = [
+        [(b.start + k, float(x), b.lead_off, b.clipped) for b in items if isinstance(b, SampleBlock)
+         for k, x in enumerate(b.mv[:, 0])]
+        for items in (many, few)
+    ]  # fmt: skip
+    assert told[0] == told[1]
+    assert at_once.stats == single.stats
