@@ -193,7 +193,7 @@ def test_write_when_full_has_part_of_a_claim_then_it_speaks_and_says_how_much_th
     results = report.results_of(runs, Looks())
     assert {v.claim: (v.preset, v.outcome) for v in results.verdicts}[5] == ("full", "part")
     drawn = {p.name: p for p in report.pictures(results) if p.when}
-    assert drawn["pareto"].caption.endswith("Full preset, 3 seed(s) an arm.")
+    assert drawn["pareto"].caption.endswith("Full preset, 3 seeds an arm.")
     assert drawn["depth"].caption.endswith(report.HARDLY)
     text = "\n".join(report.lines(results, drawn, "figures"))
     assert text.count("4 of 39 arms have been run so far, 4 of them with three seeds") == 2
