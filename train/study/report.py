@@ -14,6 +14,7 @@ from train.study import (
     figure_pareto,
     figure_probes,
     figure_slopes,
+    final_table,
     plot,
     seen,
     tables,
@@ -295,6 +296,7 @@ def lines(results: Results, drawn: dict[str, Picture], figures: str) -> Iterator
             yield from _figure(drawn, name, figures)
         few = any(v.outcome in ("missing", "part", "too few") for v in own) or not own
         yield from ("", f"*What would change it:* {words.NEEDED if few else ''}{words.CHANGE[claim]}")
+    yield from final_table.lines(runs)
     yield from compared.shipped(
         {c: arms_of(c, results.runs[c]) for c in (3, 4) if results.preset_of(c) == "full"}
     )

@@ -93,15 +93,17 @@ def _what_was_run(runs: Sequence[Run], looks: Looks) -> Iterator[str]:
 
 
 def _arms_line(own: Sequence[Run], preset: str) -> str:
+    of_folds = [r for r in own if r.split == "fold"]
     seeds, folds, held = (
-        {r.seed for r in own},
-        {r.fold for r in own},
-        {name for r in own for name in r.counts},
+        {r.seed for r in of_folds},
+        {r.fold for r in of_folds},
+        {name for r in of_folds for name in r.counts},
     )
-    ds2 = "scored once" if any(r.split == "ds2" for r in own) else "not touched"
+    last = len(own) - len(of_folds)
+    ds2 = f"scored once, svdb too: {last} runs of what the folds chose" if last else "not touched"
     return (
-        f"- **Arms, preset `{preset}`**: {len(own)} runs of {len({r.arm for r in own})} arms, seeds {_list(seeds)}, "
-        f"folds {_list(folds)} of {own[0].n_folds}; {len(held)} records held out; "
+        f"- **Arms, preset `{preset}`**: {len(of_folds)} runs of {len({r.arm for r in of_folds})} arms, "
+        f"seeds {_list(seeds)}, folds {_list(folds)} of {of_folds[0].n_folds}; {len(held)} records held out; "
         f"{sum(r.wall_s for r in own) / 3600.0:.1f} hours of a core{_elsewhere(own)}. Scored on DS1 by grouped folds; "
         f"DS2 {ds2}."
     )
