@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from train.study import words
-from train.study.bootstrap import Arms
+from train.study.bootstrap import DRAWS, Arms
 from train.study.plot import WORDS
 from train.study.points import Point, points
 from train.study.record import Run
@@ -20,12 +20,17 @@ MARK = ", all of DS1"
 def lines(runs: Sequence[Run]) -> Iterator[str]:
     """A row a family: the arm that was best by folds, and what it comes to on DS2 and svdb; nothing without them."""
     of_split = {
-        split: {p.name: p for p in points(Arms([r for r in runs if r.preset == "full" and r.split == split]))}
+        split: {
+            p.name: p
+            for p in points(Arms([r for r in runs if r.preset == "full" and r.split == split], DRAWS))
+        }
         for split in ("ds2", "svdb")
     }
     if not all(of_split.values()):
         return
-    folds = Arms([r for r in runs if r.preset == "full" and r.split == "fold" and set(r.claims) & {4, 5}])
+    folds = Arms(
+        [r for r in runs if r.preset == "full" and r.split == "fold" and set(r.claims) & {4, 5}], DRAWS
+    )
     ds2 = sorted(of_split["ds2"].values(), key=lambda p: -p.macro_f1)
     n = {
         split: len({name for p in of.values() for r in p.runs for name in r.counts})
@@ -34,8 +39,8 @@ def lines(runs: Sequence[Run]) -> Iterator[str]:
     yield from ("", "## On DS2, once, and on svdb", "")
     yield (
         "Of claims 4 and 5 the arm of each family that had the highest macro F1 by folds of DS1 was trained again, on "
-        f"all of DS1 without 201 ({words.seeds(min(p.seeds for p in ds2))}), and scored on DS2 ({n['ds2']} records), which "
-        f"nothing was chosen on, and on svdb ({n['svdb']} records), whose labels and leads are others' "
+        f"all of DS1 without 201 ({words.seeds(min(p.seeds for p in ds2))}), and scored on DS2 ({n['ds2']} records), "
+        f"which nothing was chosen on, and on svdb ({n['svdb']} records), whose labels and leads are others' "
         "(`python -m train study --preset full --final`). Beats are asked at annotated R-peaks, as everywhere on this "
         "page."
     )
