@@ -206,7 +206,12 @@ class Scanner:
             while (n := self._judge(buffer, at)) != MORE:
                 if n > 0:
                     at += n
-                    yield self._accept(buffer[at - n : at], len(buffer) - at)
+                    frame, n_left = buffer[at - n : at], len(buffer) - at
+                    if self._is_next and not self._n_skipped:  # nearly always
+                        self._before = frame
+                        yield Found(frame, 0, False, n_left)
+                    else:
+                        yield self._accept(frame, n_left)
                     if run_at <= at <= last:
                         n, stride = self._run(buffer, at, self._before)  # type: ignore[misc]
                         long = n * stride >= self._least
@@ -241,7 +246,7 @@ class Scanner:
             text = bool(lines)
             n_skipped -= sum(map(len, lines))
         out = Found(frame, n_skipped if self._heard else 0, text and self._heard, n_left)
-        if self._is_next or not self._locked or self._distance(self._before, frame) > 0:
+        if not self._locked or self._distance(self._before, frame) > 0:
             self._before = frame
         self._locked = self._heard = True
         self._n_skipped = 0
@@ -271,7 +276,8 @@ class Scanner:
     def _judge(self, buffer: bytes, at: int) -> int:
         """The length of the frame at `at` if it is to be believed, else why not."""
         self._is_next = False
-        n = self._look(buffer, at)
+        found = at < len(buffer) and buffer.startswith(self._sync, at)
+        n = self._measure(buffer, at) if found else self._look(buffer, at)
         if n <= 0:
             return n
         frame = buffer[at : at + n]

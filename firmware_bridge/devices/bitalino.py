@@ -83,6 +83,7 @@ class BitalinoFormat(FrameFormat):
             raise BadInput(f"got fs {self.fs:g}, expected 1, 10, 100 or 1000 Hz, from a BITalino; give one")
         self.n_channels = n_leads or 1
         self.n_frame = frame_length(self.n_channels)
+        self._shifts = [8 * self.n_frame - 12 - 10 * (k + 1) for k in range(self.n_channels)]
         channels = [ECG_CHANNEL] if self.n_channels == 1 else range(self.n_channels)
         live = 1 | sum(1 << 2 + channel for channel in channels)
         self.commands = (IDLE, bytes([RATES[round(self.fs)] << 6 | 3]), bytes([live]))
@@ -104,8 +105,11 @@ class BitalinoFormat(FrameFormat):
     def read(self, frame: bytes) -> Packet | None:
         """The channels: below the last 12 bits, 10 bits each."""
         bits = int.from_bytes(frame, "little")
-        top = 8 * len(frame) - 12
-        return Packet([[bits >> top - 10 * (k + 1) & 0x3FF for k in range(self.n_channels)]])
+        return Packet([[bits >> shift & 0x3FF for shift in self._shifts]])
+
+    def distance(self, before: bytes, frame: bytes) -> int:
+        """By the count alone: of its 16 none is late."""
+        return (frame[-1] >> 4) - (before[-1] >> 4) & 0x0F
 
     def starts(self) -> ChainStarts:
         """By CRC and count, four in a row; some may be missing between."""
@@ -138,8 +142,7 @@ class BitalinoFormat(FrameFormat):
         bits = np.zeros(len(rows), np.int64)
         for k in range(rows.shape[1] - 1, -1, -1):
             bits = bits << 8 | rows[:, k]
-        top = 8 * rows.shape[1] - 12
-        channels = [bits >> top - 10 * (k + 1) & 0x3FF for k in range(n_columns)]
+        channels = [bits >> shift & 0x3FF for shift in self._shifts[:n_columns]]
         return Batch(np.stack(channels, axis=1).astype(np.float64))
 
     def write(self, seq: int, codes: Codes, lead_off: int) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -29,7 +28,6 @@ sent meanwhile comes at once, or a loss."""
 MAX_HELD = 4096
 PAUSE_S = 0.75
 """Text after a longer pause, where there is no counter, is a device that began again, and else chatter."""
-NEXT = Step(Arrival.NEXT)
 LONGEST_TURN_S = 600.0
 """Counters that take longer to come round need no help."""
 
@@ -183,16 +181,17 @@ class FrameDecoder:
         """Take a frame where it belongs, saying what is missing before it, or drop it where it has no place."""
         if self._format.fs != self._blocks.fs:
             self._blocks.set_fs(self._format.fs)
-        step = NEXT if self._is_next(item, packet, sent_s) else self._judge(item, packet, sent_s)
-        if not step.accepted:
-            self.stats.n_duplicate += 1
-            return
-        reboot = step.arrival is Arrival.REBOOT
-        if self._reopened or reboot or step.n_lost or packet.hole:
-            reason = "no_signal" if self._reopened else "reboot" if reboot else "lost"
-            self.stats.n_reboot += reboot
-            self._blocks.gap(step.n_lost, reason)
-        self._reopened = False
+        if packet.hole or not self._is_next(item, packet, sent_s):
+            step = self._judge(item, packet, sent_s)
+            if not step.accepted:
+                self.stats.n_duplicate += 1
+                return
+            reboot = step.arrival is Arrival.REBOOT
+            if self._reopened or reboot or step.n_lost or packet.hole:
+                reason = "no_signal" if self._reopened else "reboot" if reboot else "lost"
+                self.stats.n_reboot += reboot
+                self._blocks.gap(step.n_lost, reason)
+            self._reopened = False
         self.stats.n_frames += 1
         self._before = item.frame
         self._sent_s = sent_s
@@ -257,6 +256,13 @@ class FrameDecoder:
         zero, low, high, factor = scale.zero, scale.low, scale.high, self._factor
         every = (1 << n_columns) - 1
         paced = packet.paced
+        if n_columns == 1 and not self._n_flat:  # most devices
+            for sample in packet.codes:
+                value = sample[0]
+                clipped = 1 if value <= low or value >= high else 0
+                self._blocks.add(((value - zero) * factor,), packet.lead_off & 1, clipped, paced)
+                paced = False
+            return
         for sample in packet.codes:
             values = sample[:n_columns]
             lead_off = packet.lead_off & every
@@ -304,11 +310,8 @@ class FrameDecoder:
         every = (1 << n_columns) - 1
         mv = ((array[:, :n_columns] - self._format.scale.zero) * self._factor).astype(np.float32)
         clipped = np.zeros(len(mv), np.int64) if packet.clipped is None else packet.clipped & every
-        edges = [0, *(np.flatnonzero(np.diff(clipped)) + 1).tolist(), len(mv)]
-        for start, end in pairwise(edges):
-            pace = [at - start for at in packet.pace if start <= at < end]
-            if end > start:
-                self._blocks.extend(mv[start:end], packet.lead_off & every, int(clipped[start]), pace)
+        if len(mv):
+            self._blocks.extend_as(mv, np.full(len(mv), packet.lead_off & every), clipped, packet.pace)
 
 
 class FrameEncoder:

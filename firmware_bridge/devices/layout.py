@@ -191,6 +191,7 @@ class LayoutFormat(FrameFormat):
         self.has_lead_off = self.has_lead_off or layout.lead_off != () or facts.flat_s > 0
         self._wanted = layout.channels
         self._number = None if layout.counter is None else layout.counter.getter()
+        self._turn = (1 << self.counter_bits) - 1
         self._form = re.compile(_form_of(layout), re.DOTALL).match
         self._blank = facts.blank or bytes(layout.length)
         self._steps = range(0, layout.n_samples * layout.stride, layout.stride) if layout.stride else (0,)
@@ -221,6 +222,13 @@ class LayoutFormat(FrameFormat):
         """The number in the frame."""
         assert self._number is not None
         return int(self._number(frame))
+
+    def distance(self, before: bytes, frame: bytes) -> int:
+        """See `FrameFormat`; nearly always 1."""
+        number = self._number
+        if number is None or int(number(frame)) - int(number(before)) & self._turn == 1:
+            return 1
+        return super().distance(before, frame)
 
     def read(self, frame: bytes) -> Packet | None:
         """The samples and what the frame's bits say."""

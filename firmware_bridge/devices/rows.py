@@ -21,7 +21,7 @@ I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-LEAST, LEAST_LONG = 16, 6
+LEAST, LEAST_LONG = 24, 6
 """Fewer frames, the second of several samples each, are read sooner one by one."""
 LEAST_PLACES, MOST_PLACES = 96, 4096
 """In so many bytes at once is looked for places where a frame may begin."""
