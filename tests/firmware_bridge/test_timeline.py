@@ -177,3 +177,20 @@ def test_counter_told_that_many_follow_goes_on_after_them_over_the_wrap() -> Non
     assert counter.expected == 5
     assert counter.push(4).arrival is Arrival.DUPLICATE
     assert counter.push(7) == Step(Arrival.LOST, 2)
+
+
+@pytest.mark.parametrize(
+    ("seq", "damaged", "step"),
+    [
+        (7, 5, Step(Arrival.LOST, 15)),
+        (8, 6, Step(Arrival.LOST, 16)),
+        (7, 1, Step(Arrival.DUPLICATE)),
+        (8, 3, Step(Arrival.NEXT)),
+    ],
+)
+def test_counter_of_4_bits_when_it_came_round_beside_damage_then_the_turn_is_lost(
+    seq: int, damaged: int, step: Step
+) -> None:
+    counter = SequenceCounter(4, late_window=1)
+    counter.push(7)
+    assert counter.push(seq, damaged=damaged) == step

@@ -87,3 +87,11 @@ def test_flipped_bit_when_in_a_frame_then_it_costs_that_frame() -> None:
     got = receiver.feed(bytes(stream))
     assert [(b.start, len(b.mv)) for b in got if isinstance(b, SampleBlock)] == [(0, 20), (21, 19)]
     assert (receiver.stats.n_crc, receiver.stats.n_lost) == (1, 1)
+
+
+def test_text_when_damage_looks_like_it_then_no_reboot() -> None:
+    sent = bitalino.DEVICE.encoder(EncoderOptions()).encode(np.zeros((40, 1), np.float32))
+    receiver = bitalino.DEVICE.decoder(DecoderOptions())
+    receiver.feed(sent[:60] + b"8r$ Q~\n" + sent[66:])
+    assert receiver.stats.n_reboot == 0
+    assert (receiver.stats.n_samples, receiver.stats.n_lost) == (38, 2)
