@@ -60,7 +60,8 @@ def rows_of_networks(runs: Path, networks: Path, n_processes: int) -> list[Rows]
         for key in beat_records()
         for lead in ((0, 1) if key in fold else (0,))
     ]
-    jobs += [Job(*p.name.split("/"), "cinc", 0, -1, str(networks)) for p in weak_patients(Fold())[0][::2]]
+    weak = [p.name.split("/") for p in weak_patients(Fold())[0][::2]]
+    jobs += [Job(d, n, "cinc", 0, -1, str(networks)) for d, n in weak]
     path = runs / "beat_rows.npz"
     kept = load(path, mark_of(networks))
     rows = record_all(jobs, path, n_processes) if kept is None else kept
