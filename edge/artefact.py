@@ -97,18 +97,18 @@ def load_models(path: Path | None = None) -> Models:
     """
     root = path or shipped()
     networks = load_networks(root)
+    fusion, manifest = load_fusion(root, networks.fs)
+    return replace(networks, fusion=fusion, manifests={**networks.manifests, "fusion": manifest})
+
+
+def load_fusion(root: Path, fs: float) -> tuple[Fusion, Manifest]:
+    """The fusion in ``root/fusion`` and its manifest, for networks at `fs` Hz. BadInput as :func:`load_models`."""
     manifest, content = _read(root / "fusion", "fusion")
     if manifest.inputs != FUSION_INPUTS:
         raise BadInput(f"{root / 'fusion'}: its inputs are not those of this heartwire; fit it again")
-    if manifest.fs != networks.fs:
-        raise BadInput(
-            f"{root / 'fusion'}: made for {manifest.fs:g} Hz, the networks run at {networks.fs:g} Hz"
-        )
-    return replace(
-        networks,
-        fusion=Fusion(content, f"{root / 'fusion'}"),
-        manifests={**networks.manifests, "fusion": manifest},
-    )
+    if manifest.fs != fs:
+        raise BadInput(f"{root / 'fusion'}: made for {manifest.fs:g} Hz, the networks run at {fs:g} Hz")
+    return Fusion(content, f"{root / 'fusion'}"), manifest
 
 
 def load_networks(root: Path) -> Models:

@@ -2,6 +2,9 @@
 
 The pipeline runs with a recorder in the fusion's place. A patient's rows come from networks that were not
 trained on them (the fold's), so that the fusion sees the networks as strong as they are with a stranger.
+
+What the patient's template and usual intervals are learned from is what the final answers call N. So the rows are
+those of the fusion that answered while they were recorded: the networks' mean, until there is a better one.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artefact import Models, load_networks
-from edge.fusion import N_INPUTS, MeanFusion
+from edge.artefact import Models, load_fusion, load_networks
+from edge.fusion import N_INPUTS, BeatFuser, MeanFusion
 from edge.pipeline import Pipeline
 from edge.step_model import StepState
 from edge.types import AAMI, Beat
@@ -36,7 +39,10 @@ MATCH_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which lead of which record to play, through the networks in which folder; `fold` holds the record out."""
+    """Which lead of which record to play, through the networks in which folder; `fold` holds the record out.
+
+    `fusion` is the folder in which the fusion that answers meanwhile lies; None for the networks' mean.
+    """
 
     database: str
     record: str
@@ -44,6 +50,7 @@ class Job:
     lead: int
     fold: int
     artefacts: str
+    fusion: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,22 +66,32 @@ class Rows:
     at_s: NDArray[np.float64]
 
 
-class Recorder(MeanFusion):
-    """Stands where the fusion stands: keeps every row and answers with the networks' mean log-probability."""
+class Recorder:
+    """Stands where the fusion stands: keeps every row, and answers as `inner` does, by default the networks' mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, inner: BeatFuser | None = None) -> None:
+        self._inner = inner or MeanFusion()
         self.rows: list[F32] = []
 
+    def new_state(self) -> StepState:
+        """A patient never seen."""
+        return self._inner.new_state()
+
     def step(self, x: F32, state: StepState) -> tuple[F32, F32]:
-        """Keep `x` (33,) and give provisional probabilities."""
+        """Keep `x` (33,) and give the inner one's probabilities."""
         self.rows.append(x)
-        return super().step(x, state)
+        return self._inner.step(x, state)
+
+    def unfollowed(self, state: StepState) -> F32:
+        """What the inner one says where no beat has followed."""
+        return self._inner.unfollowed(state)
 
 
 def record(job: Job) -> Rows:
     """Play one lead through the pipeline and match its early answers with the labels."""
-    recorder = Recorder()
-    models = replace(load_networks(Path(job.artefacts)), fusion=recorder)
+    networks = load_networks(Path(job.artefacts))
+    recorder = Recorder(load_fusion(Path(job.fusion), networks.fs)[0] if job.fusion else None)
+    models = replace(networks, fusion=recorder)
     source = databases.load(job.database, job.record)
     order = [source.first_lead, *(k for k in range(len(source.leads)) if k != source.first_lead)]
     beats = [b for b in beats_of(models, source.fs, source.mv[:, [order[job.lead]]]) if not b.final]
@@ -123,12 +140,18 @@ def beats_of(models: Models, fs: float, mv: F32) -> list[Beat]:
     return beats
 
 
-def mark_of(artefacts: Path) -> str:
-    """Which networks these are, and which R-peak logic: others, another mark."""
-    manifests = load_networks(artefacts).manifests
-    return " ".join(
-        [front_mark(), peaks_mark(), *(manifests[kind].sha256[:16] for kind in ("gru", "beat_cnn"))]
-    )
+def mark_of(artefacts: Path, fusion: Path | None = None) -> str:
+    """Which networks these are, which R-peak logic, and whose answers taught the template: others, another mark."""
+    networks = load_networks(artefacts)
+    marks = [front_mark(), peaks_mark(), *(networks.manifests[k].sha256[:16] for k in ("gru", "beat_cnn"))]
+    if fusion is not None:
+        marks.append(load_fusion(fusion, networks.fs)[1].sha256[:16])
+    return " ".join(marks)
+
+
+def mark_of_job(job: Job) -> str:
+    """:func:`mark_of` what `job` plays."""
+    return mark_of(Path(job.artefacts), Path(job.fusion) if job.fusion else None)
 
 
 def record_all(jobs: list[Job], path: Path, n_processes: int) -> list[Rows]:
@@ -137,7 +160,7 @@ def record_all(jobs: list[Job], path: Path, n_processes: int) -> list[Rows]:
 
     with ProcessPoolExecutor(n_processes) as pool:
         found = list(tqdm(pool.map(record, jobs, chunksize=4), total=len(jobs), desc=path.parent.name))
-    save(found, path, mark_of(Path(jobs[0].artefacts)))
+    save(found, path, mark_of_job(jobs[0]))
     return found
 
 

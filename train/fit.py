@@ -43,7 +43,14 @@ def main(argv: list[str] | None = None) -> int:
 
             n_processes = os.cpu_count() or 1
             fit_fusion.main(
-                args.runs, args.folds, n_processes, args.networks, args.also, args.seeds, seed=args.seed
+                args.runs,
+                args.folds,
+                n_processes,
+                args.networks,
+                args.also,
+                args.seeds,
+                args.in_place,
+                seed=args.seed,
             )
         elif args.kind == "recordings":
             from train import fit_recordings
@@ -82,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="RUNS",
         help="fusion: more networks of the same folds to learn from",
+    )
+    parser.add_argument(
+        "--in-place",
+        type=Path,
+        metavar="FOLDS",
+        help="fusion: folds' artefacts whose fusions answer while rows are recorded (default: the networks' mean)",
     )
     parser.add_argument(
         "--seeds",

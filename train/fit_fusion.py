@@ -284,6 +284,7 @@ def main(
     networks: Path | None = None,
     also: Sequence[Path] = (),
     seeds: int = 1,
+    in_place: Path | None = None,
     **changes: object,
 ) -> Path:
     """Record, fit for each fold and for all, score by folds; saves ``fusion.pt`` of all and beside each fold.
@@ -297,6 +298,9 @@ def main(
     also : sequence of Path
         Runs of the same folds with other networks: other seeds, other recipes. Their labelled patients teach too, so
         that the fusion learns how far one set of networks is to be believed. Nothing is scored or chosen on them.
+    in_place : Path, optional
+        Folder of the folds' artefacts whose fusions answer while the rows of `runs` are recorded, so that template and
+        intervals are learned as they will be; the networks' mean answers otherwise. Not with `networks`.
     seeds : int
         The fit is repeated with so many seeds, and their mean and spread printed; what is saved is of the first.
 
@@ -308,9 +312,11 @@ def main(
     databases.data_root()
     if networks is None:
         recipe = replace(FusionRecipe(), **changes)
-        rows = rows_of_folds(runs, n_folds, n_processes)
+        rows = rows_of_folds(runs, n_folds, n_processes, in_place)
         whose = f"networks of {n_folds} folds, none of which has seen the patient"
         command = "python -m train fit fusion"
+        if in_place is not None:
+            whose, command = f"{whose}; a fusion in place", f"{command} --in-place {in_place.name}"
     else:
         recipe, n_folds = replace(FusionRecipe(shares=OF_STRANGERS), **changes), STRANGER_FOLDS
         rows = rows_of_networks(runs, networks, n_processes)

@@ -6,10 +6,23 @@ from pathlib import Path
 import numpy as np
 
 from edge.artefact import load_networks, shipped
-from edge.fusion import N_INPUTS
+from edge.fusion import FUSION_INPUTS, N_INPUTS, MeanFusion
+from edge.step_model import StepState
 from edge.types import Beat, RPeak
 from firmware_bridge.patient import VirtualPatient
-from train.beat_rows import UNKNOWN, Recorder, Rows, beats_of, load, match, save
+from train.beat_rows import (
+    F32,
+    UNKNOWN,
+    Job,
+    Recorder,
+    Rows,
+    beats_of,
+    load,
+    mark_of,
+    mark_of_job,
+    match,
+    save,
+)
 
 
 def beat(sample: int, warming: bool = False) -> Beat:
@@ -30,6 +43,34 @@ def test_recorder_when_the_pipeline_runs_then_its_rows_are_the_early_answers_in_
     found = {b.r_peak.sample for b in early}
     near = [min(abs(b.sample - s) for s in found) for b in patient.beats if 500 < b.sample < 6000]
     assert np.median(near) <= 3
+
+
+def test_recorder_when_a_fusion_is_in_place_then_its_answers_go_out_and_teach_the_template() -> None:
+    class NeverNormal(MeanFusion):
+        """Calls every beat V, so that nothing may join the template."""
+
+        def step(self, x: F32, state: StepState) -> tuple[F32, F32]:
+            _, _ = super().step(x, state)
+            v = np.array([0.0, 0.0, 1.0, 0.0, 0.0], np.float32)
+            return v, v
+
+    patient = VirtualPatient(250.0, 0, "sinus:25s rate=80; end")
+    mv, taught = patient.read(25 * 250).mv, FUSION_INPUTS.index("no_template")
+    rows = {}
+    for name, inner in (("mean", None), ("V", NeverNormal())):
+        recorder = Recorder(inner)
+        beats = beats_of(replace(load_networks(shipped()), fusion=recorder), 250.0, mv)
+        rows[name] = np.stack(recorder.rows)
+        assert name == "mean" or {b.aami for b in beats if not b.final} == {"V"}
+    assert rows["mean"][10:, taught].max() == 0.0
+    assert rows["V"][:, taught].min() == 1.0
+
+
+def test_mark_of_job_when_another_fusion_is_in_place_then_it_differs() -> None:
+    plain = Job("mitdb", "100", "ds1", 0, 0, str(shipped()))
+    placed = replace(plain, fusion=str(shipped()))
+    assert mark_of_job(placed).startswith(mark_of_job(plain) + " ")
+    assert mark_of_job(plain) == mark_of(shipped())
 
 
 def test_match_when_answers_lie_near_labels_then_they_get_their_class() -> None:

@@ -158,8 +158,8 @@ def recorded(rows: list[Rows], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (tmp_path / f"fold-{k}-of-3").mkdir()
         save([r for r in kept if r.fold == k], tmp_path / f"fold-{k}-of-3" / "beat_rows.npz", "these")
     job = Job("mitdb", "101", "ds1", 0, 0, "networks")
-    monkeypatch.setattr(fusion_rows, "jobs_of", lambda runs, fold: [job])
-    monkeypatch.setattr(fusion_rows, "mark_of", lambda artefacts: "these")
+    monkeypatch.setattr(fusion_rows, "jobs_of", lambda runs, fold, fusions=None: [job])
+    monkeypatch.setattr(fusion_rows, "mark_of_job", lambda job: "these")
     monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path))
     return tmp_path
 

@@ -27,6 +27,16 @@ def test_jobs_of_when_folds_are_there_then_each_lead_goes_through_networks_that_
     assert all((j.database, j.record) in held_out(Fold(j.fold, 3)) for j in weak)
 
 
+def test_jobs_of_when_fusions_are_in_place_then_each_fold_plays_its_own(
+    synthetic_cache: Path, tmp_path: Path
+) -> None:
+    for k in range(3):
+        (tmp_path / f"fold-{k}-of-3" / "artefacts").mkdir(parents=True)
+        jobs = fusion_rows.jobs_of(tmp_path, Fold(k, 3), tmp_path / "cand")
+        assert {job.fusion for job in jobs} == {str(tmp_path / "cand" / f"fold-{k}-of-3")}
+        assert {job.fusion for job in fusion_rows.jobs_of(tmp_path, Fold(k, 3))} == {None}
+
+
 def test_jobs_of_when_a_fold_was_not_trained_then_one_line_says_which(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="train and quantise fold 0/3 first"):
         fusion_rows.jobs_of(tmp_path, Fold(0, 3))
