@@ -69,7 +69,7 @@ not scored. Percent, in brackets the 95 % interval of a bootstrap over patients.
 """
 
 CINC = """Recordings of cinc2017, {n} of them by folds: F1 as in the challenge, from the R-peaks that the pipeline
-finds, the fold's rhythm CNN and the shape of beats and P-waves (`train/recording_features.py`);
+finds, the fold's rhythm CNN and the shape of beats and P-waves (`train/recording_features.py`), by networks and trees;
 95 % interval of a bootstrap over recordings.
 """
 

@@ -1,4 +1,4 @@
-"""Fit what tells cinc2017's recordings apart, one set of small networks a fold."""
+"""Fit what tells cinc2017's recordings apart: a set of small networks and boosted trees a fold."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from edge.artefact import load_networks, shipped
+from train import forest
 from train.dataset import Fold
 from train.recording_features import FEATURES
 from train.recordings import DATABASE, LABELS, Judge, all_peaks, judge_of, labels, row, rows
@@ -36,10 +37,16 @@ class RecordingRecipe:
     drop_hidden: float = 0.3
     weights: tuple[float, ...] = (1.0, 1.6, 1.3, 1.6)
     smoothing: float = 0.05
+    tree_rounds: int = 200
+    tree_rate: float = 0.04
+    tree_leaves: int = 8
 
 
 def fit(x: F32, y: NDArray[np.int64], recipe: RecordingRecipe) -> Judge:
-    """Fit all networks at once on features (n, n_features) and labels (n,); each draws its own batches."""
+    """Fit networks and trees on features (n, n_features) and labels (n,).
+
+    All networks at once; each draws its own batches.
+    """
     torch.manual_seed(recipe.seed)
     mean, spread = x.mean(0), np.maximum(x.std(0), 1e-3)
     z = torch.from_numpy(np.clip((x - mean) / spread, -5.0, 5.0).astype(np.float32))
@@ -65,7 +72,9 @@ def fit(x: F32, y: NDArray[np.int64], recipe: RecordingRecipe) -> Judge:
         optimiser.step()
         schedule.step()
     parts = [part.detach().numpy() for part in (w1, b1[:, 0], w2, b2[:, 0])]
-    return Judge(mean, spread, *parts)
+    grown = (recipe.tree_rounds, recipe.tree_rate, recipe.tree_leaves)
+    trees = forest.fit(x, y, np.asarray(recipe.weights)[y], recipe.seed, *grown)
+    return Judge(mean, spread, *parts, trees)
 
 
 def main(folds: Path, n_folds: int, **changes: object) -> None:

@@ -1,7 +1,7 @@
 """cinc2017 by folds: normal, atrial fibrillation, other or noise, of whole recordings.
 
 A recording goes through the monitor's pipeline for its R-peaks, and through the rhythm CNN of the fold that holds it
-out; what comes of that (:mod:`train.recording_features`) a few small networks weigh together.
+out; what comes of that (:mod:`train.recording_features`) a few small networks and boosted trees weigh together.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from edge.rhythm import AfJudge
 from edge.rhythm_window import rhythm_image
 from edge.types import Beat
 from firmware_bridge.types import BadInput, SampleBlock
-from train import databases
+from train import databases, forest
 from train.dataset import Fold, cache_dir, front_mark, load_patient, peaks_mark
+from train.forest import Forest
 from train.recording_features import FEATURES, features
 from train.rhythm_rows import folder_of, networks
 from train.rhythm_windows import HOP, held_out
@@ -100,7 +101,9 @@ def rows(names: Sequence[str], peaks: Mapping[str, F32], cnn: Int8Cnn, judge: Af
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
-    """Small networks side by side over standardised features: what they say is the mean of their probabilities.
+    """Small networks side by side over standardised features, and trees over the features as they are.
+
+    The networks say the mean of their probabilities, and the judge the mean of theirs and the trees'.
 
     `mean` and `spread` (n_features,); `w1` (n_nets, n_features, n_hidden), `b1`, `w2` (n_nets, n_hidden, 4), `b2`.
     """
@@ -111,6 +114,7 @@ class Judge:
     b1: F32
     w2: F32
     b2: F32
+    trees: Forest
 
     def probs(self, x: F32) -> F32:
         """Probabilities (n, 4) of :data:`LABELS` of features (n, n_features)."""
@@ -118,18 +122,20 @@ class Judge:
         hidden = np.maximum(0.0, np.einsum("nf,kfh->knh", z, self.w1) + self.b1[:, None])
         logits = np.einsum("knh,khc->knc", hidden, self.w2) + self.b2[:, None]
         e = np.exp(logits - logits.max(2, keepdims=True))
-        out: F32 = (e / e.sum(2, keepdims=True)).mean(0).astype(np.float32)
+        of_networks = (e / e.sum(2, keepdims=True)).mean(0)
+        out: F32 = (0.5 * of_networks + 0.5 * self.trees.probs(x)).astype(np.float32)
         return out
 
     def save(self, path: Path) -> None:
-        """Write to `path`: JSON, the weights as half-precision numbers, little end first, in base64."""
-        weights = {f.name: getattr(self, f.name) for f in fields(self)[2:]}
+        """Write to `path`: JSON, the networks' weights as half-precision numbers, little end first, in base64."""
+        weights = {f.name: getattr(self, f.name) for f in fields(self)[2:-1]}
         content = {
             "features": FEATURES,
             "mean": self.mean.tolist(),
             "spread": self.spread.tolist(),
             "shapes": {name: w.shape for name, w in weights.items()},
             **{name: b64encode(w.astype("<f2").tobytes()).decode() for name, w in weights.items()},
+            "trees": self.trees.kept(),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content) + "\n")
@@ -141,16 +147,17 @@ def load_judge(path: Path) -> Judge:
         content = json.loads(path.read_text())
         named = tuple(content["features"])
         given = [np.asarray(content[name], np.float32) for name in ("mean", "spread")]
-        for f in fields(Judge)[2:]:
+        for f in fields(Judge)[2:-1]:
             halves = np.frombuffer(b64decode(content[f.name], validate=True), "<f2")
             given.append(halves.reshape(content["shapes"][f.name]).astype(np.float32))
+        trees = forest.read(content["trees"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"cannot read {path}: {type(error).__name__}; make it with python -m train fit recordings"
         ) from None
     if named != FEATURES:
         raise BadInput(f"{path}: its features are not those of this code; fit it again")
-    return Judge(*given)
+    return Judge(*given, trees)
 
 
 def judge_of(fold: Fold, folds: Path) -> Path:

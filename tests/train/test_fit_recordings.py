@@ -15,7 +15,9 @@ from train.recording_features import FEATURES
 from train.recordings import LABELS, judge_of, load_judge
 
 N = len(FEATURES)
-TINY = RecordingRecipe(n_nets=2, n_hidden=8, steps=150, batch=64, lr=0.02, weight_decay=0.01)
+TINY = RecordingRecipe(
+    n_nets=2, n_hidden=8, steps=150, batch=64, lr=0.02, weight_decay=0.01, tree_rounds=20, tree_rate=0.1
+)
 
 
 def known(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

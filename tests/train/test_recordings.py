@@ -11,6 +11,7 @@ from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.types import BadInput
 from train import databases, recordings
 from train.evaluate_all import FOLDS, fold_models
+from train.forest import Forest
 from train.recording_features import FEATURES
 from train.recordings import (
     LABELS,
@@ -29,6 +30,14 @@ from train.recordings import (
 N = len(FEATURES)
 
 
+def stumps() -> Forest:
+    """A round of trees of one question each: whether feature k of class k is above 0.5."""
+    feature = np.array([[[k, -1, -1] for k in range(4)]], np.int16)
+    value = np.array([[[0.0, -1.0, 2.0]] * 4], np.float32)
+    ones = np.ones_like(feature)
+    return Forest(feature, 0.5 * ones.astype(np.float32), ones, 2 * ones, value, np.zeros(4, np.float32))
+
+
 def judge(seed: int = 0) -> Judge:
     rng = np.random.default_rng(seed)
     shapes = ((2, N, 3), (2, 3), (2, 3, 4), (2, 4))
@@ -36,18 +45,25 @@ def judge(seed: int = 0) -> Judge:
         rng.normal(size=N).astype(np.float32),
         np.ones(N, np.float32),
         *(rng.normal(size=shape).astype(np.float16).astype(np.float32) for shape in shapes),
+        stumps(),
     )
 
 
-def test_judge_when_it_answers_then_it_is_the_mean_of_its_networks_probabilities() -> None:
+def test_judge_when_it_answers_then_it_is_the_mean_of_its_networks_and_of_its_trees() -> None:
     j, x = judge(), np.random.default_rng(1).normal(size=(6, N)).astype(np.float32)
     found = j.probs(x)
     assert found.sum(1) == pytest.approx(np.ones(6), abs=1e-5)
     alone = [
-        Judge(j.mean, j.spread, j.w1[k : k + 1], j.b1[k : k + 1], j.w2[k : k + 1], j.b2[k : k + 1])
+        Judge(j.mean, j.spread, j.w1[k : k + 1], j.b1[k : k + 1], j.w2[k : k + 1], j.b2[k : k + 1], j.trees)
         for k in (0, 1)
     ]
     assert found == pytest.approx((alone[0].probs(x) + alone[1].probs(x)) / 2.0, abs=1e-6)
+    logits = np.where(x[:, :4] <= 0.5, -1.0, 2.0)
+    of_trees = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert j.trees.probs(x) == pytest.approx(of_trees, abs=1e-6)
+    of_networks = 2.0 * found - of_trees
+    assert of_networks.min() > -1e-6
+    assert of_networks.sum(1) == pytest.approx(np.ones(6), abs=1e-5)
 
 
 def test_judge_when_saved_and_read_then_it_answers_the_same(tmp_path: Path) -> None:
