@@ -45,7 +45,8 @@ def _shifted_in(state: int) -> int:
     return register
 
 
-_CRC4 = bytes(map(_shifted_in, range(1 << 12)))
+_HIGH, _LOW = (list(map(_shifted_in, part)) for part in (range(0, 1 << 12, 1 << 8), range(1 << 8)))
+_CRC4 = bytes(high ^ low for high in _HIGH for low in _LOW)
 """The register after a byte, by the register before and the byte."""
 _CRC4_ROWS = np.frombuffer(_CRC4, np.uint8)
 
