@@ -144,20 +144,25 @@ def load(cell: str, width: int) -> ctypes.CDLL:
     BadInput
         Without nvcc, or when it fails.
     """
-    source = (files("train") / "recurrence_kernel.cu").read_bytes()
-    compiler = shutil.which(os.environ.get("NVCC", "nvcc")) or shutil.which("/usr/local/cuda/bin/nvcc")
-    if compiler is None:
-        raise BadInput(
-            "training on a GPU compiles a kernel: got no nvcc on the PATH, expected CUDA's compiler; install the CUDA "
-            "toolkit, name it in NVCC, or train on the CPU"
-        )
+    source, nvcc = (files("train") / "recurrence_kernel.cu").read_bytes(), compiler()
     key = hashlib.sha256(
         repr((source, FLAGS, cell, width, torch.cuda.get_device_name())).encode()
     ).hexdigest()
     path = cache_dir() / f"recurrence_{cell}{width}_{key[:16]}.so"
     if not path.exists():
-        compile_kernel([compiler, *FLAGS], source, cell, width, path)
+        compile_kernel([nvcc, *FLAGS], source, cell, width, path)
     return ctypes.CDLL(str(path))
+
+
+def compiler() -> str:
+    """Where nvcc is: what ``NVCC`` names, on the PATH, or where CUDA puts it. Raises BadInput where it is not."""
+    found = shutil.which(os.environ.get("NVCC", "nvcc")) or shutil.which("/usr/local/cuda/bin/nvcc")
+    if found is None:
+        raise BadInput(
+            "training on a GPU compiles a kernel: got no nvcc on the PATH, expected CUDA's compiler; install the CUDA "
+            "toolkit, name it in NVCC, or hide the GPU (CUDA_VISIBLE_DEVICES=) to train on the CPU"
+        )
+    return found
 
 
 def compile_kernel(command: list[str], source: bytes, cell: str, width: int, path: Path) -> None:

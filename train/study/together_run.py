@@ -15,7 +15,7 @@ from queue import Empty
 import torch
 
 from firmware_bridge.types import BadInput
-from train import checkpoint
+from train import checkpoint, recurrence
 from train.study.config import Job
 from train.study.runner import network_path
 from train.study.together_data import Course, drawn, held_out_of
@@ -61,12 +61,14 @@ def run(todo: Sequence[Job], out: Path, n_processes: int, most_s: float) -> int:
     Raises
     ------
     BadInput
-        Without a GPU.
+        Without a GPU, or without the compiler of its kernels.
     """
     if not torch.cuda.is_available():
         raise BadInput("--together needs a GPU that PyTorch can use (CUDA); leave it out to train on the CPU")
     missing = [job for job in todo if not network_path(out, job.key).exists()]
     parts = chunks(missing)
+    if parts:
+        recurrence.compiler()  # here, where what is missing is said in a line
     fresh = multiprocessing.get_context("spawn")
     waiting: Queue[Chunk | None] = fresh.Queue()
     for part in parts:
@@ -79,6 +81,7 @@ def run(todo: Sequence[Job], out: Path, n_processes: int, most_s: float) -> int:
         worker.start()
     for worker in workers:
         worker.join()
+    waiting.cancel_join_thread()  # what the limit left in it is not waited for
     networks = [network_path(out, job.key) for part in parts for jobs in part for job in jobs]
     left = sum(not path.exists() for path in networks)
     print(json.dumps({"out": str(out), "networks": len(networks) - left, "left": left}), flush=True)
