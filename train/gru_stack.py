@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from train.models import KERNEL, GruConfig, GruNet
+from train.models import GruConfig, GruNet
 from train.recurrence import recurrence
+from train.side_by_side import conv, dense
 
 
 class GruStack:
@@ -67,25 +68,11 @@ class GruStack:
         (y, state) : Tensor (n_networks, batch, n, 1 + 2 * n_classes) of logits, and the new state.
         """
         w = self.named(rows)
-        z = torch.relu(_conv(x[..., None] * self.config.input_gain, w["stem1.weight"], w["stem1.bias"]))
-        z = torch.relu(_conv(z, w["stem2.weight"], w["stem2.bias"]))
-        gates = _dense(z, w["gru.weight_ih_l0"], w["gru.bias_ih_l0"])
+        z = torch.relu(conv(x[..., None] * self.config.input_gain, w["stem1.weight"], w["stem1.bias"]))
+        z = torch.relu(conv(z, w["stem2.weight"], w["stem2.bias"]))
+        gates = dense(z, w["gru.weight_ih_l0"], w["gru.bias_ih_l0"])
         weight, bias = w["gru.weight_hh_l0"].contiguous(), w["gru.bias_hh_l0"].contiguous()
         h, state = recurrence("gru", gates, state, weight, bias)
         if keep is not None:
             h = h * keep
-        return _dense(h, w["head.weight"], w["head.bias"]), state
-
-
-def _conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A causal convolution of each network: (m, batch, n, c) to (m, batch, n - KERNEL + 1, outputs).
-
-    As one product of matrices: grouped convolutions are slow on a GPU.
-    """
-    return _dense(x.unfold(2, KERNEL, 1).flatten(3), weight.flatten(2), bias)
-
-
-def _dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A dense layer of each network: (m, batch, n, inputs) with weights (m, outputs, inputs)."""
-    m, batch, n, _ = x.shape
-    return torch.baddbmm(bias[:, None], x.flatten(1, 2), weight.transpose(1, 2)).view(m, batch, n, -1)
+        return dense(h, w["head.weight"], w["head.bias"]), state

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from train import side_by_side
 from train.recurrence import recurrence
 from train.study.recurrent import Stack
 from train.study.zoo import TAIL, Causal, Cnn, ConvGru, GruConv, Late, Net, Recurrent, Tcn
@@ -147,20 +148,11 @@ class Together:
         return torch.relu(self._norm(f"{name}.norm", z, mask))
 
     def _conv(self, name: str, conv: nn.Conv1d, z: Tensor) -> Tensor:
-        kernel, stride, dilation = conv.kernel_size[0], conv.stride[0], conv.dilation[0]
         padding = int(conv.padding[0])
         if padding:
             z = functional.pad(z, (0, 0, padding, padding))
-        if dilation == 1:
-            taken = z.unfold(2, kernel, stride)
-        else:
-            n = (z.shape[2] - dilation * (kernel - 1) - 1) // stride + 1
-            ends = [(i * dilation, i * dilation + stride * (n - 1) + 1) for i in range(kernel)]
-            taken = torch.stack([z[:, :, a:b:stride] for a, b in ends], -1)
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        nets, rows, n = taken.shape[:3]
-        y = torch.baddbmm(bias[:, None], taken.reshape(nets, rows * n, -1), weight.flatten(2).transpose(1, 2))
-        return y.view(nets, rows, n, -1)
+        return side_by_side.conv(z, weight, bias, conv.stride[0], conv.dilation[0])
 
     def _norm(self, name: str, z: Tensor, mask: Tensor | None) -> Tensor:
         """Batch norm over rows and time of each network, over the rows of `mask` alone in training."""
@@ -185,8 +177,7 @@ class Together:
         return z * scale[:, None, None] + (bias - mean * scale)[:, None, None]
 
     def _dense(self, name: str, z: Tensor) -> Tensor:
-        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        return torch.baddbmm(bias[:, None], z, weight.transpose(1, 2))
+        return side_by_side.dense(z, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
 
     def _stack(
         self, name: str, stack: Stack, z: Tensor, state: list[Tensor] | None
@@ -196,12 +187,10 @@ class Together:
         for i, cell in enumerate(stack.cells):
             at = f"{name}.cells.{i}"
             kind = "gru" if isinstance(cell, nn.GRU) else "lstm" if isinstance(cell, nn.LSTM) else "rnn"
-            nets, rows, n = z.shape[:3]
-            of_input = torch.baddbmm(
-                self.weights[f"{at}.bias_ih_l0"][:, None],
-                z.reshape(nets, rows * n, -1),
-                self.weights[f"{at}.weight_ih_l0"].transpose(1, 2),
-            ).view(nets, rows, n, -1)
+            nets, rows = z.shape[:2]
+            of_input = side_by_side.dense(
+                z, self.weights[f"{at}.weight_ih_l0"], self.weights[f"{at}.bias_ih_l0"]
+            )
             first = z.new_zeros(nets, rows, int(cell.hidden_size)) if state is None else state[i]
             h, last = recurrence(
                 kind,
