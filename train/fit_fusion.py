@@ -277,6 +277,32 @@ def _scored(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Rows to learn from, in how many folds they are dealt, whose they are, and the command that records them."""
+
+    rows: list[Rows]
+    n_folds: int
+    whose: str
+    command: str
+
+
+def _heard(runs: Path, n_folds: int, n_processes: int, networks: Path | None, in_place: Path | None) -> Heard:
+    """The rows of the folds' networks, or of the one set in `networks`; see :func:`main`."""
+    if networks is not None:
+        rows = rows_of_networks(runs, networks, n_processes)
+        whose = "networks that have seen the patients called known"
+        return Heard(rows, STRANGER_FOLDS, whose, "python -m train fit fusion --networks edge/artefacts")
+    rows = rows_of_folds(runs, n_folds, n_processes, in_place)
+    whose, command = (
+        f"networks of {n_folds} folds, none of which has seen the patient",
+        "python -m train fit fusion",
+    )
+    if in_place is not None:
+        whose, command = f"{whose}; a fusion in place", f"{command} --in-place {in_place.name}"
+    return Heard(rows, n_folds, whose, command)
+
+
 def main(
     runs: Path,
     n_folds: int,
@@ -310,18 +336,9 @@ def main(
         When the databases or the networks are not there.
     """
     databases.data_root()
-    if networks is None:
-        recipe = replace(FusionRecipe(), **changes)
-        rows = rows_of_folds(runs, n_folds, n_processes, in_place)
-        whose = f"networks of {n_folds} folds, none of which has seen the patient"
-        command = "python -m train fit fusion"
-        if in_place is not None:
-            whose, command = f"{whose}; a fusion in place", f"{command} --in-place {in_place.name}"
-    else:
-        recipe, n_folds = replace(FusionRecipe(shares=OF_STRANGERS), **changes), STRANGER_FOLDS
-        rows = rows_of_networks(runs, networks, n_processes)
-        whose = "networks that have seen the patients called known"
-        command = "python -m train fit fusion --networks edge/artefacts"
+    heard = _heard(runs, n_folds, n_processes, networks, in_place)
+    rows, n_folds, whose, command = heard.rows, heard.n_folds, heard.whose, heard.command
+    recipe = replace(FusionRecipe() if networks is None else FusionRecipe(shares=OF_STRANGERS), **changes)
     more = [r for other in also for r in rows_of_folds(other, n_folds, n_processes) if r.group != "cinc"]
     if also:
         whose = f"{whose}; {1 + len(also)} sets of them"
