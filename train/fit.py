@@ -112,10 +112,15 @@ def fit_grus(runs: Path, folds: Sequence[Fold], seeds: Sequence[int], together: 
     """The GRU of every fold with every seed: at once on a GPU or where `together` says so, else one by one.
 
     With more than one seed the checkpoints of each have a folder ``seed-N``.
+
+    Raises
+    ------
+    BadInput
+        On a GPU without the compiler of its kernel; where records cannot be read.
     """
     import torch
 
-    from train import fit_gru, fit_gru_together
+    from train import fit_gru, fit_gru_together, recurrence
 
     places = [
         (seed, fold, runs / (f"seed-{seed}" if len(seeds) > 1 else "") / fold.folder)
@@ -123,6 +128,8 @@ def fit_grus(runs: Path, folds: Sequence[Fold], seeds: Sequence[int], together: 
         for fold in folds
     ]
     gpu = torch.cuda.is_available()
+    if gpu:
+        recurrence.compiler()  # before hours are spent on what cannot begin
     if together or gpu:
         fit_gru_together.main(places, torch.device("cuda" if gpu else "cpu"))
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.types import BadInput
 from train import __main__ as train_main
 from train import fit
 
@@ -109,10 +110,11 @@ def test_main_when_several_grus_are_asked_for_then_each_has_its_fold_its_seed_an
 def test_main_when_one_gru_is_asked_for_then_its_folder_names_no_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from train import fit_gru_together
+    from train import fit_gru_together, recurrence
 
     got = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(recurrence, "compiler", lambda: "nvcc")
     monkeypatch.setattr(fit_gru_together, "main", lambda places, device: got.append((places, str(device))))
     fit.main(["gru", "--seed", "3", "--runs", str(tmp_path)])
     assert got == [([(3, fit.Fold(), tmp_path)], "cuda")]
@@ -148,3 +150,17 @@ def test_seeds_when_it_is_no_number_then_one_line_says_what_is(
     with pytest.raises(SystemExit):
         fit.main(["fusion", "--seeds", text])
     assert "expected a number of seeds, 1 or more" in capsys.readouterr().err
+
+
+def test_gru_when_there_is_a_gpu_and_no_compiler_for_it_then_one_line_says_so_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train import fit_gru_together, recurrence
+
+    begun: list[object] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(recurrence.shutil, "which", lambda name: None)
+    monkeypatch.setattr(fit_gru_together, "main", lambda *given: begun.append(given))
+    with pytest.raises(BadInput, match="nvcc"):
+        fit.main(["gru", "--fold", "all", "--runs", str(tmp_path)])
+    assert not begun
