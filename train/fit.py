@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     with one_thread():
         if args.kind == "gru":
             folds = [args.fold] if args.fold else [Fold(k, args.folds) for k in range(args.folds)]
-            fit_grus(args.runs, folds, range(args.seed, args.seed + args.seeds), args.together)
+            fit_grus(args.runs, folds, range(args.seed, args.seed + args.seeds), args.together, args.teachers)
         elif args.kind == "af":
             from train import fit_af
 
@@ -103,12 +103,22 @@ def _parser() -> argparse.ArgumentParser:
         help="so many seeds from --seed on; fusion: mean and spread, gru: a folder each (default: 1)",
     )
     parser.add_argument(
+        "--teachers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUNS",
+        help="gru: runs whose networks of the same fold teach it, such as those of other seeds",
+    )
+    parser.add_argument(
         "--together", action="store_true", help="gru: as on a GPU, all networks at once, also without one"
     )
     return parser
 
 
-def fit_grus(runs: Path, folds: Sequence[Fold], seeds: Sequence[int], together: bool) -> None:
+def fit_grus(
+    runs: Path, folds: Sequence[Fold], seeds: Sequence[int], together: bool, teachers: Sequence[Path] = ()
+) -> None:
     """The GRU of every fold with every seed: at once on a GPU or where `together` says so, else one by one.
 
     With more than one seed the checkpoints of each have a folder ``seed-N``.
@@ -131,10 +141,10 @@ def fit_grus(runs: Path, folds: Sequence[Fold], seeds: Sequence[int], together: 
     if gpu:
         recurrence.compiler()  # before hours are spent on what cannot begin
     if together or gpu:
-        fit_gru_together.main(places, torch.device("cuda" if gpu else "cpu"))
+        fit_gru_together.main(places, torch.device("cuda" if gpu else "cpu"), teachers)
         return
     for seed, fold, place in places:
-        fit_gru.main(place, fold, seed=seed)
+        fit_gru.main(place, fold, teachers, seed=seed)
 
 
 def fold(text: str) -> Fold | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from firmware_bridge.types import BadInput
-from train import ectopy
+from train import ectopy, teachers
 from train.augment import F32, Strip, augment
 from train.checkpoint import Training, average_of
 from train.dataset import NOT_S, Fold, Patient, load_noise, load_patients, tiled
@@ -54,6 +55,8 @@ class GruRecipe:
     weights: tuple[float, ...] = (1.0, 1.6, 1.6, 1.2, 1.0)  # of N S V F Q in the class loss
     shares: tuple[tuple[str, float], ...] = (("ds1", 0.42), ("svdb", 0.38), ("paced", 0.04), ("cinc", 0.16))
     ectopy: float = 0.3  # share of strips with premature beats made out of normal ones
+    taught: float = 0.5  # share of the teachers' opinion in the loss, where there are teachers
+    teachers: int = 0  # how many there are
 
 
 def make_targets(strip: Strip, config: GruConfig) -> tuple[F32, F32, NDArray[np.int8], NDArray[np.int8]]:
@@ -170,18 +173,21 @@ def fit(
     noises: list[F32],
     out: Path,
     every: int = 8,
+    taught_by: Sequence[dict[str, Tensor]] = (),
 ) -> Path:
     """Train to the last round and give the path of the checkpoint (EMA weights under 'ema').
 
-    Every `every` rounds the checkpoint is renewed and a look taken at `held_out`; a line of JSON a round.
+    `taught_by` are the weights of teachers (:mod:`train.teachers`). Every `every` rounds the checkpoint is renewed
+    and a look taken at `held_out`; a line of JSON a round.
     """
-    training = start(recipe, config)
+    recipe = replace(recipe, teachers=len(taught_by))
+    training, heard = start(recipe, config), [with_weights(config, weights) for weights in taught_by]
     path, recipes = out / "gru.pt", {"recipe": asdict(recipe), "config": asdict(config)}
     training.resume(path, **recipes)
     feeder = Feeder(recipe, config, patients, noises)
     for k in range(training.done, recipe.rounds):
         t0 = time.monotonic()
-        loss = one_round(training, feeder.draw(recipe.seed * 100003 + k), recipe)
+        loss = one_round(training, feeder.draw(recipe.seed * 100003 + k), recipe, heard)
         row = {"round": k + 1, "loss": round(loss, 4), "s": round(time.monotonic() - t0, 1)}
         if (k + 1) % every == 0 or k + 1 == recipe.rounds:
             if held_out:
@@ -191,8 +197,12 @@ def fit(
     return path
 
 
-def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) -> float:
+def one_round(
+    training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe, heard: Sequence[GruNet] = ()
+) -> float:
     """Walk through one batch of strips, window by window, the state carried; gives the mean loss.
+
+    `heard` are teachers that walk along, each with its own state.
 
     Raises
     ------
@@ -203,6 +213,7 @@ def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) 
     weights = torch.tensor(recipe.weights)
     training.net.train()
     state = torch.zeros(1, len(x), training.net.config.n_hidden)
+    states = [torch.zeros_like(state) for _ in heard]
     padded = functional.pad(x, (CONTEXT, 0))
     total, n = 0.0, 0
     for begin in range(0, x.shape[1] - recipe.window + 1, recipe.window):
@@ -210,6 +221,10 @@ def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) 
         state = state.detach() + recipe.state_noise * torch.randn_like(state)
         y, state = training.net(padded[:, begin : end + CONTEXT], state, recipe.dropout)
         loss = losses(y, *(t[:, begin:end] for t in targets), weights)
+        if heard:
+            opinion = _asked(heard, padded[:, begin : end + CONTEXT], states)
+            now, before = (t[:, begin:end] for t in targets[2:])
+            loss = torch.lerp(loss, teachers.losses(y, opinion, now, before), recipe.taught)
         training.step(loss, recipe.ema, most_norm=1.0)
         total, n = total + float(loss.detach()), n + 1
         if not math.isfinite(total):
@@ -222,14 +237,27 @@ def one_round(training: Training, batch: tuple[Tensor, ...], recipe: GruRecipe) 
 
 
 @torch.no_grad()
-def posteriors(config: GruConfig, weights: dict[str, Tensor], x: F32) -> F32:
-    """Logits of whole filtered leads, `x` (batch, n) -> (batch, n, 11), the state carried throughout."""
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # a network's first weights are drawn: a look must not change the training
+def _asked(heard: Sequence[GruNet], x: Tensor, states: list[Tensor]) -> teachers.Opinion:
+    """What teachers say of a window `x` with its context; their `states` go on."""
+    said = []
+    for k, net in enumerate(heard):
+        y, states[k] = net(x, states[k])
+        said.append(y)
+    return teachers.opinion_of(torch.stack(said))
+
+
+def with_weights(config: GruConfig, weights: dict[str, Tensor]) -> GruNet:
+    """A network that answers; making it draws nothing from torch's random generator."""
+    with torch.random.fork_rng(devices=[]):  # its first weights are drawn: that must not change a training
         net = GruNet(config)
     net.load_state_dict(weights)
-    net.eval()
+    return net.eval()
+
+
+@torch.no_grad()
+def posteriors(config: GruConfig, weights: dict[str, Tensor], x: F32) -> F32:
+    """Logits of whole filtered leads, `x` (batch, n) -> (batch, n, 11), the state carried throughout."""
+    net = with_weights(config, weights)
     padded = functional.pad(torch.from_numpy(x), (CONTEXT, 0))
     state = torch.zeros(1, len(x), config.n_hidden)
     parts = []
@@ -307,8 +335,12 @@ def people(fold: Fold) -> tuple[list[Patient], list[Patient]]:
     return patients + weak_patients(fold)[0], held_out
 
 
-def main(out: Path, fold: Fold, **changes: object) -> Path:
-    """Fit the GRU on all but a fold's patients into `out`; `changes` replace knobs of the recipe."""
-    recipe = GruRecipe(**changes)  # type: ignore[arg-type]
+def main(out: Path, fold: Fold, taught_by: Sequence[Path] = (), **changes: object) -> Path:
+    """Fit the GRU on all but a fold's patients into `out`; `changes` replace knobs of the recipe.
+
+    `taught_by` are folders of runs whose networks of the same fold are the teachers.
+    """
+    recipe, config = GruRecipe(**changes), GruConfig()  # type: ignore[arg-type]
+    weights = teachers.load(taught_by, fold, config)
     patients, held_out = people(fold)
-    return fit(recipe, GruConfig(), patients, held_out, load_noise(), out)
+    return fit(recipe, config, patients, held_out, load_noise(), out, taught_by=weights)

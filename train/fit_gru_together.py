@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from firmware_bridge.types import BadInput
+from train import teachers
 from train.augment import F32
 from train.checkpoint import Training
 from train.dataset import NOT_S, Fold, Patient, load_noise
@@ -38,13 +39,15 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """One of the networks: its seed, whom it learns from, who is held out, and the folder of its ``gru.pt``."""
+    """One of the networks: its seed, whom it learns from, who is held out, the folder of its ``gru.pt``, and the
+    weights of its teachers."""
 
     name: str
     seed: int
     patients: list[Patient]
     held_out: list[Patient]
     out: Path
+    taught_by: Sequence[dict[str, Tensor]] = ()
 
 
 def losses(
@@ -84,6 +87,8 @@ class Group:
         Of each network's dropout and noise, on the CPU.
     recipe : GruRecipe
         Of all of them, the seed aside.
+    taught_by : sequence of sequence of dict, optional
+        The weights of each network's teachers, as many of each.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class Group:
         generators: Sequence[torch.Generator],
         recipe: GruRecipe,
         device: torch.device,
+        taught_by: Sequence[Sequence[dict[str, Tensor]]] = (),
     ) -> None:
         self._trainings, self._generators, self._recipe, self._device = trainings, generators, recipe, device
         nets = [net for t in trainings if isinstance(net := t.net, GruNet)]
@@ -99,6 +105,7 @@ class Group:
         self.average = self.stack.joined([t.ema for t in trainings]).to(device)
         self._optimiser, self._schedule = self._taken_over()
         self._class_weights = torch.tensor(recipe.weights, device=device)
+        self._teachers = [self.stack.joined(those).to(device) for those in zip(*taught_by, strict=True)]
 
     def _taken_over(self) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
         """One optimiser in the state of all networks', and its schedule."""
@@ -134,6 +141,7 @@ class Group:
         starts = range(0, x.shape[2] - recipe.window + 1, recipe.window)
         noise, keep = (t.to(self._device) for t in self._chance(len(starts), x.shape[1]))
         state = torch.zeros(*x.shape[:2], self.stack.config.n_hidden, device=self._device)
+        states = [torch.zeros_like(state) for _ in self._teachers]
         total = torch.zeros(len(x), device=self._device)
         for k, begin in enumerate(starts):
             end = begin + recipe.window
@@ -141,6 +149,10 @@ class Group:
             kept = keep[k].float() / (1.0 - recipe.dropout) if recipe.dropout else None
             y, state = self.stack.forward(weights, padded[..., begin : end + CONTEXT], state, kept)
             each = losses(y, *(t[..., begin:end] for t in targets), self._class_weights)
+            if self._teachers:
+                opinion = self._asked(padded[..., begin : end + CONTEXT], states)
+                now, before = (t[..., begin:end] for t in targets[2:])
+                each = torch.lerp(each, teachers.losses(y, opinion, now, before), recipe.taught)
             self._step(each)
             total += each.detach()
         mean = (total / len(starts)).tolist()
@@ -152,6 +164,15 @@ class Group:
         for training in self._trainings:
             training.done += 1
         return mean
+
+    @torch.no_grad()
+    def _asked(self, x: Tensor, states: list[Tensor]) -> teachers.Opinion:
+        """What each network's teachers say of a window `x` with its context; their `states` go on."""
+        said = []
+        for k, rows in enumerate(self._teachers):
+            y, states[k] = self.stack.forward(rows, x, states[k])
+            said.append(y)
+        return teachers.opinion_of(torch.stack(said))
 
     def _step(self, each: Tensor) -> None:
         """What :meth:`Training.step` does, for every network by itself."""
@@ -250,7 +271,7 @@ def fit(
     Those that were left behind when the training was stopped catch up first. Every `every` rounds a look is taken
     at the patients held out; a line of JSON a network and round.
     """
-    recipes = [replace(recipe, seed=p.seed) for p in learners]
+    recipes = [replace(recipe, seed=p.seed, teachers=len(p.taught_by)) for p in learners]
     paths = [p.out / "gru.pt" for p in learners]
     feeders = [Feeder(r, config, p.patients, noises) for r, p in zip(recipes, learners, strict=True)]
     trainings, generators = [], []
@@ -267,7 +288,10 @@ def fit(
         seeds = [recipes[m].seed * 100003 for m in which]
         draws = DrawsAhead([feeders[m] for m in which], seeds, shape, range(least, last), n_processes)
         try:
-            group = Group([trainings[m] for m in which], [generators[m] for m in which], recipe, device)
+            taught_by = [learners[m].taught_by for m in which]
+            group = Group(
+                [trainings[m] for m in which], [generators[m] for m in which], recipe, device, taught_by
+            )
             t0 = time.monotonic()
             for k, batch in enumerate(draws, least + 1):
                 lost = group.round(batch)
@@ -288,11 +312,22 @@ def fit(
     return paths
 
 
-def main(places: Sequence[tuple[int, Fold, Path]], device: torch.device, **changes: object) -> list[Path]:
-    """Fit the GRU of every (seed, fold, folder of its checkpoint) at once; `changes` replace knobs of the recipe."""
-    recipe = GruRecipe(**changes)  # type: ignore[arg-type]
-    known = {fold: people(fold) for fold in dict.fromkeys(fold for _, fold, _ in places)}
+def main(
+    places: Sequence[tuple[int, Fold, Path]],
+    device: torch.device,
+    taught_by: Sequence[Path] = (),
+    **changes: object,
+) -> list[Path]:
+    """Fit the GRU of every (seed, fold, folder of its checkpoint) at once; `changes` replace knobs of the recipe.
+
+    `taught_by` are folders of runs whose networks of the same fold are the teachers.
+    """
+    recipe, config = GruRecipe(**changes), GruConfig()  # type: ignore[arg-type]
+    folds = list(dict.fromkeys(fold for _, fold, _ in places))
+    weights = {fold: teachers.load(taught_by, fold, config) for fold in folds}
+    known = {fold: people(fold) for fold in folds}
     learners = [
-        Learner(f"seed {seed} {fold.folder}".rstrip(), seed, *known[fold], out) for seed, fold, out in places
+        Learner(f"seed {seed} {fold.folder}".rstrip(), seed, *known[fold], out, weights[fold])
+        for seed, fold, out in places
     ]
-    return fit(recipe, GruConfig(), learners, load_noise(), device, os.cpu_count() or 1)
+    return fit(recipe, config, learners, load_noise(), device, os.cpu_count() or 1)

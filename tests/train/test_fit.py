@@ -86,12 +86,14 @@ def test_main_when_several_grus_are_asked_for_then_each_has_its_fold_its_seed_an
     got = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(
-        fit_gru, "main", lambda out, fold, seed: got.append(("alone", seed, fold.folder, out))
+        fit_gru, "main", lambda out, fold, teachers, seed: got.append(("alone", seed, fold.folder, out))
     )
     monkeypatch.setattr(
         fit_gru_together,
         "main",
-        lambda places, device: got.extend(("together", seed, fold.folder, out) for seed, fold, out in places),
+        lambda places, device, teachers: got.extend(
+            ("together", seed, fold.folder, out) for seed, fold, out in places
+        ),
     )
     words = ["gru", "--fold", "all", "--folds", "2", "--seed", "4", "--seeds", "2", "--runs", str(tmp_path)]
     fit.main(words + ["--together"] * together)
@@ -115,9 +117,11 @@ def test_main_when_one_gru_is_asked_for_then_its_folder_names_no_seed(
     got = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(recurrence, "compiler", lambda: "nvcc")
-    monkeypatch.setattr(fit_gru_together, "main", lambda places, device: got.append((places, str(device))))
-    fit.main(["gru", "--seed", "3", "--runs", str(tmp_path)])
-    assert got == [([(3, fit.Fold(), tmp_path)], "cuda")]
+    monkeypatch.setattr(
+        fit_gru_together, "main", lambda places, device, teachers: got.append((places, str(device), teachers))
+    )
+    fit.main(["gru", "--seed", "3", "--runs", str(tmp_path), "--teachers", "a", "b"])
+    assert got == [([(3, fit.Fold(), tmp_path)], "cuda", [Path("a"), Path("b")])]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")

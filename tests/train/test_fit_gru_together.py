@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 from train import checkpoint, fit_gru, fit_gru_together  # noqa: E402
 from train.fit_gru import GruRecipe  # noqa: E402
 from train.fit_gru_together import Learner  # noqa: E402
-from train.models import GruConfig  # noqa: E402
+from train.models import GruConfig, GruNet  # noqa: E402
 
 Noises = list[NDArray[np.float32]]
 CONFIG = GruConfig()
@@ -185,3 +185,33 @@ def test_main_when_folds_and_seeds_are_given_then_patients_and_places_are_theirs
         ("seed 2 fold-0-of-3", 2, 2, 2, "2-0"),
         ("seed 2 fold-1-of-3", 2, 3, 1, "2-1"),
     ]
+
+
+def farthest_weight(one: Path, other: Path) -> float:
+    a, b = (checkpoint.read(path)["net"] for path in (one, other))
+    return max(float((value - b[name]).abs().max()) for name, value in a.items())
+
+
+def test_fit_when_networks_have_teachers_then_each_is_as_if_taught_alone(
+    learners: list[Learner], noises: Noises, tmp_path: Path
+) -> None:
+    others = [
+        [fit_gru.with_weights(CONFIG, GruNet(CONFIG).state_dict()).state_dict() for _ in range(2)]
+        for _ in learners
+    ]
+    taught = [replace(p, taught_by=those) for p, those in zip(learners, others, strict=True)]
+    for learner, path in zip(taught, together(TINY, taught, noises), strict=True):
+        single = fit_gru.fit(
+            replace(TINY, seed=learner.seed),
+            CONFIG,
+            learner.patients,
+            [],
+            noises,
+            tmp_path / "alone" / learner.name,
+            taught_by=learner.taught_by,
+        )
+        assert farthest(path, single) < 1e-4
+        assert checkpoint.read(path)["recipe"]["teachers"] == 2
+        plain = alone(TINY, learner, noises, tmp_path / "plain" / learner.name)
+        apart = farthest(path, single), farthest_weight(single, plain)
+        assert apart[1] > 20 * apart[0]
