@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge.artefact import KINDS, shipped
 from firmware_bridge.types import BadInput
-from train import af_rows, noise_stress
-from train.evaluate_all import AF_ROW, CINC_ROW, LETHAL_ROW, PERSONAL
+from train import af_rows, noise_stress, seeds
+from train.evaluate_all import AF_ROW, CINC_ROW, FOLDS, LETHAL_ROW, PERSONAL, fold_models
 from train.macs import NJ_PER_MAC, all_costs
+from train.networks import Networks, Told
 
 COMMAND = "python -m train evaluate --all --json"
 
@@ -95,8 +96,8 @@ the labels, below the final answers of models that have not seen the patient, in
 """
 
 
-def card(rows: dict[str, Any], artefacts: Path) -> str:
-    """The whole text."""
+def card(rows: dict[str, Any], artefacts: Path, spread: Sequence[str] = ()) -> str:
+    """The whole text; `spread` are the lines of the section on seeds, where there are several."""
     parts = [
         HEAD.format(command=COMMAND),
         *_accuracy(rows),
@@ -110,6 +111,7 @@ def card(rows: dict[str, Any], artefacts: Path) -> str:
         NOISE,
         *noise_stress.card(rows["noise stress, 118 and 119"]),
         "",
+        *spread,
         "## Size and cost",
         "",
         *_sizes(artefacts),
@@ -239,11 +241,42 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train card", description=main.__doc__)
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--artefacts", type=Path, default=shipped())
+    parser.add_argument(
+        "--seeds",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help=f"what `{seeds.COMMAND}` printed, a file for each further seed: mean and spread",
+    )
     args = parser.parse_args(argv)
+    rows = _read(args.file, COMMAND)
+    own = Networks(fold_models(), args.artefacts, FOLDS).told()
+    others = {str(path): _read(path, seeds.COMMAND) for path in args.seeds}
     try:
-        rows = json.loads(args.file.read_text().splitlines()[-1])
-        text = card(rows, args.artefacts)
+        if _hashes(rows.setdefault("networks", own)) != _hashes(own):
+            raise BadInput(
+                f"{args.file}: made by other networks than those in {args.artefacts} and {fold_models()}; print it "
+                f"again with `{COMMAND}`"
+            )
+        spread = [*seeds.section({str(args.file): rows, **others}), ""] if others else []
+        text = card(rows, args.artefacts, spread)
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise BadInput(f"{args.file}: {error!r}; expected what `{COMMAND}` prints") from None
     (args.artefacts / "README.md").write_text(text)
     return 0
+
+
+def _read(path: Path, command: str) -> dict[str, Any]:
+    """The table that `command` printed: the last line of a file."""
+    try:
+        rows = json.loads(path.read_text().splitlines()[-1])
+    except (OSError, ValueError, IndexError) as error:
+        raise BadInput(f"{path}: {error!r}; expected what `{command}` prints") from None
+    if not isinstance(rows, dict):
+        raise BadInput(f"{path}: got a {type(rows).__name__}; expected what `{command}` prints")
+    return rows
+
+
+def _hashes(told: Told) -> list[tuple[str, str, str]]:
+    return [(folder, kind, one["sha256"]) for folder, kinds in told.items() for kind, one in kinds.items()]

@@ -2,7 +2,8 @@
 
 Patients of DS2 (and 201, which is in no training) go through the shipped models, which have seen none of them.
 DS1, the paced records and svdb went into the shipped ones' training: they are played through the models of the
-fold that held them out. All rows are what the monitor says of one lead, from its own R-peaks.
+fold that held them out. Networks of another seed, laid out as these, are scored in the same way. All rows are what
+the monitor says of one lead, from its own R-peaks.
 
 Personal mode is another claim: its rows stand apart, under "personal", and are in none of the others.
 """
@@ -22,11 +23,10 @@ from typing import Any
 import numpy as np
 
 from edge.artefact import shipped
-from firmware_bridge.types import BadInput
 from train import af_rows, databases, noise_stress, recordings, rhythm_rows, splits
-from train.dataset import Fold
 from train.evaluate import Job, Score, evaluate
 from train.evaluate_report import intervals, statistics
+from train.networks import Networks
 from train.noise_stress import SNR_DB, STRETCH_S, noisy
 
 FOLDS = 3
@@ -43,6 +43,11 @@ def fold_models() -> Path:
     return Path(__file__).parent / "folds"
 
 
+def built_in() -> Networks:
+    """The shipped networks and those of their folds."""
+    return Networks(fold_models(), shipped(), FOLDS)
+
+
 def models_for(database: str, record: str) -> Path:
     """The folder of models that have seen nothing of this patient.
 
@@ -51,29 +56,27 @@ def models_for(database: str, record: str) -> Path:
     BadInput
         When the folds' models are not there.
     """
-    who = splits.person(database, record)
-    for fold in (Fold(k, FOLDS) for k in range(FOLDS)):
-        if any(splits.person(d, r) == who for d, r in fold.held_out()):
-            folder = fold_models() / fold.folder
-            if not folder.is_dir():
-                raise BadInput(
-                    f"{folder}: no such folder; make it with python -m train quantise --out {folder}"
-                )
-            return folder
-    return shipped()
+    return built_in().of(database, record)
 
 
 def play_all(
-    which: Iterable[tuple[str, str]], n_processes: int | None = None, personal: str = "off"
+    which: Iterable[tuple[str, str]],
+    n_processes: int | None = None,
+    personal: str = "off",
+    networks: Networks | None = None,
 ) -> dict[tuple[str, str], Score]:
-    """Score records (database, name), each through :func:`models_for` it, on all cores; a bar on stderr."""
+    """Score records (database, name) on all cores; a bar on stderr.
+
+    Each is played through those of `networks` that have not seen the patient, by default the built-in ones.
+    """
     from tqdm import tqdm
 
     keys = list(which)
     root = databases.data_root()
     stretch_s = {"nstdb": STRETCH_S}
+    networks = networks or built_in()
     jobs = [
-        (Job(root / d, artefacts=models_for(d, r), stretch_s=stretch_s.get(d), personal=personal), r)
+        (Job(root / d, artefacts=networks.of(d, r), stretch_s=stretch_s.get(d), personal=personal), r)
         for d, r in keys
     ]
     with ProcessPoolExecutor(n_processes or os.cpu_count(), get_context("spawn")) as pool:
@@ -168,12 +171,12 @@ def lethal(scores: Sequence[Score]) -> dict[str, Any]:
     }
 
 
-def of_rhythm() -> dict[str, Any]:
+def of_rhythm(networks: Networks) -> dict[str, Any]:
     """The rows about rhythm, from the networks of the folds; that of RR intervals as it was scored by patient."""
     return {
-        LETHAL_ROW: rhythm_rows.table(fold_models(), FOLDS),
-        CINC_ROW: recordings.table(fold_models(), FOLDS),
-        AF_ROW: af_rows.table(shipped()),
+        LETHAL_ROW: rhythm_rows.table(networks.folds, networks.n_folds),
+        CINC_ROW: recordings.table(networks.folds, networks.n_folds),
+        AF_ROW: af_rows.table(networks.models),
     }
 
 
@@ -189,7 +192,7 @@ def adapted() -> list[tuple[str, str]]:
 
 
 def lines(rows: dict[str, Any]) -> list[str]:
-    """The table for people."""
+    """The table for people: what it has of rows about beats, about rhythm and in personal mode."""
     out = [f"{'':28}   QRS Se     +P   VEB Se     +P     F1  SVEB Se     +P     F1"]
     for name, row in rows.items():
         if name == "noise stress, 118 and 119":
@@ -203,9 +206,9 @@ def lines(rows: dict[str, Any]) -> list[str]:
         f"lethal alarms on mitdb and svdb, {alarms['hours']} h: {alarms['told']} told, {alarms['false']} of them "
         f"false ({alarms['false_per_24h']} in 24 h): {', '.join(alarms['which']) or 'none'}"
     )
-    out += [*rhythm_rows.lines(rows[LETHAL_ROW]), *recordings.lines(rows[CINC_ROW])]
-    out += af_rows.lines(rows[AF_ROW])
-    for mode, personal in rows["personal"].items():
+    for name, told in ((LETHAL_ROW, rhythm_rows), (CINC_ROW, recordings), (AF_ROW, af_rows)):
+        out += told.lines(rows[name]) if name in rows else ()
+    for mode, personal in rows.get("personal", {}).items():
         out.append(f"Personal mode, {mode}: {PERSONAL[mode]}. Another claim than the rows above.")
         for name in ("ds2", "ds2 without 232", "svdb by folds"):
             out += [_line(name, personal[name]["final"]), _line("  early", personal[name]["early"])]
@@ -222,10 +225,35 @@ def main(argv: list[str] | None = None) -> int:
     """``python -m train evaluate --all [--json]``: play everything, print the table."""
     parser = argparse.ArgumentParser(prog="python -m train evaluate", description=main.__doc__)
     parser.add_argument("--all", action="store_true", required=True, help="every row of the table")
+    parser.add_argument(
+        "--beats",
+        action="store_true",
+        help="the rows about beats, lethal alarms and delays alone: no personal mode, no rhythm",
+    )
+    parser.add_argument(
+        "--folds",
+        metavar="DIR",
+        type=Path,
+        default=fold_models(),
+        help="networks of the folds, such as those of another seed (default: train/folds)",
+    )
+    parser.add_argument(
+        "--models",
+        metavar="DIR",
+        type=Path,
+        default=shipped(),
+        help="networks for DS2, of the same training (default: the shipped ones)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--jobs", type=int, metavar="N", help="records at a time (default: all cores)")
     args = parser.parse_args(argv)
-    rows = {**table(play_all(everything(), args.jobs)), **of_rhythm()}
-    rows["personal"] = {mode: personal_table(play_all(adapted(), args.jobs, mode)) for mode in PERSONAL}
+    networks = Networks(args.folds, args.models, FOLDS)
+    rows: dict[str, Any] = {"networks": networks.told()}
+    rows |= table(play_all(everything(), args.jobs, networks=networks))
+    if not args.beats:
+        rows |= of_rhythm(networks)
+        rows["personal"] = {
+            mode: personal_table(play_all(adapted(), args.jobs, mode, networks)) for mode in PERSONAL
+        }
     print(json.dumps(rows) if args.json else "\n".join(lines(rows)))
     return 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ pytest.importorskip("torch", reason="torch is not installed (pip install 'heartw
 
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
-from train import card
-from train.evaluate_all import AF_ROW, CINC_ROW, LETHAL_ROW
+from train import card, seeds
+from train.evaluate_all import AF_ROW, CINC_ROW, LETHAL_ROW, built_in
 from train.noise_stress import beside
 
 KINDS = {kind: {"se": 99.5, "ppv": None, "f1": 80.25} for kind in ("qrs", "veb", "sveb")}
@@ -109,6 +110,63 @@ def test_shipped_strips_when_the_card_shows_them_then_each_is_there_and_small() 
     assert {one["name"] for one in told} == {path.stem for path in folder.glob("*.svg")}
     assert len(told) >= 5
     assert all(path.stat().st_size < 30_000 for path in folder.glob("*.svg"))
+
+
+def of_seed(seed: int) -> dict[str, Any]:
+    """The rows about beats of another seed, as ``evaluate --all --beats`` prints them."""
+    networks = json.loads(json.dumps(built_in().told()))
+    for kinds in networks.values():
+        kinds["gru"] = {**kinds["gru"], "sha256": f"{seed:012d}", "seed": seed}
+    row = {"records": 22, "final": ANSWERS, "early": ANSWERS}
+    rows = dict.fromkeys(seeds.ROWS, row)
+    rows["ds2"] = ROWS["ds2"]
+    return {
+        "networks": networks,
+        **rows,
+        **{key: ROWS[key] for key in (seeds.NOISE, seeds.EARLY, seeds.ALARMS)},
+    }
+
+
+def test_main_when_there_are_more_seeds_then_mean_and_spread_stand_in_a_section(tmp_path: Path) -> None:
+    artefacts = tmp_path / "artefacts"
+    shutil.copytree(shipped(), artefacts)
+    files = [tmp_path / f"seed{k}.json" for k in (1, 2, 3)]
+    own = {**of_seed(1), **ROWS, "networks": built_in().told()}
+    for path, rows in zip(files, (own, of_seed(2), of_seed(3)), strict=True):
+        path.write_text(json.dumps(rows))
+    words = [str(files[0]), "--artefacts", str(artefacts)]
+    assert card.main(words) == 0
+    assert "## Seeds" not in (artefacts / "README.md").read_text()
+    assert card.main([*words, "--seeds", str(files[1]), str(files[2])]) == 0
+    before, after = (artefacts / "README.md").read_text().split("## Seeds\n")
+    assert "## Noise" in before
+    assert "\n\n## Size and cost" in after
+    assert "| ds2, final | 99.50 (0.00) | - | 99.50 (0.00) | - | 80.25 (0.00) |" in after
+    assert "- Not trained anew, the same in all: beat_cnn, rhythm_cnn, af, fusion." in after
+    assert "99 % of the early answers within, ms: 244.00 (0.00): 244.00 / 244.00 / 244.00." in after
+
+
+def test_main_when_the_table_is_of_other_networks_than_the_shipped_then_no_card_is_written(
+    tmp_path: Path,
+) -> None:
+    artefacts = tmp_path / "artefacts"
+    shutil.copytree(shipped(), artefacts)
+    before = (artefacts / "README.md").read_text()
+    (tmp_path / "t").write_text(json.dumps({**ROWS, "networks": of_seed(2)["networks"]}))
+    with pytest.raises(BadInput, match="made by other networks than those in"):
+        card.main([str(tmp_path / "t"), "--artefacts", str(artefacts)])
+    assert (artefacts / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize("content", ["", "not json", "{}", "[]", None])
+def test_main_when_a_seeds_file_is_another_then_one_line_names_it(
+    tmp_path: Path, content: str | None
+) -> None:
+    (tmp_path / "t").write_text(json.dumps({**of_seed(1), **ROWS, "networks": built_in().told()}))
+    if content is not None:
+        (tmp_path / "s").write_text(content)
+    with pytest.raises(BadInput, match=r"/s: .*expected what `python -m train evaluate --all --beats"):
+        card.main([str(tmp_path / "t"), "--artefacts", str(shipped()), "--seeds", str(tmp_path / "s")])
 
 
 def test_main_when_the_file_is_another_then_one_line_says_what_was_expected(tmp_path: Path) -> None:

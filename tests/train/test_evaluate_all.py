@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from firmware_bridge.types import BadInput
 from train import af_rows, cli_evaluate, evaluate_all, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.ec57 import Mark, bxb
-from train.evaluate import Score
+from train.evaluate import Job, Score
 from train.evaluate_all import (
     PERSONAL,
     accuracy,
     adapted,
+    built_in,
     everything,
     f1,
     fold_models,
@@ -24,6 +26,7 @@ from train.evaluate_all import (
     personal_table,
     table,
 )
+from train.networks import Networks
 from train.noise_stress import noisy
 
 
@@ -37,7 +40,7 @@ def score(record: str, truth: str = "NNNVNNSN", said: str = "NNNVNNNN", alarms: 
     return Score(record, "MLII", found, found, len(said), np.array([200.0, 240.0]), alarms, 1800.0)
 
 
-def of_rhythm() -> dict[str, object]:
+def of_rhythm(networks: Networks) -> dict[str, object]:
     """The rows about rhythm of two patients and of eight recordings."""
     counts = {("vfdb", "418"): np.array([10, 5, 10, 9]), ("cudb", "cu01"): np.array([10, 10, 10, 10])}
     truth = np.arange(8) % 4
@@ -45,7 +48,7 @@ def of_rhythm() -> dict[str, object]:
     return {
         evaluate_all.LETHAL_ROW: lethal,
         evaluate_all.CINC_ROW: recordings.row(truth, truth),
-        evaluate_all.AF_ROW: af_rows.table(shipped()),
+        evaluate_all.AF_ROW: af_rows.table(networks.models),
     }
 
 
@@ -98,7 +101,7 @@ def test_lethal_when_alarms_were_told_then_the_false_ones_are_named_and_counted_
 
 
 def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart() -> None:
-    rows = {**table({key: score(key[1]) for key in everything()}), **of_rhythm()}
+    rows = {**table({key: score(key[1]) for key in everything()}), **of_rhythm(built_in())}
     assert "personal" not in rows
     rows["personal"] = {mode: personal_table({key: score(key[1]) for key in adapted()}) for mode in PERSONAL}
     assert rows["mitdb 48"]["records"] == 48
@@ -124,20 +127,95 @@ def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart
     assert rows["personal"]["labels"]["lethal alarms"]["told"] == 0
 
 
-def test_main_when_asked_for_all_then_one_json_object(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    played = []
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, Networks]]:
+    """What was asked to be played, in place of playing it for half an hour; every record scores alike."""
+    asked = []
 
-    def play_all(keys, jobs, personal="off"):  # type: ignore[no-untyped-def]
-        played.append((personal, len(keys)))
+    def play_all(keys, jobs, personal="off", networks=None):  # type: ignore[no-untyped-def]
+        asked.append((personal, len(keys), networks))
         return {key: score(key[1]) for key in keys}
 
     monkeypatch.setattr(evaluate_all, "of_rhythm", of_rhythm)
     monkeypatch.setattr(evaluate_all, "play_all", play_all)
+    return asked
+
+
+def test_main_when_asked_for_all_then_one_json_object(
+    played: list[tuple[str, int, Networks]], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli_evaluate.main(["--all", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows["svdb by folds"]["records"] == len(splits.SVDB)
     assert list(rows["personal"]) == ["self", "labels"]
-    assert played == [("off", len(everything())), ("self", len(adapted())), ("labels", len(adapted()))]
+    assert rows["networks"] == json.loads(json.dumps(built_in().told()))
+    assert played == [
+        ("off", len(everything()), built_in()),
+        ("self", len(adapted()), built_in()),
+        ("labels", len(adapted()), built_in()),
+    ]
     assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW, evaluate_all.AF_ROW} <= set(rows)
+
+
+def test_main_when_asked_for_beats_then_nothing_else_is_played_and_told(
+    played: list[tuple[str, int, Networks]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli_evaluate.main(["--all", "--beats", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert set(rows) == {"networks", *table({key: score(key[1]) for key in everything()})}
+    assert cli_evaluate.main(["--all", "--beats"]) == 0
+    shown = capsys.readouterr().out
+    assert "svdb by folds" in shown
+    assert "lethal alarms on mitdb and svdb" in shown
+    assert "Personal mode" not in shown
+    assert played == [("off", len(everything()), built_in())] * 2
+
+
+def test_main_when_folders_are_named_then_every_row_is_of_their_networks(
+    played: list[tuple[str, int, Networks]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folds, models = tmp_path / "folds", tmp_path / "models"
+    shutil.copytree(fold_models(), folds)
+    shutil.copytree(shipped(), models)
+    words = ["--all", "--json", "--folds", str(folds), "--models", str(models)]
+    assert cli_evaluate.main(words) == 0
+    assert json.loads(capsys.readouterr().out)["networks"]["models"]
+    assert [networks for _, _, networks in played] == [Networks(folds, models, evaluate_all.FOLDS)] * 3
+    shutil.rmtree(folds / "fold-1-of-3")
+    played.clear()
+    with pytest.raises(BadInput, match="fold-1-of-3: no such folder; make it with"):
+        cli_evaluate.main(words)
+    assert not played
+
+
+def test_play_all_when_networks_are_named_then_each_record_goes_through_those_that_never_saw_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    class Pool:
+        """Notes the jobs instead of starting processes."""
+
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def map(self, _: object, jobs: list[tuple[Job, str]]) -> list[Score]:
+            asked.extend(jobs)
+            return [score(record) for _, record in jobs]
+
+    monkeypatch.setattr(evaluate_all, "ProcessPoolExecutor", Pool)
+    monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path))
+    shutil.copytree(fold_models(), tmp_path / "folds")
+    networks = Networks(tmp_path / "folds", shipped(), evaluate_all.FOLDS)
+    found = evaluate_all.play_all(
+        [("mitdb", "100"), ("mitdb", "106"), ("nstdb", "119e06")], networks=networks
+    )
+    assert list(found) == [("mitdb", "100"), ("mitdb", "106"), ("nstdb", "119e06")]
+    fold = tmp_path / "folds" / models_for("mitdb", "106").name
+    assert [(job.artefacts, job.stretch_s, record) for job, record in asked] == [
+        (shipped(), None, "100"),
+        (fold, None, "106"),
+        (tmp_path / "folds" / models_for("mitdb", "119").name, 120.0, "119e06"),
+    ]
