@@ -87,3 +87,21 @@ def test_measures_when_many_series_are_given_then_each_is_measured_by_itself() -
     found = measures(rr)
     assert found.shape == (3, len(MEASURES))
     assert found == pytest.approx(np.stack([measures(one) for one in rr]))
+
+
+@pytest.mark.parametrize("n", [6, 7, 24, 31, 128])
+def test_measures_when_quantiles_are_taken_by_hand_then_they_are_numpys_bit_for_bit(n: int) -> None:
+    for rr in np.random.default_rng(n).uniform(0.4, 1.4, (50, n)):
+        m, level = named(rr.tolist()), np.log(rr)
+        size, from_middle = np.abs(np.diff(level)), level - np.median(level)
+        names = ("least_step", "lower_step", "median_step", "upper_step", "largest_step")
+        assert [m[name] for name in names] == np.log(
+            np.quantile(size, (0.1, 0.25, 0.5, 0.75, 0.9)) + 0.005
+        ).tolist()
+        lowest, low, high, highest = np.quantile(from_middle, (0.05, 0.1, 0.9, 0.95))
+        assert (m["breadth"], m["lean"]) == (high - low, highest + lowest)
+        assert m["distance"] == np.log(np.median(np.abs(from_middle)) + 0.005)
+        assert m["scatter"] == np.log(level.std() + 0.005)
+        assert m["rms_step"] == np.log(np.sqrt((np.diff(level) ** 2).mean()) + 0.005)
+        around = level - level.mean()
+        assert m["memory_3"] == (around[3:] * around[:-3]).mean() / (around.std() + 1e-3) ** 2
