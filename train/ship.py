@@ -23,6 +23,9 @@ OF_BEATS, OF_RHYTHM = ("gru", "beat_cnn"), ("rhythm_cnn", "af")
 """Networks that the fusion listens to, and those about rhythm: `af` is fitted once for all, the others a fold too."""
 
 
+TEACHERS = 3
+"""Seeds of the GRU whose mean opinion teaches the one that is shipped, and as many in each fold."""
+
 Words = tuple[str, ...]
 """A step: what stands behind ``python -m train``."""
 
@@ -36,8 +39,15 @@ def stages(runs: Path, out: Path, folds: Path) -> list[list[Words]]:
         Where checkpoints, shipped artefacts and those of the folds go.
     """
     each = [Fold(k, FOLDS) for k in range(FOLDS)]
+    schools = [runs / "teachers" / f"seed-{seed}" for seed in range(1, TEACHERS + 1)]
+    teach = [
+        ("fit", "gru", "--runs", str(school), "--fold", f"{fold.k}/{fold.n}", "--seed", str(seed))
+        for seed, school in enumerate(schools, 1)
+        for fold in [*each, Fold()]
+    ]
+    heard = {"gru": ("--teachers", *map(str, schools)), "beat_cnn": ()}
     fit = [
-        ("fit", kind, "--runs", str(runs), "--fold", f"{fold.k}/{fold.n}")
+        ("fit", kind, "--runs", str(runs), "--fold", f"{fold.k}/{fold.n}", *heard[kind])
         for kind in OF_BEATS
         for fold in [*each, Fold()]
     ]
@@ -52,7 +62,7 @@ def stages(runs: Path, out: Path, folds: Path) -> list[list[Words]]:
     fusion += [_export(runs, fold, folds / fold.folder, ("fusion",)) for fold in each]
     fit_fusion = ("fit", "fusion", "--runs", str(runs), "--folds", str(FOLDS))
     judges = ("fit", "recordings", "--folds", str(FOLDS), "--networks", str(folds))
-    return [[("cache",)], fit, networks, [fit_fusion], [*fusion, judges]]
+    return [[("cache",)], teach, fit, networks, [fit_fusion], [*fusion, judges]]
 
 
 def _export(runs: Path, fold: Fold, out: Path, kinds: Words) -> Words:

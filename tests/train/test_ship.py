@@ -14,18 +14,24 @@ def test_stages_when_laid_out_then_every_network_is_fitted_before_the_fusion_lis
     tmp_path: Path,
 ) -> None:
     words = stages(tmp_path, tmp_path / "out", tmp_path / "folds")
-    assert words[0] == [("cache",)]
-    fitted = {(w[1], w[w.index("--fold") + 1]) for w in words[1] if "--fold" in w}
+    cache, taught_first, *words = words
+    assert cache == [("cache",)]
+    teachers = {(w[w.index("--runs") + 1], w[w.index("--fold") + 1]) for w in taught_first}
+    folders = [str(tmp_path / "teachers" / f"seed-{seed}") for seed in (1, 2, 3)]
+    assert teachers == {(folder, fold) for folder in folders for fold in ("0/3", "1/3", "2/3", "0/1")}
+    for w in words[0]:
+        assert list(w[w.index("--teachers") + 1 :] if "--teachers" in w else ()) == folders * (w[1] == "gru")
+    fitted = {(w[1], w[w.index("--fold") + 1]) for w in words[0] if "--fold" in w}
     folds = ("0/3", "1/3", "2/3", "0/1")
     assert fitted == {(kind, fold) for kind in ("gru", "beat_cnn") for fold in folds} | {
         ("rhythm_cnn", fold) for fold in folds[:3]
     }
-    assert ("fit", "rhythm_cnn", "--runs", str(tmp_path)) in words[1]
-    judged = {w[w.index("--out") + 1] for w in words[2] if "rhythm_cnn" in w and "af" not in w}
+    assert ("fit", "rhythm_cnn", "--runs", str(tmp_path)) in words[0]
+    judged = {w[w.index("--out") + 1] for w in words[1] if "rhythm_cnn" in w and "af" not in w}
     assert judged >= {str(tmp_path / "folds" / f"fold-{k}-of-3") for k in range(3)}
-    assert words[3][0][:2] == ("fit", "fusion")
-    assert words[4][-1] == ("fit", "recordings", "--folds", "3", "--networks", str(tmp_path / "folds"))
-    assert {w[w.index("--out") + 1] for w in words[4][:-1]} == {
+    assert words[2][0][:2] == ("fit", "fusion")
+    assert words[3][-1] == ("fit", "recordings", "--folds", "3", "--networks", str(tmp_path / "folds"))
+    assert {w[w.index("--out") + 1] for w in words[3][:-1]} == {
         str(tmp_path / "out"),
         *(str(tmp_path / "folds" / f"fold-{k}-of-3") for k in range(3)),
     }
