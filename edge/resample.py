@@ -51,6 +51,8 @@ class Resampler:
         step = Fraction(fs_in).limit_denominator(1000) / Fraction(fs_out).limit_denominator(1000)
         self.step = step
         """Input samples per output sample, exact."""
+        self._denominator = step.denominator
+        self._whole, self._part = divmod(step.numerator, step.denominator)
         self.fs_in, self.fs_out = fs_in, fs_out
         cutoff = min(cutoff_hz, 0.42 * fs_in)
         self._half = max(2, math.ceil(half_width_s * fs_in))
@@ -74,7 +76,6 @@ class Resampler:
         """Forget everything: the next sample is input 0 and stands for time 0."""
         self._window.clear()
         self._n_in = 0
-        self._n_out = 0
         self._need = 0
         self._phase_num = 0
 
@@ -99,15 +100,17 @@ class Resampler:
         return k * float(self.step)
 
     def _phase(self) -> int:
-        if self._n_phases == self.step.denominator:
+        if self._n_phases == self._denominator:
             return self._phase_num
-        return min(self._n_phases - 1, self._phase_num * self._n_phases // self.step.denominator)
+        return min(self._n_phases - 1, self._phase_num * self._n_phases // self._denominator)
 
     def _advance(self) -> None:
-        self._n_out += 1
-        position = self._n_out * self.step.numerator
-        whole, self._phase_num = divmod(position, self.step.denominator)
-        self._need = whole + self._half
+        """The next output's time: a step of whole inputs and, carried in whole numbers, the fraction of one."""
+        self._need += self._whole
+        self._phase_num += self._part
+        if self._phase_num >= self._denominator:
+            self._phase_num -= self._denominator
+            self._need += 1
 
     def recent(self, n: int) -> list[float]:
         """The newest `n` inputs, oldest first (fewer after a reset)."""

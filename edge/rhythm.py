@@ -93,13 +93,19 @@ class RhythmStage:
         half VT. So both count, unless the beats explain the wave: a run of ventricular beats (that is the VT
         alarm's) or at least three sure ones that are not ventricular.
         """
-        since = at - round(EXPLAIN_S * self.fs)
-        ordinary = sum(
-            b.r_peak.sample >= since and b.aami in "NS" and max(b.probs) > 0.8 for b in self._beats
-        )
-        if ordinary >= 3 or self._running_vt(at):
+        if self._explained(at - round(EXPLAIN_S * self.fs)) or self._running_vt(at):
             return self.vf_prob
         return self.vf_prob + self.vt_prob
+
+    def _explained(self, since: int) -> bool:
+        """Whether three sure beats from sample `since` on are not ventricular; asked every tick, so from the newest."""
+        n = 0
+        for b in reversed(self._beats):
+            if b.r_peak.sample >= since and b.aami in "NS" and max(b.probs) > 0.8:
+                n += 1
+                if n == 3:
+                    return True
+        return False
 
     def on_beat(self, beat: Beat) -> None:
         """Take a final answer."""

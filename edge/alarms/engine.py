@@ -145,10 +145,12 @@ class AlarmEngine:
 
     def _set(self, name: str, finding: Finding) -> list[Alarm]:
         state = self._states[name]
+        cause = finding.cause and name not in self._limits.off
+        if not cause and state.idle:
+            return []
         told = any(self._states[above].state == "active" for above in state.spec.above)
-        cause = finding.cause and not told and name not in self._limits.off
         since = max(0, self._at - round(finding.since_s * self._fs))
-        return state.update(cause, self._now_s, self._at, since, finding.value)
+        return state.update(cause and not told, self._now_s, self._at, since, finding.value)
 
     def _judge_beats(self) -> list[Alarm]:
         """The rules on beats. Those on time need a rate that can be believed; all need that beats go on."""

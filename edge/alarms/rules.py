@@ -148,7 +148,7 @@ class RateRule:
             self._on = rate_bpm < self._limit_bpm + margin
         else:
             self._on = rate_bpm > self._limit_bpm - margin
-        return Finding(self._on, 0.0, f"{rate_bpm:.0f} bpm over {n_beats} beats")
+        return Finding(True, 0.0, f"{rate_bpm:.0f} bpm over {n_beats} beats") if self._on else NOTHING
 
 
 class LastBeats:
@@ -167,6 +167,7 @@ class LastBeats:
     def reset(self) -> None:
         """No beat seen."""
         self._beats: list[_Seen] = []
+        self._rates: dict[tuple[int, float], float | None] = {}
         for rule in (self._extreme_brady, self._extreme_tachy, self._brady, self._tachy):
             rule.reset()
         self._cut: set[int] = set()
@@ -195,6 +196,7 @@ class LastBeats:
         v_prob = max(p[VENTRICULAR] for p in (beat.probs, beat.plain) if p is not None)
         seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi, v_prob)
         self._beats = sorted([*beats, seen], key=lambda b: b.sample)[-self._keep :]
+        self._rates = {}
 
     @property
     def newest(self) -> int | None:
@@ -253,8 +255,9 @@ class LastBeats:
             return NOTHING
         seconds = (last[1].sample - last[0].sample) / fs
         sure = self._doubt is None or self._doubt <= last[0].sample
-        long = seconds >= self._limits.pause_s and sure
-        return Finding(long, seconds, f"{seconds:.1f} s between two beats")
+        if seconds < self._limits.pause_s or not sure:
+            return NOTHING
+        return Finding(True, seconds, f"{seconds:.1f} s between two beats")
 
     def _slow_rate(self, fs: float) -> float | None:
         """The rate by which a heart may be too slow: None where a beat may have been missed."""
@@ -263,6 +266,12 @@ class LastBeats:
         return self._rate(self._limits.brady_beats, fs) if sure else None
 
     def _rate(self, n: int, fs: float) -> float | None:
+        """The rate over the last `n` beats: reckoned once for each answer, asked for by five rules ten times a beat."""
+        if (n, fs) not in self._rates:
+            self._rates[n, fs] = self._reckoned(n, fs)
+        return self._rates[n, fs]
+
+    def _reckoned(self, n: int, fs: float) -> float | None:
         last = self._beats[-n:]
         if len(last) < n or any(not b.readable for b in last) or any(b.rr_s is None for b in last[1:]):
             return None

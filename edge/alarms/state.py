@@ -127,6 +127,11 @@ class AlarmState:
         self._owed: tuple[int, str] | None = None
 
     @property
+    def idle(self) -> bool:
+        """Not active, nothing owed and no cause in sight: an `update` without a cause changes nothing."""
+        return self.state != "active" and self._owed is None and self._cause_s is None
+
+    @property
     def sounding(self) -> bool:
         """Active or latched, and not acknowledged."""
         return self.state != "cleared" and not self.acked

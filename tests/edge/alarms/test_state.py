@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from edge.alarms.state import SPECS, AlarmSpec, AlarmState
@@ -115,3 +116,23 @@ def test_reset_when_latched_then_as_new() -> None:
     _states(state, {1.0: True, 2.0: False}, 20.0)
     state.reset()
     assert [a.state for a in _step(state, True, 0.5)] == ["active"]
+
+
+@pytest.mark.parametrize("name", ["vt", "brady", "lead_off"])
+def test_idle_when_a_cause_comes_and_goes_then_only_while_an_update_without_one_would_change_nothing(
+    name: str,
+) -> None:
+    spec = next(spec for spec in SPECS if spec.name == name)
+    state, rng, seen = AlarmState(spec), np.random.default_rng(3), set()
+    for tick in range(4000):
+        now_s = tick * 0.5
+        if rng.random() < 0.02:
+            state.ack(tick)
+        if state.idle:
+            before = dict(vars(state))
+            assert state.update(False, now_s, tick, 0, "") == []
+            assert vars(state) == before
+        seen.add((state.idle, state.state))
+        state.update(bool(np.sin(now_s / 9.0) + rng.normal(0.0, 0.4) > 0.8), now_s, tick, 0, "seen")
+    assert {(True, "cleared"), (False, "active")} <= seen
+    assert (True, "active") not in seen
