@@ -250,6 +250,11 @@ def main(argv: list[str] | None = None) -> int:
         help=f"what `{seeds.COMMAND}` printed, a file for each further seed: mean and spread",
     )
     args = parser.parse_args(argv)
+    files = [args.file, *args.seeds]
+    if len({path.resolve() for path in files}) < len(files):
+        raise BadInput(
+            f"--seeds: got a file twice among {', '.join(map(str, files))}, expected one for each seed"
+        )
     rows = _read(args.file, COMMAND)
     own = Networks(fold_models(), args.artefacts, FOLDS).told()
     others = {str(path): _read(path, seeds.COMMAND) for path in args.seeds}
@@ -261,6 +266,8 @@ def main(argv: list[str] | None = None) -> int:
             )
         spread = [*seeds.section({str(args.file): rows, **others}), ""] if others else []
         text = card(rows, args.artefacts, spread)
+    except BadInput:
+        raise
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise BadInput(f"{args.file}: {error!r}; expected what `{COMMAND}` prints") from None
     (args.artefacts / "README.md").write_text(text)

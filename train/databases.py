@@ -133,11 +133,17 @@ def names(database: str, root: str | Path | None = None) -> tuple[str, ...]:
     For cinc2017 the ones that are on disk and in its reference list. Raises BadInput for an unknown database.
     """
     if database == "cinc2017":
-        folder = data_root(root) / database
-        return tuple(name for name in _cinc_labels(folder) if (folder / f"{name}.hea").is_file())
+        return tuple(recording_labels(root))
     if database not in _LISTS:
         raise BadInput(f"unknown database {database!r}: expected one of {', '.join(PHYSIONET)}")
     return _LISTS[database]
+
+
+def recording_labels(root: str | Path | None = None) -> dict[str, str]:
+    """Label (N, A, O or ~) of each recording of cinc2017 that is on disk; no signal is read."""
+    folder = data_root(root) / "cinc2017"
+    known = _cinc_labels(folder)
+    return {name: label for name, label in known.items() if (folder / f"{name}.hea").is_file()}
 
 
 def iterate(

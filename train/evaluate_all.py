@@ -172,7 +172,10 @@ def lethal(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def of_rhythm(networks: Networks) -> dict[str, Any]:
-    """The rows about rhythm, from the networks of the folds; that of RR intervals as it was scored by patient."""
+    """The rows about rhythm, from the networks of the folds; that of RR intervals as it was scored by patient.
+
+    The R-peaks of cinc2017 are the shipped GRU's, whatever `networks` is: the judges of the folds were fitted on those.
+    """
     return {
         LETHAL_ROW: rhythm_rows.table(networks.folds, networks.n_folds),
         CINC_ROW: recordings.table(networks.folds, networks.n_folds),

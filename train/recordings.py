@@ -42,10 +42,7 @@ DATABASE = "cinc2017"
 
 def labels() -> dict[str, int]:
     """Index into :data:`LABELS` of every recording that is there."""
-    return {
-        name: LABELS.index(databases.load(DATABASE, name).rhythms[0].label)
-        for name in databases.names(DATABASE)
-    }
+    return {name: LABELS.index(label) for name, label in databases.recording_labels().items()}
 
 
 _networks = lru_cache(maxsize=1)(load_networks)

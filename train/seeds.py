@@ -29,7 +29,8 @@ HEAD = """## Seeds
 
 The rows about beats over {n} seeds, by networks trained anew and played in the same way; the shipped ones come first.
 Mean, in brackets the standard deviation from seed to seed (n - 1), below it every seed's own figure.
-Written by `python -m train card FILE --seeds FILE2 ...`; each further file holds what `{command}` printed.
+Written by `python -m train card FILE --seeds FILE2 ...`; each further file holds what
+`{command}` printed.
 """
 
 

@@ -153,9 +153,15 @@ def test_main_when_the_table_is_of_other_networks_than_the_shipped_then_no_card_
     shutil.copytree(shipped(), artefacts)
     before = (artefacts / "README.md").read_text()
     (tmp_path / "t").write_text(json.dumps({**ROWS, "networks": of_seed(2)["networks"]}))
-    with pytest.raises(BadInput, match="made by other networks than those in"):
+    with pytest.raises(BadInput, match=r"^\S+/t: made by other networks than those in"):
         card.main([str(tmp_path / "t"), "--artefacts", str(artefacts)])
     assert (artefacts / "README.md").read_text() == before
+
+
+def test_main_when_a_seeds_file_is_named_twice_then_it_does_not_count_once() -> None:
+    for words in (["a", "--seeds", "a"], ["a", "--seeds", "b", "./b"]):
+        with pytest.raises(BadInput, match="--seeds: got a file twice among a, "):
+            card.main(words)
 
 
 @pytest.mark.parametrize("content", ["", "not json", "{}", "[]", None])
@@ -165,7 +171,7 @@ def test_main_when_a_seeds_file_is_another_then_one_line_names_it(
     (tmp_path / "t").write_text(json.dumps({**of_seed(1), **ROWS, "networks": built_in().told()}))
     if content is not None:
         (tmp_path / "s").write_text(content)
-    with pytest.raises(BadInput, match=r"/s: .*expected what `python -m train evaluate --all --beats"):
+    with pytest.raises(BadInput, match=r"^\S+/s: .*expected what `python -m train evaluate --all --beats"):
         card.main([str(tmp_path / "t"), "--artefacts", str(shipped()), "--seeds", str(tmp_path / "s")])
 
 

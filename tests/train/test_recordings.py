@@ -143,26 +143,15 @@ def test_peaks_of_when_the_heart_is_known_then_its_beats_are_found(monkeypatch: 
     assert found.shape[1] == 3
 
 
-def test_labels_when_read_then_each_is_an_index_of_the_four(
-    synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_labels_when_read_then_each_recording_that_is_there_is_an_index_of_the_four(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(database: str, name: str) -> databases.Record:
-        label = {"A00001": "N", "A00007": "~"}[name]
-        span = (databases.Span(label, 0, 9),)
-        return databases.Record(
-            database,
-            name,
-            300.0,
-            np.zeros((9, 1), np.float32),
-            ("ECG",),
-            np.zeros(0, np.int64),
-            (),
-            span,
-            (),
-            (),
-        )
-
-    monkeypatch.setattr(databases, "load", load)
+    folder = tmp_path / "cinc2017"
+    folder.mkdir()
+    (folder / "REFERENCE-v3.csv").write_text("A00001,N\nA00002,O\nA00007,~\n")
+    for name in ("A00001", "A00007"):
+        (folder / f"{name}.hea").touch()
+    monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path))
     assert labels() == {"A00001": LABELS.index("N"), "A00007": LABELS.index("~")}
 
 
