@@ -14,6 +14,7 @@ from edge.cnn import Int8Cnn
 from edge.filters import Cascade
 from edge.fusion import FUSION_INPUTS, BeatFuser, Fusion, MeanFusion
 from edge.gru import GruModel
+from edge.rhythm import AfJudge
 from edge.rpeaks import SEARCH_AHEAD
 from edge.types import AAMI, RHYTHMS
 from edge.windows import RING_SIZE
@@ -67,7 +68,7 @@ class Models:
     gru: GruModel
     beat_cnn: Int8Cnn
     rhythm_cnn: Int8Cnn
-    af: AfModel
+    af: AfJudge
     fusion: BeatFuser
     manifests: dict[str, Manifest]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.af_doubt import AfDoubt
 from edge.artefact import Models
 from edge.fusion import BeatEvidence, features
 from edge.intervals import Intervals
@@ -87,6 +88,7 @@ class BeatStage:
         self.template = Template()
         self.intervals = Intervals()
         self._memory = models.fusion.new_state()
+        self._doubt = AfDoubt(models.af)
         self._next_id = 0
         self._open: _Open | None = None
         self._last_position = -1e9
@@ -100,7 +102,7 @@ class BeatStage:
         rr_s = self.intervals.peak(position / self._fs)
         window = self._ring.cut(round(position) - self._before, self._window)
         row = features(self._evidence(window, rr_s, found.logits, now.sqi))
-        early, before = self._models.fusion.step(row, self._memory)
+        early, before = map(self._doubt.weigh, self._models.fusion.step(row, self._memory))
         out = self._finish(now, before)
         peak = RPeak(
             self._to_device(position - self._peak_lag), amp_mv, float(1.0 / (1.0 + np.exp(-found.height)))
@@ -128,6 +130,7 @@ class BeatStage:
     def restart(self) -> None:
         """Filtered samples count from 0 again. The template stays: it is the same patient."""
         self.intervals.forget_rate()
+        self._doubt.forget()
         self._last_position = -1e9
 
     def forget(self) -> None:
@@ -135,6 +138,7 @@ class BeatStage:
         self.template.reset()
         self.intervals.forget()
         self._memory.reset()
+        self._doubt.forget()
         self._personal.forget()
 
     def _evidence(self, window: F32, rr_s: float | None, logits: F32, sqi: float) -> BeatEvidence:
@@ -161,10 +165,11 @@ class BeatStage:
             return []
         self._open = None
         if probs is None:
-            probs = self._models.fusion.unfollowed(self._memory)
+            probs = self._doubt.weigh(self._models.fusion.unfollowed(self._memory))
         first = held.beat
         beat = _beat(first.id, first.r_peak, first.rr_s, probs, True, now, first)
         self.intervals.keep_class(first.rr_s, normal=beat.aami == "N" and beat.readable)
+        self._doubt.keep(beat)
         if beat.aami == "N" and max(beat.probs) > LEARN_ABOVE and beat.readable:
             self.template.learn(held.window)
         return [self._personal.final(beat)]

@@ -103,6 +103,14 @@ class Windows:
         return out
 
 
+class NoIntervals:
+    """Says nothing of AF: the chip has no judge of intervals, so that the pipeline beside it has none either."""
+
+    def logit(self, rr_s: list[float]) -> float | None:
+        """None, whatever the intervals."""
+        return None
+
+
 class Pair:
     """One patient in the pipeline and one on the chip; both hear the same lead at the models' rate.
 
@@ -111,12 +119,13 @@ class Pair:
     lib, chip : Any, export.Chip
         The library that :func:`train.chip_host.build` made of `chip`, the rhythm network in it.
     models : Models
-        The pipeline's.
+        The pipeline's; what the intervals say of AF is left out.
     """
 
     def __init__(self, lib: Any, chip: export.Chip, models: Models) -> None:
         self._fs, self._n_pipeline, self._n_chip = models.fs, 0, 0
-        self._pipeline, self._windows = Pipeline(models, wave_ms=0.0), Windows(models)
+        alone = replace(models, af=NoIntervals())
+        self._pipeline, self._windows = Pipeline(alone, wave_ms=0.0), Windows(models)
         self.patient = chip_host.HostPatient(lib, len(chip.options.rhythms))
 
     def push(self, mv: F32) -> Parity:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from edge.types import Alarm, Beat, Event
@@ -104,6 +105,8 @@ class Job:
         Length of the stretches that are scored by themselves as well [s]; None for none.
     personal : {'off', 'self', 'labels'}
         Personal mode; 'labels' is given the annotations of the first five minutes, and no others.
+    lowered : float
+        How much lower than in the monitor the logit is above which a maximum is an R-peak.
     """
 
     folder: Path
@@ -114,6 +117,7 @@ class Job:
     artefacts: Path | None = None
     stretch_s: float | None = None
     personal: str = "off"
+    lowered: float = 0.0
 
 
 def blocks(record: str, mv: NDArray[np.float32], fs: float, lead: str) -> Iterator[SampleBlock]:
@@ -271,16 +275,20 @@ def evaluate(job: Job, records: list[str], jobs: int = 1) -> Iterator[Score]:
             raise
 
 
-_loaded: dict[Path | None, Models] = {}
+_loaded: dict[tuple[Path | None, float], Models] = {}
 
 
 def _in_worker(job: Job, record: str) -> Score:
-    if job.artefacts not in _loaded:
-        _loaded[job.artefacts] = _load(job)
-    return evaluate_record(job, _loaded[job.artefacts], record)
+    key = job.artefacts, job.lowered
+    if key not in _loaded:
+        _loaded[key] = _load(job)
+    return evaluate_record(job, _loaded[key], record)
 
 
 def _load(job: Job) -> Models:
     from edge.artefact import load_models
 
-    return load_models(job.artefacts)
+    models = load_models(job.artefacts)
+    gru = models.manifests["gru"]
+    thresholds = {**gru.thresholds, "qrs_logit": gru.thresholds["qrs_logit"] - job.lowered}
+    return replace(models, manifests={**models.manifests, "gru": structs.replace(gru, thresholds=thresholds)})

@@ -27,7 +27,7 @@ from train.evaluate_all import (
     table,
 )
 from train.networks import Networks
-from train.noise_stress import noisy
+from train.noise_stress import LOWERED_ROW, noisy
 
 
 def score(record: str, truth: str = "NNNVNNSN", said: str = "NNNVNNNN", alarms: tuple = ()) -> Score:  # type: ignore[type-arg]
@@ -132,8 +132,8 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, Networks]]:
     """What was asked to be played, in place of playing it for half an hour; every record scores alike."""
     asked = []
 
-    def play_all(keys, jobs, personal="off", networks=None):  # type: ignore[no-untyped-def]
-        asked.append((personal, len(keys), networks))
+    def play_all(keys, jobs, personal="off", networks=None, lowered=0.0):  # type: ignore[no-untyped-def]
+        asked.append((f"lowered by {lowered:g}" if lowered else personal, len(keys), networks))
         return {key: score(key[1]) for key in keys}
 
     monkeypatch.setattr(evaluate_all, "of_rhythm", of_rhythm)
@@ -151,6 +151,8 @@ def test_main_when_asked_for_all_then_one_json_object(
     assert rows["networks"] == json.loads(json.dumps(built_in().told()))
     assert played == [
         ("off", len(everything()), built_in()),
+        ("lowered by 1", len(splits.NSTDB), built_in()),
+        ("lowered by 2", len(splits.NSTDB), built_in()),
         ("self", len(adapted()), built_in()),
         ("labels", len(adapted()), built_in()),
     ]
@@ -162,13 +164,16 @@ def test_main_when_asked_for_beats_then_nothing_else_is_played_and_told(
 ) -> None:
     assert cli_evaluate.main(["--all", "--beats", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert set(rows) == {"networks", *table({key: score(key[1]) for key in everything()})}
+    assert set(rows) == {"networks", LOWERED_ROW, *table({key: score(key[1]) for key in everything()})}
+    assert rows[LOWERED_ROW]["lowered by 2"]["0 dB"]["se"] == 100.0
     assert cli_evaluate.main(["--all", "--beats"]) == 0
     shown = capsys.readouterr().out
     assert "svdb by folds" in shown
     assert "lethal alarms on mitdb and svdb" in shown
     assert "Personal mode" not in shown
-    assert played == [("off", len(everything()), built_in())] * 2
+    assert "QRS in noise, threshold lowered by 1, Se / +P: 24 dB 100.00" in shown
+    each = [("off", len(everything())), *((f"lowered by {by}", len(splits.NSTDB)) for by in (1, 2))]
+    assert played == [(*words, built_in()) for words in each] * 2
 
 
 def test_main_when_folders_are_named_then_every_row_is_of_their_networks(
@@ -180,7 +185,7 @@ def test_main_when_folders_are_named_then_every_row_is_of_their_networks(
     words = ["--all", "--json", "--folds", str(folds), "--models", str(models)]
     assert cli_evaluate.main(words) == 0
     assert json.loads(capsys.readouterr().out)["networks"]["models"]
-    assert [networks for _, _, networks in played] == [Networks(folds, models, evaluate_all.FOLDS)] * 3
+    assert [networks for _, _, networks in played] == [Networks(folds, models, evaluate_all.FOLDS)] * 5
     shutil.rmtree(folds / "fold-1-of-3")
     played.clear()
     with pytest.raises(BadInput, match="fold-1-of-3: no such folder; make it with"):

@@ -60,3 +60,26 @@ def test_lines_and_card_when_made_then_every_program_stands_beside_the_monitor(m
     for told in ("88.25", "69.37", "-6 dB", "13.18"):
         assert told in text
     assert noise_stress.STRETCH_S == 120.0
+
+
+def test_detected_when_all_noise_is_played_then_qrs_of_both_records_at_each_ratio() -> None:
+    right, half = matrix("NNNNN", "NNNNN"), matrix("NNNNN", "NNNNN")
+    found = noise_stress.detected({("nstdb", name): score(right, half) for name in splits.NSTDB})
+    assert list(found) == [f"{snr} dB" for snr in SNR_DB]
+    assert found["6 dB"] == {
+        "se": 100.0,
+        "ppv": 100.0,
+        "interval_95": {"se": [100.0, 100.0], "ppv": [100.0, 100.0]},
+    }
+
+
+def test_lowered_card_and_lines_when_made_then_each_threshold_has_every_ratio() -> None:
+    qrs = {"se": 99.16, "ppv": 82.2, "interval_95": {"se": [98.0, 99.9], "ppv": None}}
+    rows = {f"lowered by {by:g}": {f"{snr} dB": qrs for snr in SNR_DB} for by in noise_stress.LOWERED}
+    table = list(noise_stress.lowered_card(rows))
+    assert table[0].count("dB") == len(SNR_DB)
+    assert table[2].startswith("| lowered by 1 |")
+    assert table[3].count("99.16 [98.00, 99.90] / 82.20 |") == len(SNR_DB)
+    told = list(noise_stress.lowered_lines(rows))
+    assert len(told) == 2
+    assert "6 dB 99.16 / 82.20" in told[1]
