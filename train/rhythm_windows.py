@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.alarms.limits import AlarmLimits
 from edge.rhythm_window import rhythm_image
 from train import databases, splits
 from train.augment import add_noise, mix_leads
@@ -23,6 +24,7 @@ from train.dataset import (
     load_noise,
     load_patient,
 )
+from train.front import FS_MODEL
 
 WINDOW = 500
 """4 s at 125 Hz, the length of stretch that the published figures for VF and VT are of."""
@@ -52,6 +54,14 @@ QRS at an ordinary rate is neither VT nor flutter, and few patients (vfdb/418) h
 
 WIDEST = (9, 29)
 """Samples of the smoothing window that widens."""
+
+SLOWEST_VT_BPM = AlarmLimits().vt_bpm
+"""Windows labelled VT below it are not learned from: the alarm does not call a wide rhythm so slow VT. They are
+scored like all others."""
+
+SHORTEST_PERIOD_S, LONGEST_PERIOD_S, AS_HIGH = 0.16, 1.76, 0.8
+"""Between which periods a rhythm's is looked for, and how high beside the highest the peak of the autocorrelation is
+that is taken: the first one so high, as a rhythm is as like itself after two beats as after one."""
 
 ASYSTOLE_MV = 0.1
 """Fibrillation smaller than this from top to bottom is asystole (Kerber et al., Circulation 95:1677, 1997)."""
@@ -129,14 +139,31 @@ def drawn(patient: Patient, rng: np.random.Generator, noises: list[NDArray[np.fl
             if label == VF and np.ptp(x) < ASYSTOLE_MV:
                 continue
             x = np.interp(np.arange(WINDOW) / factor, np.arange(length), x).astype(np.float32)
+            newest = int(patient.rhythm[start + length - 1])
+            if newest == VT and rate_bpm(x) < SLOWEST_VT_BPM:
+                continue
             if label == 1 and rng.random() < WIDENED:
                 inside = patient.r[(patient.r >= start) & (patient.r < start + length)]
                 x = widened(rng, x, inside * factor / 125.0)
             x = add_noise(rng, x, noises, 0.4) if label != NOISE else x
             gain = np.exp(rng.uniform(-0.5, 0.5)) * (-1.0 if rng.random() < 0.25 else 1.0)
             images.append(rhythm_image(x * np.float32(gain)))
-            classes.append(int(patient.rhythm[start + length - 1]) - 1)
+            classes.append(newest - 1)
     return _stack(images, classes)
+
+
+def rate_bpm(x: NDArray[np.float32]) -> float:
+    """Rate of the rhythm that fills a window (WINDOW,), by the window's likeness to itself later (autocorrelation).
+
+    Not by labelled beats: vfdb, whose VT is nearly all there is, has none. NaN where nothing comes again within
+    :data:`LONGEST_PERIOD_S`.
+    """
+    power = np.abs(np.fft.rfft(x - np.mean(x), 2 * WINDOW)) ** 2
+    lags = np.arange(round(SHORTEST_PERIOD_S * FS_MODEL), round(LONGEST_PERIOD_S * FS_MODEL))
+    alike = np.fft.irfft(power)[lags] / (WINDOW - lags)
+    peaks = 1 + np.flatnonzero((alike[1:-1] > alike[:-2]) & (alike[1:-1] >= alike[2:]))
+    high = peaks[alike[peaks] >= AS_HIGH * alike[peaks].max(initial=0.0)]
+    return float(60.0 * FS_MODEL / lags[high[0]]) if len(high) else float("nan")
 
 
 def widened(
@@ -190,7 +217,7 @@ def all_drawn(seed: int) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[n
     """
     names = ["/".join(key) for key in records()]
     noises = load_noise()
-    knobs = (WINDOW, DRAWS, LETHAL_DRAWS, STRETCH, WIDENED, WIDEST)
+    knobs = (WINDOW, DRAWS, LETHAL_DRAWS, STRETCH, WIDENED, WIDEST, SLOWEST_VT_BPM)
     mark = f"{front_mark()} {sum(map(len, noises))} {knobs} {names}"
     path = cache_dir() / f"rhythm_windows_{seed}.npz"
     if path.exists():

@@ -16,6 +16,7 @@ from train.dataset import RHYTHM_LABELS, Fold, Patient
 from train.rhythm_windows import (
     CLASSES,
     HOP,
+    SLOWEST_VT_BPM,
     VF,
     VT,
     WINDOW,
@@ -25,6 +26,7 @@ from train.rhythm_windows import (
     load,
     noise_windows,
     plain,
+    rate_bpm,
     records,
     widened,
     windows_of,
@@ -98,6 +100,67 @@ def test_drawn_when_the_seed_is_the_same_then_so_are_the_windows(
     assert np.array_equal(one[0], same[0])
     assert set(one[1]) == set(range(CLASSES))
     assert one[0].shape != other[0].shape or not np.array_equal(one[0], other[0])
+
+
+def wide_beats(bpm: float, n: int = WINDOW) -> NDArray[np.float32]:
+    """A lead (n, 1) of wide beats, upright and then inverted, with a little noise."""
+    phase = (np.arange(n) * bpm / 60.0 / 125.0) % 1.0
+    wave = np.exp(-(((phase - 0.3) / 0.1) ** 2)) - 0.4 * np.exp(-(((phase - 0.65) / 0.12) ** 2))
+    return (wave + np.random.default_rng(0).normal(0.0, 0.03, n)).astype(np.float32)[:, None]
+
+
+def all_vt(x: NDArray[np.float32]) -> Patient:
+    """One with this lead, without labelled beats, as in vfdb."""
+    rhythm = np.full(len(x), VT, np.int8)
+    none = np.zeros(0)
+    return Patient("vfdb/1", "vfdb", x, none, none.astype(np.int64), np.ones(len(x), np.uint8), rhythm)
+
+
+@pytest.mark.parametrize("bpm", [40.0, 60.0, 95.0, 105.0, 150.0, 240.0, 330.0])
+def test_rate_bpm_when_wide_beats_follow_each_other_then_it_is_theirs(bpm: float) -> None:
+    assert rate_bpm(wide_beats(bpm)[:, 0]) == pytest.approx(bpm, rel=0.03)
+    assert rate_bpm(-wide_beats(bpm)[:, 0]) == pytest.approx(bpm, rel=0.03)
+
+
+def test_rate_bpm_when_nothing_comes_again_then_it_is_not_a_number() -> None:
+    line = np.zeros(WINDOW, np.float32)
+    assert np.isnan(rate_bpm(line))
+    assert np.isnan(rate_bpm(np.linspace(0.0, 1.0, WINDOW, dtype=np.float32)))
+
+
+def test_rate_bpm_when_the_virtual_patients_beats_are_regular_then_it_is_theirs(
+    virtual_patient: Callable[..., Patient],
+) -> None:
+    p = virtual_patient("rhythms")
+    compared = 0
+    for at in range(0, len(p.x) - WINDOW, HOP):
+        one_rhythm = len(set(p.rhythm[at : at + WINDOW])) == 1
+        rr = np.diff(p.r[(p.r >= at) & (p.r < at + WINDOW)])
+        if one_rhythm and len(rr) >= 2 and rr.max() < 1.1 * rr.min():
+            assert 7200.0 / rr.max() < rate_bpm(p.x[at : at + WINDOW, 0]) < 7800.0 / rr.min()
+            compared += 1
+    assert compared >= 5
+
+
+def test_drawn_when_vt_is_slower_than_the_alarms_then_it_is_not_learned_from(noises: Noises) -> None:
+    for bpm, learned in ((0.8 * SLOWEST_VT_BPM, False), (1.3 * SLOWEST_VT_BPM, True)):
+        patient = all_vt(wide_beats(bpm, 30 * 125))
+        images, classes = drawn(patient, np.random.default_rng(0), noises)
+        assert images.shape == (len(classes), WINDOW, 1)
+        assert set(classes) == ({VT - 1} if learned else set())
+        asked = round(rhythm_windows.LETHAL_DRAWS * np.sqrt((len(patient.x) - 602) / 125.0))
+        assert len(classes) == (asked if learned else 0)
+
+
+def test_drawn_when_vf_repeats_itself_as_slowly_then_it_is_learned_from(noises: Noises) -> None:
+    patient = all_vt(wide_beats(60.0, 30 * 125))
+    patient = replace(patient, rhythm=np.full_like(patient.rhythm, VF))
+    assert set(drawn(patient, np.random.default_rng(0), noises)[1]) == {VF - 1}
+
+
+def test_windows_of_when_vt_is_slow_then_they_are_scored_as_ever() -> None:
+    found = list(windows_of(all_vt(wide_beats(60.0, 10 * 125))))
+    assert [label for _, label in found] == [VT] * 7
 
 
 def test_widened_when_beats_are_slow_then_they_are_wider_and_as_tall() -> None:
