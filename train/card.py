@@ -129,8 +129,8 @@ COLUMNS = (
 )
 
 
-LOWERED = """QRS with the R-peaks' threshold (a logit) lower than the monitor's, Se / +P: what the same networks find when
-noise is feared less, at the price of more false beats. The monitor keeps its own.
+LOWERED = """QRS with the R-peaks' threshold (a logit) lower than the monitor's, Se / +P: what the same networks find
+when noise is feared less, at the price of more false beats. The monitor keeps its own.
 """
 
 

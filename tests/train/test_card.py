@@ -26,7 +26,9 @@ ROWS = {
     "noise stress, 118 and 119": {
         "6 dB": {"records": 2, "final": ANSWERS, "early": ANSWERS, "beside": beside(6)}
     },
-    LOWERED_ROW: {"lowered by 1": {"6 dB": {"se": 99.16, "ppv": 82.22, "interval_95": {"se": [98, 99.5], "ppv": None}}}},
+    LOWERED_ROW: {
+        "lowered by 1": {"6 dB": {"se": 99.16, "ppv": 82.22, "interval_95": {"se": [98, 99.5], "ppv": None}}}
+    },
     LETHAL_ROW: {**LETHAL, "by database": {"vfdb": LETHAL}, "worst": ["vfdb/418: missed 0 of 5, false 7 of 9"]},
     CINC_ROW: {
         "recordings": 3587, "f1": {"N": 90.0, "mean": 81.25}, "interval_95": {"N": [89, 91], "mean": [80, 82.5]},
