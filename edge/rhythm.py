@@ -32,6 +32,9 @@ VT_RR_S = 0.6
 VT_FRESH_S = 1.5
 """A run is over when its last answered beat is older: its successor and its answer would have come by now."""
 
+SURE = 0.95
+"""P(N) + P(S) of a beat that surely is not ventricular; with 0.8 a flutter of vfdb/418 is not told (train/RESULTS.md)."""
+
 EXPLAIN_S = 4.0
 """Ordinary beats within so long explain a wave that the CNN takes for VT or fibrillation."""
 
@@ -98,10 +101,13 @@ class RhythmStage:
         return self.vf_prob + self.vt_prob
 
     def _explained(self, since: int) -> bool:
-        """Whether three sure beats from sample `since` on are not ventricular; asked every tick, so from the newest."""
+        """Whether three beats from sample `since` on are surely not ventricular; asked every tick, so from the newest.
+
+        N or S: which of the two may be in doubt, as in a fast supraventricular rhythm.
+        """
         n = 0
         for b in reversed(self._beats):
-            if b.r_peak.sample >= since and b.aami in "NS" and max(b.probs) > 0.8:
+            if b.r_peak.sample >= since and b.aami in "NS" and b.probs[0] + b.probs[1] > SURE:
                 n += 1
                 if n == 3:
                     return True

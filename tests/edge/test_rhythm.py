@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,13 @@ def test_evidence_when_ordinary_beats_explain_the_wave_then_only_while_they_are_
     stage = _seen(*(_beat(k) for k in range(3)))
     assert stage.vf_evidence(400) == pytest.approx(0.2)
     assert stage.vf_evidence(4 * FS + 1) == pytest.approx(0.9)
+
+
+def test_evidence_when_beats_are_n_or_s_in_doubt_then_they_explain_the_wave_all_the_same() -> None:
+    doubtful = [replace(_beat(k, "S"), probs=(0.47, 0.5, 0.01, 0.01, 0.01)) for k in range(3)]
+    assert _seen(*doubtful).vf_evidence(400) == pytest.approx(0.2)
+    fused = [replace(_beat(k, "S"), probs=(0.1, 0.5, 0.3, 0.05, 0.05)) for k in range(3)]
+    assert _seen(*fused).vf_evidence(400) == pytest.approx(0.9)
 
 
 def test_evidence_when_a_ventricular_run_has_ended_then_it_explains_nothing_any_more() -> None:
