@@ -33,7 +33,7 @@ VT_FRESH_S = 1.5
 """A run is over when its last answered beat is older: its successor and its answer would have come by now."""
 
 SURE = 0.95
-"""P(N) + P(S) of a beat that surely is not ventricular; by 0.8, flutters of vfdb/418 are not told (train/RESULTS.md)."""
+"""P(N) + P(S) of a beat that surely is not ventricular. With 0.8 flutters of vfdb/418 go untold (train/RESULTS.md)."""
 
 EXPLAIN_S = 4.0
 """Ordinary beats within so long explain a wave that the CNN takes for VT or fibrillation."""

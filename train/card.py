@@ -32,10 +32,10 @@ tried and did not work, in `train/RESULTS.md`.
   out of which model. The fusion and the models of the folds have also learned from recordings of cinc2017 that are
   labelled normal (every beat N) or atrial fibrillation (no beat S): weak labels, at R-peaks found by the monitor.
 - Patients are split, never beats. DS1, the paced records, svdb and nstdb ("by folds") are played through the models of
-  the fold that has never seen the patient: they lie in `train/folds`. DS2 and 201 are played through the shipped models,
-  which have seen none of it. All are of one recipe: a GRU taught by the labels and by three seeds of itself, a beat CNN,
-  seed 1. The fusions are older: fitted on what the second version's networks of the same folds said. How much a fold's
-  fusion leans towards S and V was chosen by the other folds' patients. What part DS2 had in a decision,
+  the fold that has never seen the patient: they lie in `train/folds`. DS2 and 201 are played through the shipped
+  models, which have seen none of it. All are of one recipe: a GRU taught by the labels and by three seeds of itself, a
+  beat CNN, seed 1. The fusions are older: fitted on what the second version's networks of the same folds said. How much
+  a fold's fusion leans towards S and V was chosen by the other folds' patients. What part DS2 had in a decision,
   `train/RESULTS.md` says.
 - Rhythm windows are learned from DS1, svdb, vfdb, cudb and cinc2017; for the rows about rhythm, by networks of three
   folds of all of these.
@@ -50,7 +50,8 @@ TAIL = """
 ## What they are bad at
 
 - Supraventricular beats: most errors of any row above are S called N or N called S, above all in atrial fibrillation,
-  in nodal rhythms, and where nearly every beat is S (record 232). While the intervals look like AF hardly any S is told.
+  in nodal rhythms, and where nearly every beat is S (record 232). While the intervals look like AF, hardly any S is
+  told.
 - Paced rhythms and bundle branch blocks that change: few patients have taught them. F and Q are rare in training.
 - Heavy muscle and electrode noise: see the noise rows; below 6 dB ventricular beats are told with many false ones.
 - Ventricular fibrillation and fast ventricular tachycardia are told from everything else, not from each other.
