@@ -18,6 +18,7 @@ from edge.types import AAMI, Beat
 from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.types import SampleBlock
 from train import export
+from train.chip_parity import NoIntervals
 
 F32 = NDArray[np.float32]
 PROB = 0.02
@@ -48,7 +49,7 @@ def of_chip(chip: Any, lead: F32, patient: Any = None) -> list[tuple[int, str, b
 
 def of_pipeline(lead: F32, fs: float) -> list[Beat]:
     """The same out of edge's pipeline."""
-    pipeline = Pipeline(replace(load_models(), fusion=MeanFusion()), wave_ms=0.0)
+    pipeline = Pipeline(replace(load_models(), fusion=MeanFusion(), af=NoIntervals()), wave_ms=0.0)
     block = SampleBlock("chip", 0, fs, lead[:, None], ("II",))
     return [event for event in pipeline.push(block) if isinstance(event, Beat)]
 

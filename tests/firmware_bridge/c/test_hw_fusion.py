@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from edge.pipeline import Pipeline
 from edge.types import AAMI, Beat
 from firmware_bridge.types import SampleBlock
 from train.chip_host import HostPatient
+from train.chip_parity import NoIntervals
 
 F32 = NDArray[np.float32]
 PROB, PROB_INT8 = 0.02, 0.15
@@ -25,7 +27,7 @@ def patient(chip: Any) -> HostPatient:
 
 
 def beats(lead: F32) -> list[Beat]:
-    pipeline = Pipeline(load_models(), wave_ms=0.0)
+    pipeline = Pipeline(replace(load_models(), af=NoIntervals()), wave_ms=0.0)
     events = pipeline.push(SampleBlock("chip", 0, 125.0, lead[:, None], ("II",)))
     return [event for event in events if isinstance(event, Beat)]
 
