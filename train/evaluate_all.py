@@ -272,7 +272,7 @@ def main(argv: list[str] | None = None) -> int:
     rows |= table(play_all(everything(), args.jobs, networks=networks))
     rows[noise_stress.LOWERED_ROW] = {
         f"lowered by {by:g}": noise_stress.detected(
-            play_all(noise(), args.jobs, networks=networks, lowered=by)
+            play_all(noise(), args.jobs, networks=networks, lowered=by), SNR_DB
         )
         for by in noise_stress.LOWERED
     }

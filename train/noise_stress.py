@@ -63,10 +63,10 @@ def halves(scores: Sequence[Score]) -> dict[str, Any]:
     return out
 
 
-def detected(scores: Mapping[tuple[str, str], Score]) -> dict[str, Any]:
+def detected(scores: Mapping[tuple[str, str], Score], snrs_db: Iterable[int] = SNR_DB) -> dict[str, Any]:
     """QRS of both records at each ratio of signal to noise, and its intervals over the stretches."""
     out = {}
-    for snr in SNR_DB:
+    for snr in snrs_db:
         both = [scores["nstdb", name] for name in noisy(snr)]
         total = sum((s.final.matrix for s in both[1:]), both[0].final.matrix)
         out[f"{snr} dB"] = {**statistics(total)["qrs"], "interval_95": stretched(both)["qrs"]}

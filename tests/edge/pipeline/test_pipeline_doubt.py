@@ -11,7 +11,7 @@ FS = 250.0
 
 
 KNOWN = pytest.mark.xfail(
-    strict=True,
+    strict=False,  # on another processor a float may fall the other way
     reason="the taught GRU loses beats when the noise begins, and five of those left are at 33 bpm: a false alarm",
 )
 HEARD = [pytest.param(seed, marks=KNOWN) if seed == 5 else seed for seed in range(12)]
