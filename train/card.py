@@ -50,8 +50,8 @@ TAIL = """
 ## What they are bad at
 
 - Supraventricular beats: most errors of any row above are S called N or N called S, above all in atrial fibrillation,
-  in nodal rhythms, and where nearly every beat is S (record 232). While the intervals look like AF, hardly any S is
-  told.
+  in nodal rhythms, and where nearly every beat is S (record 232). While the intervals look like AF, every S is
+  doubted.
 - Paced rhythms and bundle branch blocks that change: few patients have taught them. F and Q are rare in training.
 - Heavy muscle and electrode noise: see the noise rows; below 6 dB ventricular beats are told with many false ones.
 - Ventricular fibrillation and fast ventricular tachycardia are told from everything else, not from each other.
