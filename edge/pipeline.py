@@ -323,6 +323,7 @@ class Pipeline:
                 settling=state.settling,
                 rhythm=self._rhythm.label,
                 lost=state.lost,
+                sqi=state.sqi,
             )
         )
 

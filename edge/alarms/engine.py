@@ -49,6 +49,7 @@ class AlarmEngine:
         self._heart_seen = False
         self._silent = self._mismatch = self._noisy = False
         self._unreadable_s = self._still_s = 0.0
+        self._poor_s: float | None = None
         self._noise_end_s = self._noisy_end_s = float("-inf")
         self._restart(self._now_s)
 
@@ -84,7 +85,7 @@ class AlarmEngine:
             self._noise_end_s = now_s
         readable = not obs.unreadable and not obs.lead_off
         vf = self._vf.push(obs.vf_prob, readable, dt_s)
-        self._doubt(obs, now_s)
+        self._doubt(obs, now_s, dt_s)
         self._count_still(obs, dt_s)
         asystole = self._asystole(obs, now_s, vf.cause)
         out = self._set("asystole", asystole) + self._set("vf", vf) + self._judge_beats()
@@ -159,7 +160,8 @@ class AlarmEngine:
         fresh = newest is not None and (at - newest) / fs < self._limits.stale_s
         timed = fresh and not self._mismatch
         out = self._set("vt", beats.vt(fs) if fresh else NOTHING)
-        out += self._set("extreme_brady", beats.extreme_brady(fs) if timed else NOTHING)
+        if not (timed and beats.hesitates(at, fs)):  # noise ends a long interval with a peak that is hardly one
+            out += self._set("extreme_brady", beats.extreme_brady(fs) if timed else NOTHING)
         out += self._set("extreme_tachy", beats.extreme_tachy(fs) if timed else NOTHING)
         out += self._set("pause", beats.pause(fs) if timed else NOTHING)
         out += self._set("run", ectopy.run(fs) if fresh else NOTHING)
@@ -188,7 +190,7 @@ class AlarmEngine:
         seconds = max(flat_s, no_qrs_s)
         return Finding(cause, seconds, f"no QRS for {seconds:.1f} s")
 
-    def _doubt(self, obs: Observation, now_s: float) -> None:
+    def _doubt(self, obs: Observation, now_s: float, dt_s: float) -> None:
         """What may have hidden a QRS, though the signal counts as readable."""
         if obs.noisy:
             self._noisy_end_s = now_s
@@ -196,8 +198,19 @@ class AlarmEngine:
         if obs.settling:
             since_s = float("inf") if obs.since_qrs_s is None else obs.since_qrs_s
             self._clock.hold(now_s, since_s, self._limits.settle_s)
-        if obs.noisy or obs.settling or self._vf.growing:
+        if obs.noisy or obs.settling or self._vf.growing or self._worsening(obs.sqi, dt_s):
             self._beats.doubt(obs.at)
+
+    def _worsening(self, sqi: float, dt_s: float) -> bool:
+        """Whether the signal fell from good to poor within the last `worsening_s`: it may go on to be noise."""
+        limits = self._limits
+        if sqi >= limits.seen_sqi:
+            self._poor_s = None
+        elif self._poor_s is not None:
+            self._poor_s += dt_s
+        elif sqi < limits.poor_sqi:
+            self._poor_s = 0.0
+        return self._poor_s is not None and self._poor_s < limits.worsening_s
 
     def _count_still(self, obs: Observation, dt_s: float) -> None:
         calm = (obs.quiet or obs.flat_s > 0.0) and obs.wander_mv < self._limits.start_wander_mv

@@ -28,6 +28,10 @@ class AlarmLimits:
     noisy_s, noisy_blind_s : float
         Such a line that looked like noise within the last `noisy_s` is no asystole: after so long without QRS it
         is told as unreadable, within those 10 s too.
+    poor_sqi, worsening_s : float, float
+        Where the quality falls below this from `seen_sqi` or more, beats may be lost for so long (the length of the
+        gate's look at noise) before it says noise: no rate across that time is too slow. A line that stays poor is
+        believed again.
     settle_s : float
         While an electrode settles the clocks wait, but no longer than until so much after the last QRS: then
         the alarm still comes within 10 s of it.
@@ -76,6 +80,8 @@ class AlarmLimits:
     asystole_doubt_s: float = 7.0
     noisy_s: float = 4.0
     noisy_blind_s: float = 9.5
+    poor_sqi: float = 0.2
+    worsening_s: float = 4.0
     settle_s: float = 5.5
     start_s: float = 6.0
     start_wander_mv: float = 0.05

@@ -13,6 +13,10 @@ from edge.types import AAMI, Beat
 
 VENTRICULAR = AAMI.index("V")
 
+CLEAR, LOOKED_S = 0.78, 1.3
+"""Probability of being an R-peak above which the detector has no doubt (`edge.rpeaks.DOUBT` above its threshold), and
+age [s] at which the quality of the signal around a beat is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -33,7 +37,7 @@ class Observation:
         Newest probability of fibrillation or flutter; None where there is none (no window yet).
     rhythm : str
         Label of the rhythm, as in :class:`edge.types.Rhythm`.
-    lost : bool
+    lost, sqi : bool, float
         As in :class:`edge.quality.QualityState`.
     """
 
@@ -50,6 +54,7 @@ class Observation:
     settling: bool = False
     rhythm: str = "unknown"
     lost: bool = False
+    sqi: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class _Seen:
     readable: bool
     sqi: float
     v_prob: float
+    prob: float
 
 
 class RateRule:
@@ -194,7 +200,7 @@ class LastBeats:
         rr_s = None if beat.id in self._cut else beat.rr_s
         aami = "V" if beat.ventricular else beat.aami
         v_prob = max(p[VENTRICULAR] for p in (beat.probs, beat.plain) if p is not None)
-        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi, v_prob)
+        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi, v_prob, beat.r_peak.prob)
         self._beats = sorted([*beats, seen], key=lambda b: b.sample)[-self._keep :]
         self._rates = {}
 
@@ -229,6 +235,11 @@ class LastBeats:
             return NOTHING
         since_s = (self._beats[-1].sample - self._beats[-n].sample) / fs
         return Finding(True, since_s, f"{n} ventricular beats in a row at {rate:.0f} bpm")
+
+    def hesitates(self, at: int, fs: float) -> bool:
+        """Whether the newest beat is no clear one and so new that the gate has not looked at it (once a second)."""
+        newest = self._beats[-1]
+        return newest.prob < CLEAR and (at - newest.sample) / fs < LOOKED_S
 
     def extreme_brady(self, fs: float) -> Finding:
         """Slower than the lethal limit over so many beats."""

@@ -49,9 +49,18 @@ class Bed:
             self.tick(**seen)
 
     def beats(
-        self, n: int, rr_s: float = 0.75, aami: str = "N", readable: bool = True, **seen: object
+        self,
+        n: int,
+        rr_s: float = 0.75,
+        aami: str = "N",
+        readable: bool = True,
+        prob: float = 0.9,
+        **seen: object,
     ) -> None:
-        """`n` beats `rr_s` apart, a multiple of 0.25 s: each one's early answer, then the final one of the last."""
+        """`n` beats `rr_s` apart, a multiple of 0.25 s: each one's early answer, then the final one of the last.
+
+        `prob` is how sure an R-peak each is.
+        """
         for _ in range(n):
             for _ in range(round(rr_s / 0.25)):
                 self.tick(**seen)
@@ -60,7 +69,7 @@ class Bed:
             self.qrs_s = self.t
             probs = tuple(0.8 if c == aami else 0.05 for c in AAMI)
             beat = Beat(
-                self.n, RPeak(self.at, 1.0, 0.9), rr, aami, probs, 1.0, False, False, readable, self.at
+                self.n, RPeak(self.at, 1.0, prob), rr, aami, probs, 1.0, False, False, readable, self.at
             )
             if self.last is not None and self.last.r_peak.sample < self.at:
                 self._keep(self.engine.on_beat(replace(self.last, final=True, at=self.at), self.fs))

@@ -72,6 +72,47 @@ def test_brady_when_noise_is_over_and_the_heart_is_slow_then_raised_at_the_fifth
     assert bed.raised("extreme_brady") == [bed.t]
 
 
+def test_brady_when_quality_has_just_fallen_then_the_interval_across_is_no_evidence(bed: Any) -> None:
+    bed.wait(5.0, sqi=0.05)
+    bed.beats(1, 0.25, sqi=0.05)
+    bed.wait(2.0, sqi=0.05)
+    assert bed.raised("extreme_brady") == []
+
+
+def test_brady_when_quality_stays_poor_then_believed_after_four_seconds(bed: Any) -> None:
+    bed.wait(4.25, sqi=0.05)
+    bed.beats(5, 1.75, sqi=0.05)
+    assert bed.raised("extreme_brady") == [bed.t]
+
+
+def test_brady_when_quality_only_wavers_then_raised_at_once(bed: Any) -> None:
+    bed.beats(4, 1.75, sqi=0.3)
+    assert bed.raised("extreme_brady") == [bed.t]
+
+
+def test_brady_when_the_last_beat_is_hardly_one_then_the_gates_next_look_is_awaited(bed: Any) -> None:
+    bed.wait(4.0)
+    bed.beats(1, 0.5, prob=0.6)
+    fifth = bed.t
+    assert bed.raised("extreme_brady") == []
+    bed.wait(2.0)
+    assert bed.raised("extreme_brady") == [fifth + 1.5]
+
+
+def test_brady_when_the_last_beat_is_hardly_one_and_noise_is_seen_then_not_raised(bed: Any) -> None:
+    bed.wait(4.0)
+    bed.beats(1, 0.5, prob=0.6)
+    bed.wait(0.75)
+    bed.tick(noisy=True)
+    bed.wait(2.0)
+    assert bed.raised("extreme_brady") == []
+
+
+def test_brady_when_no_beat_is_ever_clear_then_raised_all_the_same(bed: Any) -> None:
+    bed.beats(5, 1.75, prob=0.6)
+    assert len(bed.raised("extreme_brady")) == 1
+
+
 def test_vt_when_line_looks_noisy_then_raised_all_the_same(bed: Any) -> None:
     bed.tick(noisy=True)
     bed.beats(6, 0.5, "V")
