@@ -13,6 +13,7 @@ from edge.artefact import Models
 from edge.fusion import BeatEvidence, features
 from edge.intervals import Intervals
 from edge.likeness import likeness
+from edge.p_wave import BEFORE, SPAN, QrsSizes
 from edge.personal import Personal
 from edge.rpeaks import Decided, refine
 from edge.template import Template, beat_image
@@ -85,6 +86,7 @@ class BeatStage:
         self._peak_lag = gru.calibration["peak_lag"]
         self._window, self._before = cnn.window, cnn.before
         self._wait = round(LONGEST_WAIT_S * gru.fs)
+        self._sizes = QrsSizes()
         self.template = Template()
         self.intervals = Intervals()
         self._memory = models.fusion.new_state()
@@ -93,9 +95,14 @@ class BeatStage:
         self._open: _Open | None = None
         self._last_position = -1e9
 
+    def is_qrs(self, k: int) -> bool:
+        """Whether a QRS lies where the posterior has a maximum, at sample `k`, or only a P-wave."""
+        position, _ = self._refined(k)
+        return self._sizes.is_qrs(self._ring.cut(round(position) - BEFORE, SPAN))
+
     def push(self, found: Decided, now: Circumstances) -> list[Beat]:
         """An R-peak was decided."""
-        position, amp_mv = refine(self._ring, found.k - self._lag + self._filter_lag)
+        position, amp_mv = self._refined(found.k)
         if position - self._last_position < LEAST_DISTANCE:
             return []
         self._last_position = position
@@ -128,7 +135,7 @@ class BeatStage:
         return out
 
     def restart(self) -> None:
-        """Filtered samples count from 0 again. The template stays: it is the same patient."""
+        """Filtered samples count from 0 again. The template and the usual size stay: it is the same patient."""
         self.intervals.forget_rate()
         self._doubt.forget()
         self._last_position = -1e9
@@ -139,7 +146,11 @@ class BeatStage:
         self.intervals.forget()
         self._memory.reset()
         self._doubt.forget()
+        self._sizes.reset()
         self._personal.forget()
+
+    def _refined(self, k: int) -> tuple[float, float]:
+        return refine(self._ring, k - self._lag + self._filter_lag)
 
     def _evidence(self, window: F32, rr_s: float | None, logits: F32, sqi: float) -> BeatEvidence:
         template, intervals = self.template, self.intervals

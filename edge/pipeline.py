@@ -87,10 +87,11 @@ class Pipeline:
         self._clip = gru.thresholds["clip_mv"]
         self._cascade = Cascade(gru.sos)
         self._state = models.gru.new_state()
-        self._detector = RPeakDetector(gru.thresholds["qrs_logit"], gru.delay["class"] - gru.delay["qrs"])
         self._ring = Ring()
         self._personal = Personal(personal)
         self._beats = BeatStage(models, self._ring, self._to_device, self._personal, self._is_paced)
+        wait = gru.delay["class"] - gru.delay["qrs"]
+        self._detector = RPeakDetector(gru.thresholds["qrs_logit"], wait, self._beats.is_qrs)
         self._rhythm = RhythmStage(models.af)
         self._hop, self._rhythm_window = rhythm.hop, rhythm.window
         self._alarms = AlarmEngine(limits, numbers)

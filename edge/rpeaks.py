@@ -7,6 +7,7 @@ follows. One that fell short is taken back where the next beat comes so late tha
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,10 @@ a missed beat if they lie too far apart."""
 USUAL, USUAL_LEAST = 8, 4
 """Intervals that the usual one is the mean of. Two beats more than half as much again apart are too far apart; where
 the longest is more than 2.5 times the shortest there is no usual one (fibrillation, beats that are noise)."""
+
+SLOW, SLOW_APART = 188, 62
+"""Two beats 1.5 s apart (40 bpm, extreme bradycardia) are too far apart whatever is usual, for a bigeminy whose second
+beats fall short is as regular as a slow heart. What is taken back then follows the beat by 500 ms: no T-wave does."""
 
 LONGEST_BACK = 375
 """Samples (3 s): a longer interval is left as it is. It is a pause, and may be one with P-waves."""
@@ -70,6 +75,8 @@ class RPeakDetector:
     wait : int
         Samples from the maximum to the decision (the class head answers then). A higher maximum in between
         takes its place. A doubtful one waits for `DOUBT_WAIT`, a missed one for the next beat.
+    is_qrs : callable, optional
+        Asked of every maximum before it is a beat, with its sample; all are believed where there is none.
     """
 
     __slots__ = (
@@ -79,6 +86,7 @@ class RPeakDetector:
         "_due",
         "_height",
         "_intervals",
+        "_is_qrs",
         "_last",
         "_least",
         "_missed",
@@ -87,8 +95,8 @@ class RPeakDetector:
         "_wait",
     )
 
-    def __init__(self, threshold: float, wait: int) -> None:
-        self._threshold, self._wait = threshold, wait
+    def __init__(self, threshold: float, wait: int, is_qrs: Callable[[int], bool] = lambda _: True) -> None:
+        self._threshold, self._wait, self._is_qrs = threshold, wait, is_qrs
         self._doubt, self._least = threshold + DOUBT, threshold + MISSED
         self._intervals: deque[int] = deque(maxlen=USUAL)
         self.reset()
@@ -132,17 +140,23 @@ class RPeakDetector:
         ):
             self._missed = _Top(k, height, logits)
 
-    def _decide(self, candidate: _Top) -> Decided:
+    def _decide(self, candidate: _Top) -> Decided | None:
         """The candidate is due: a beat missed before it comes first, and the candidate with the next sample."""
         missed = self._missed
         if missed is not None and self._is_missed(missed.k, candidate.k):
-            return self._take(missed)
+            if self._is_qrs(missed.k):
+                return self._take(missed)
+            self._missed = None
         self._candidate = None
-        return self._take(candidate)
+        return self._take(candidate) if self._is_qrs(candidate.k) else None
 
     def _is_missed(self, k: int, after: int) -> bool:
         known, apart = self._intervals, after - self._taken
-        if len(known) < USUAL_LEAST or apart > LONGEST_BACK or after - k < MISSED_APART:
+        if apart > LONGEST_BACK or after - k < MISSED_APART:
+            return False
+        if apart >= SLOW and k - self._taken >= SLOW_APART:
+            return True
+        if len(known) < USUAL_LEAST:
             return False
         return 2 * max(known) <= 5 * min(known) and 2 * len(known) * apart > 3 * sum(known)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.p_wave import BEFORE, SPAN, QrsSizes
 from edge.rpeaks import RPeakDetector
 from firmware_bridge.types import BadInput
 from train import databases, splits
@@ -110,7 +111,7 @@ def front_mark() -> str:
 
 @lru_cache(maxsize=1)
 def peaks_mark() -> str:
-    """What the R-peak logic decides on made logits, hashed: other rules, another mark."""
+    """What the R-peak logic decides on made logits and waves, hashed: other rules, another mark."""
     rng = np.random.default_rng(0)
     qrs = np.convolve(rng.normal(-1.0, 3.0, 30_000), np.ones(9) / 3.0, "same")
     for at in np.cumsum(rng.choice([90, 100, 110, 150], 200)):
@@ -119,9 +120,20 @@ def peaks_mark() -> str:
             rng.choice([5.0, 5.0, 1.0, -1.0, -2.4]),
             *rng.choice([-9.0, 0.5, 2.0], 2),
         )
+    slow = np.full(12_000, -9.0)
+    slow[100::230], slow[100 + np.arange(50) * 230 + np.arange(20, 220, 4)] = 5.0, -1.0
+    paused = np.full(2_000, -9.0)
+    paused[::400], paused[100::400] = 5.0, -1.0
+    qrs = np.concatenate((qrs, slow, paused))
     detector = RPeakDetector(0.0, 11)
     found = [detector.push(k, row) for k, row in enumerate(np.float32(qrs)[:, None])]
-    return hashlib.sha256(repr([(p.k, p.height) for p in found if p]).encode()).hexdigest()[:16]
+    decided = [(p.k, p.height) for p in found if p]
+    sizes, t = QrsSizes(), np.arange(SPAN) - BEFORE
+    made = np.concatenate(
+        (np.full((9, 2), (0.16, 5.0)), rng.uniform(0.05, (1.5, 6.0), (400, 2)), np.full((99, 2), (0.25, 4.0)))
+    )
+    waves = [sizes.is_qrs((mv * np.exp(-((t / width) ** 2))).astype(np.float32)) for mv, width in made]
+    return hashlib.sha256(repr((decided, waves)).encode()).hexdigest()[:16]
 
 
 def _is_fresh(path: Path) -> bool:

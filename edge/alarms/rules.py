@@ -200,7 +200,9 @@ class LastBeats:
         rr_s = None if beat.id in self._cut else beat.rr_s
         aami = "V" if beat.ventricular else beat.aami
         v_prob = max(p[VENTRICULAR] for p in (beat.probs, beat.plain) if p is not None)
-        seen = _Seen(beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi, v_prob, beat.r_peak.prob)
+        seen = _Seen(
+            beat.id, beat.r_peak.sample, rr_s, aami, beat.readable, beat.sqi, v_prob, beat.r_peak.prob
+        )
         self._beats = sorted([*beats, seen], key=lambda b: b.sample)[-self._keep :]
         self._rates = {}
 

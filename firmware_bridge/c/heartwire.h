@@ -102,6 +102,12 @@ typedef struct {
     const hw_top *top; /* of the QRS logit; until the next hw_push */
 } hw_peak;
 
+/* How large a QRS of this patient usually is, and how many small smooth waves in a row were none. */
+typedef struct {
+    double usual_mv;
+    uint8_t n, refused;
+} hw_sizes;
+
 /* Running mean of the patient's normal beats. */
 typedef struct {
     float mean[HW_WINDOW];
@@ -173,6 +179,7 @@ typedef struct {
     float ring[HW_RING];
     hw_gru gru;
     hw_detector detector;
+    hw_sizes sizes;
     hw_template usual;
     hw_open open;
     hw_fuser fuser;
@@ -222,10 +229,10 @@ int hw_resample(hw_resampler *s, float mv, double *out);
 int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak);
 
 /* The parts of hw_push: filters and clip; a step of the GRU; the R-peak logic, which returns the maximum that was
- * decided, or 0. */
+ * decided, or 0.  It asks `is_qrs`, where there is one, about every maximum before it is a beat. */
 double hw_filter(hw_filters *s, double mv);
 void hw_gru_step(hw_gru *s, float mv, float logits[HW_N_LOGITS]);
-const hw_top *hw_detect(hw_detector *s, const float logits[HW_N_LOGITS]);
+const hw_top *hw_detect(hw_detector *s, const float logits[HW_N_LOGITS], int (*is_qrs)(void *, uint32_t), void *of);
 
 /* The filtered lead round an R-peak that hw_push has just given, HW_BEFORE samples before it. */
 void hw_window(const hw_state *s, const hw_peak *peak, float window[HW_WINDOW]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw_fuse.h"
+#include "hw_p_wave.h"
 
 #define SEARCH_BACK 8u  /* the R-peak lies from 64 ms before */
 #define SEARCH_AHEAD 4u /* to 32 ms after where the logit says */
@@ -41,6 +42,7 @@ void hw_start(hw_state *s)
 {
     clear(s->usual.mean, HW_WINDOW);
     s->usual.n = s->usual.odd = 0;
+    memset(&s->sizes, 0, sizeof s->sizes);
     hw_fuser_start(s);
     hw_restart(s);
 }
@@ -72,10 +74,28 @@ static uint32_t nearest(uint32_t at, double shift)
     return shift <= -0.5 ? at - (at & 1u) : at;
 }
 
+/* The R-peak of a maximum of the logit that is `age` samples old. */
+static double refined(const hw_state *s, uint32_t age, uint32_t *at)
+{
+    return refine(s, s->n - 1u - age - HW_QRS_DELAY + HW_FILTER_DELAY, at);
+}
+
+static int is_qrs(void *of, uint32_t age)
+{
+    hw_state *s = of;
+    uint32_t at;
+    double shift = refined(s, age, &at);
+    uint32_t start = nearest(at, shift) - HW_WAVE_BEFORE;
+    float wave[HW_WAVE];
+    for (uint32_t k = 0; k < HW_WAVE; k++)
+        wave[k] = s->ring[(start + k) % HW_RING];
+    return hw_is_qrs(&s->sizes, wave);
+}
+
 static int take(hw_state *s, const hw_top *top, hw_peak *peak)
 {
     uint32_t at;
-    double shift = refine(s, s->n - 1u - top->age - HW_QRS_DELAY + HW_FILTER_DELAY, &at);
+    double shift = refined(s, top->age, &at);
     double distance = (double)(uint32_t)(at - s->last_at) + shift - s->last_shift;
     if (distance < LEAST_DISTANCE)
         return 0;
@@ -99,6 +119,6 @@ int hw_push(hw_state *s, double mv, float logits[HW_N_LOGITS], hw_peak *peak)
         s->rhythm_wait--;
 #endif
     hw_gru_step(&s->gru, f, logits);
-    const hw_top *top = hw_detect(&s->detector, logits);
+    const hw_top *top = hw_detect(&s->detector, logits, is_qrs, s);
     return top ? take(s, top, peak) : 0;
 }

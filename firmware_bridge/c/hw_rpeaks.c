@@ -13,6 +13,8 @@
 #define T_WAVE 35u       /* a maximum so soon after a beat, */
 #define T_WAVE_FALL 2.5  /* and so much lower, is its T-wave */
 #define MISSED_APART 45u /* a missed beat is so far from both its neighbours */
+#define SLOW 188u        /* beats so far apart are too far apart whatever is usual, */
+#define SLOW_APART 62u   /* if what lies between follows the first by so much */
 #define USUAL_LEAST 4u
 #define LONGEST_BACK 375u
 
@@ -50,8 +52,11 @@ static int is_missed(const hw_detector *s)
 {
     uint32_t apart = s->since_taken - s->candidate.age, sum = 0, least = LONGEST_BACK, most = 0;
 
-    if (!s->missed.age || s->missed.age - s->candidate.age < MISSED_APART || apart > LONGEST_BACK ||
-        s->n_intervals < USUAL_LEAST)
+    if (!s->missed.age || s->missed.age - s->candidate.age < MISSED_APART || apart > LONGEST_BACK)
+        return 0;
+    if (apart >= SLOW && s->since_taken - s->missed.age >= SLOW_APART)
+        return 1;
+    if (s->n_intervals < USUAL_LEAST)
         return 0;
     for (uint32_t k = 0; k < s->n_intervals; k++) {
         uint32_t interval = s->intervals[k];
@@ -80,7 +85,7 @@ static const hw_top *taken(hw_detector *s, hw_top *top)
     return &s->decided;
 }
 
-const hw_top *hw_detect(hw_detector *s, const float logits[HW_N_LOGITS])
+const hw_top *hw_detect(hw_detector *s, const float logits[HW_N_LOGITS], int (*is_qrs)(void *, uint32_t), void *of)
 {
     float last = s->last;
 
@@ -97,5 +102,13 @@ const hw_top *hw_detect(hw_detector *s, const float logits[HW_N_LOGITS])
         memcpy(s->candidate.logits, logits, sizeof s->candidate.logits);
     if (!s->candidate.age || s->candidate.age < s->due)
         return 0;
-    return taken(s, is_missed(s) ? &s->missed : &s->candidate);
+    if (is_missed(s)) {
+        if (!is_qrs || is_qrs(of, s->missed.age))
+            return taken(s, &s->missed);
+        s->missed.age = 0;
+    }
+    if (!is_qrs || is_qrs(of, s->candidate.age))
+        return taken(s, &s->candidate);
+    s->candidate.age = 0;
+    return 0;
 }

@@ -13,6 +13,8 @@ from edge.rpeaks import (
     MISSED,
     MISSED_APART,
     REFRACTORY,
+    SLOW,
+    SLOW_APART,
     T_WAVE,
     T_WAVE_FALL,
     RPeakDetector,
@@ -138,8 +140,29 @@ def test_push_when_a_beat_need_not_be_missing_then_nothing_is_taken_back(
 
 
 def test_push_when_too_few_intervals_are_known_then_nothing_is_taken_back() -> None:
-    assert _found(*USUAL[:4], (440, -0.5), (550, 4.0)) == [50, 150, 250, 350, 550]
+    assert _found(*USUAL[:4], (430, -0.5), (537, 4.0)) == [50, 150, 250, 350, 537]
     assert _found(*USUAL[:5], (540, -0.5), (650, 4.0)) == [50, 150, 250, 350, 450, 540, 650]
+
+
+SLOW_HEART = [(50 + SLOW * k, 4.0) for k in range(8)]
+
+
+@pytest.mark.parametrize("after", [SLOW_APART, 80, SLOW - MISSED_APART])
+def test_push_when_every_second_beat_falls_short_at_a_slow_rate_then_it_is_taken_back(after: int) -> None:
+    short = [(k + after, -0.5) for k, _ in SLOW_HEART[:-1]]
+    tops = sorted(SLOW_HEART + short)
+    assert _found(*tops, n=1600) == [k for k, _ in tops]
+
+
+@pytest.mark.parametrize(
+    ("apart", "after"),
+    [(SLOW - 1, 80), (SLOW, SLOW_APART - 1), (SLOW, SLOW - MISSED_APART + 1), (LONGEST_BACK + 1, 100)],
+    ids=["not slow", "a T-wave", "a P-wave", "a pause"],
+)
+def test_push_when_what_falls_short_at_a_slow_rate_may_be_no_beat_then_left(apart: int, after: int) -> None:
+    beats = [50 + apart * k for k in range(4)]
+    tops = sorted([(k, 4.0) for k in beats] + [(k + after, -0.5) for k in beats[:-1]])
+    assert _found(*tops, n=2000) == beats
 
 
 def test_push_when_the_heart_stands_still_and_p_waves_go_on_then_silence_stays_silence() -> None:

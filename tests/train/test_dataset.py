@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge import rpeaks
 from edge.types import AAMI
 from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.types import BadInput
@@ -207,11 +207,22 @@ def test_fold_named_when_it_is_a_folds_folder_then_that_fold_and_else_the_one_of
     assert fold_named("runs") == Fold()
 
 
-@pytest.mark.parametrize("rule", ["REFRACTORY", "DOUBT_WAIT", "T_WAVE_FALL", "MISSED_APART", "MISSED"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(
+            f"rpeaks.{name}"
+            for name in ("REFRACTORY", "DOUBT_WAIT", "T_WAVE_FALL", "MISSED_APART", "MISSED", "SLOW")
+        ),
+        *(f"rpeaks.{name}" for name in ("SLOW_APART", "LONGEST_BACK")),
+        *(f"p_wave.{name}" for name in ("SMALL", "SMOOTH", "LEAST_MV", "MEMORY", "MOST_REFUSED")),
+    ],
+)
 def test_peaks_mark_when_a_rule_of_the_r_peaks_changes_then_it_does(
     rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = peaks_mark.__wrapped__()
     assert peaks_mark.__wrapped__() == before
-    monkeypatch.setattr(f"edge.rpeaks.{rule}", getattr(rpeaks, rule) * 1.4)
+    module, name = rule.split(".")
+    monkeypatch.setattr(f"edge.{rule}", getattr(import_module(f"edge.{module}"), name) * 1.4)
     assert peaks_mark.__wrapped__() != before

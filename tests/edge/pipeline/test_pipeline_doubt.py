@@ -26,6 +26,39 @@ def test_brady_when_heart_is_slow_and_line_is_not_clean_then_alarm_within_10_s(w
     assert (alarm.at - slow[4]) / FS <= 2.0
 
 
+def _add_p_waves(mv: Any, from_s: float, per_min: float, size_mv: float) -> None:
+    """Atria that beat by themselves: P-waves of 100 ms that know nothing of the QRS."""
+    t = np.arange(len(mv)) / FS
+    since_s = (t - from_s) % (60.0 / per_min) - 0.3
+    mv[t >= from_s, 0] += (size_mv * np.exp(-((since_s / 0.03) ** 2)))[t >= from_s].astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("per_min", "size_mv"), [(78.0, 0.15), (66.0, 0.3), (95.0, -0.2)])
+def test_brady_when_the_atria_go_on_by_themselves_then_no_p_wave_hides_it(
+    ward: Any, seed: int, per_min: float, size_mv: float
+) -> None:
+    recording = ward.heart("sinus:20s rate=70; sinus:60s rate=33", 45, seed=seed)
+    blocked = recording.changed(lambda mv: _add_p_waves(mv, 20.0, per_min, size_mv))
+    slow = [b.sample for b in recording.beats if b.sample > 20.0 * FS]
+    (alarm,) = ward.play(blocked).raised("extreme_brady")
+    assert (alarm.at - slow[4]) / FS <= 2.0
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("per_min", "size_mv"), [(78.0, 0.15), (66.0, 0.3), (95.0, -0.2), (60.0, 0.2)])
+def test_asystole_when_the_ventricles_stand_still_and_p_waves_go_on_then_alarm_and_no_beat(
+    ward: Any, seed: int, per_min: float, size_mv: float
+) -> None:
+    recording = ward.heart("sinus:20s rate=70; asystole:60s", 50, seed=seed)
+    last = recording.beats[-1].sample
+    answers = ward.play(recording.changed(lambda mv: _add_p_waves(mv, 20.0, per_min, size_mv)))
+    (alarm,) = answers.raised()
+    assert alarm.name == "asystole"
+    assert (alarm.at - last) / FS <= 5.0
+    assert [b for b in answers.beats(False) if b.r_peak.sample > last + FS] == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_brady_when_heart_fibrillates_then_only_fibrillation_is_told(ward: Any, seed: int) -> None:
     answers = ward.play(ward.heart("sinus:20s rate=76; vf:60s", 75, seed=seed))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edge.artefact import Models, load_networks, shipped
 from edge.beats import LEAST_DISTANCE
 from edge.filters import Cascade
+from edge.p_wave import BEFORE, SPAN, QrsSizes
 from edge.resample import Resampler
 from edge.rpeaks import RPeakDetector, refine
 from edge.windows import Ring
@@ -302,8 +303,15 @@ def edge_chain(models: Models) -> Callable[[F32], tuple[F32, list[Decided]]]:
     clip, delay = manifest.thresholds["clip_mv"], manifest.delay
 
     def run(mv: F32) -> tuple[F32, list[Decided]]:
-        cascade, ring, state = Cascade(manifest.sos), Ring(), models.gru.new_state()
-        detector = RPeakDetector(manifest.thresholds["qrs_logit"], delay["class"] - delay["qrs"])
+        cascade, ring, state, sizes = Cascade(manifest.sos), Ring(), models.gru.new_state(), QrsSizes()
+
+        def refined(k: int) -> tuple[float, float]:
+            return refine(ring, k - delay["qrs"] + delay["filter"])
+
+        def is_qrs(k: int) -> bool:
+            return sizes.is_qrs(ring.cut(round(refined(k)[0]) - BEFORE, SPAN))
+
+        detector = RPeakDetector(manifest.thresholds["qrs_logit"], delay["class"] - delay["qrs"], is_qrs)
         logits, peaks, last = np.empty((len(mv), 11), np.float32), list[Decided](), -1e9
         for k, x in enumerate(mv.tolist()):
             f = min(clip, max(-clip, cascade.push(x)))
@@ -311,7 +319,7 @@ def edge_chain(models: Models) -> Callable[[F32], tuple[F32, list[Decided]]]:
             logits[k] = models.gru.step(f, state)
             peak = detector.push(k, logits[k])
             if peak is not None:
-                position, amp_mv = refine(ring, peak.k - delay["qrs"] + delay["filter"])
+                position, amp_mv = refined(peak.k)
                 if position - last >= LEAST_DISTANCE:
                     last = position
                     peaks.append(Decided(k, position, amp_mv, peak.height))

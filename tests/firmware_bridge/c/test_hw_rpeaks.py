@@ -23,7 +23,7 @@ uint32_t detect(const float *logits, uint32_t n, uint32_t *when, hw_top *found)
     uint32_t count = 0;
     hw_start(&s);
     for (uint32_t k = 0; k < n; k++) {
-        const hw_top *top = hw_detect(&s.detector, logits + k * HW_N_LOGITS);
+        const hw_top *top = hw_detect(&s.detector, logits + k * HW_N_LOGITS, 0, 0);
         if (top) {
             when[count] = k;
             found[count++] = *top;
