@@ -51,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
                 args.seeds,
                 args.in_place,
                 seed=args.seed,
+                taught_by=args.taught_by,
+                factors=None if args.factors is None else tuple(args.factors),
             )
         elif args.kind == "recordings":
             from train import fit_recordings
@@ -94,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         "--in-place",
         type=Path,
         metavar="FOLDS",
-        help="fusion: folds' artefacts whose fusions answer while rows are recorded (default: the networks' mean)",
+        help="fusion: folds' artefacts whose fusions answer while rows are recorded, those of --also or, where it is"
+        " not given, of --runs (default: the networks' mean)",
     )
     parser.add_argument(
         "--seeds",
@@ -109,6 +112,20 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="RUNS",
         help="gru: runs whose networks of the same fold teach it, such as those of other seeds",
+    )
+    parser.add_argument(
+        "--taught-by",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fusion: fitted N times on the rows of --runs, and once more on all rows, taught by the mean of these",
+    )
+    parser.add_argument(
+        "--factors",
+        type=float,
+        nargs=2,
+        metavar=("S", "V"),
+        help="fusion: factors on the probabilities of S and V (default: each fold's by the other folds)",
     )
     parser.add_argument(
         "--together", action="store_true", help="gru: as on a GPU, all networks at once, also without one"

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from edge.fusion import FUSION_INPUTS, N_CLASSES, N_INPUTS, USUAL_IRREGULARITY, nothing
 from train import checkpoint, databases
-from train.beat_rows import F32, UNKNOWN, Rows
+from train.beat_rows import F32, Rows
 from train.dataset import Fold
-from train.fit_gru import class_loss
+from train.fusion_loss import answers_about, loss_of, opinions, taught_loss
 from train.fusion_rows import STRANGER_FOLDS, rows_of_folds, rows_of_networks
 from train.fusion_scores import chosen_factors, scores, spread_of
 
@@ -68,6 +68,9 @@ class FusionRecipe:
     )
     factors: tuple[float, float] | None = (
         None  # on S and V, the same for all; by the other folds where there are none
+    )
+    taught_by: int = (
+        0  # so many fits, of seeds from 1 on, teach it by their mean opinion; 0: the labels alone
     )
 
 
@@ -160,8 +163,11 @@ def _varied(rng: np.random.Generator, x: F32, recipe: FusionRecipe) -> F32:
     return x
 
 
-def fit(rows: list[Rows], recipe: FusionRecipe) -> FusionNet:
-    """Fit on stretches drawn at random; gives the moving average of the weights, ready to answer."""
+def fit(rows: list[Rows], recipe: FusionRecipe, teachers: Sequence[FusionNet] = ()) -> FusionNet:
+    """Fit on stretches drawn at random; gives the moving average of the weights, ready to answer.
+
+    What `teachers` say of the same stretches counts as much as the labels, where there are any.
+    """
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     net = FusionNet(recipe)
@@ -172,7 +178,11 @@ def fit(rows: list[Rows], recipe: FusionRecipe) -> FusionNet:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.lr, recipe.steps, pct_start=0.1)
     average = checkpoint.average_of(net)
     for _ in range(recipe.steps):
-        loss = loss_of(net, *batch_of(rng, rows, recipe), recipe)
+        x, c = batch_of(rng, rows, recipe)
+        said = answers_about(net, x)
+        loss = loss_of(said, c, recipe.weights)
+        if teachers:
+            loss = 0.5 * (loss + taught_loss(said, opinions(teachers, x, said.some)))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -183,19 +193,6 @@ def fit(rows: list[Rows], recipe: FusionRecipe) -> FusionNet:
                 average[name].lerp_(value, 1.0 - recipe.ema)
     net.load_state_dict(average)
     return net.eval()
-
-
-def loss_of(net: FusionNet, x: Tensor, c: Tensor, recipe: FusionRecipe) -> Tensor:
-    """Early answer of each beat, final answer of the one before, and a fifth as much the unfollowed ones."""
-    weights = torch.tensor(recipe.weights)
-    y, states = net.walk(x)
-    early = class_loss(y[..., :N_CLASSES].reshape(-1, N_CLASSES), c.reshape(-1), weights)
-    final = class_loss(y[:, 1:, N_CLASSES:].reshape(-1, N_CLASSES), c[:, :-1].reshape(-1), weights)
-    some = torch.randint(x.shape[1], (len(x),))
-    which = torch.arange(len(x))
-    alone = net.unfollowed(x[which, some], states[which, some])
-    n = (c != UNKNOWN).sum().clamp_min(1)
-    return (early + final) / n + 0.2 * class_loss(alone, c[which, some], weights) / len(x)
 
 
 @torch.no_grad()
@@ -232,11 +229,20 @@ def weigh(net: FusionNet, factors: tuple[float, float]) -> None:
         net.out.bias[head + 2] += math.log(factors[1])
 
 
-def fit_all(rows: list[Rows], recipe: FusionRecipe, n_folds: int, n_processes: int) -> list[FusionNet]:
+def fit_with_teachers(rows: list[Rows], more: list[Rows], recipe: FusionRecipe) -> FusionNet:
+    """The teachers on `rows` alone, one after another, then their pupil on all."""
+    alone = [replace(recipe, seed=seed) for seed in range(1, recipe.taught_by + 1)]
+    return fit(rows + more, recipe, [fit(rows, one) for one in alone])
+
+
+def fit_all(
+    rows: list[Rows], more: list[Rows], recipe: FusionRecipe, n_folds: int, n_processes: int
+) -> list[FusionNet]:
     """A net for each fold, fitted on the other folds' patients, and last the one fitted on everybody."""
-    parts = [[r for r in rows if r.fold != k] for k in range(n_folds)] + [rows]
+    parts = [[[r for r in some if r.fold != k] for some in (rows, more)] for k in range(n_folds)]
+    parts.append([rows, more])
     if n_processes == 1:
-        return [fit(part, recipe) for part in parts]
+        return [fit_with_teachers(*part, recipe) for part in parts]
     with ProcessPoolExecutor(n_processes, get_context("spawn")) as pool:
         states = list(pool.map(_fit_in_worker, parts, [recipe] * len(parts)))
     nets = []
@@ -247,10 +253,10 @@ def fit_all(rows: list[Rows], recipe: FusionRecipe, n_folds: int, n_processes: i
     return nets
 
 
-def _fit_in_worker(rows: list[Rows], recipe: FusionRecipe) -> dict[str, F32]:
+def _fit_in_worker(part: list[list[Rows]], recipe: FusionRecipe) -> dict[str, F32]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    return {name: value.numpy() for name, value in fit(rows, recipe).state_dict().items()}
+    return {name: value.numpy() for name, value in fit_with_teachers(*part, recipe).state_dict().items()}
 
 
 def fitted(
@@ -260,7 +266,7 @@ def fitted(
 
     `rows` and `more` are learned from; the factors are chosen and the scores counted on `rows` alone.
     """
-    nets = fit_all(rows + more, recipe, n_folds, n_processes)
+    nets = fit_all(rows, more, recipe, n_folds, n_processes)
     fixed = recipe.factors
     factors = factors_of(*told(nets, rows), n_folds) if fixed is None else [fixed] * (n_folds + 1)
     for net, pair in zip(nets, factors, strict=True):
@@ -322,11 +328,12 @@ def main(
     networks : Path, optional
         One set of networks to listen to instead.
     also : sequence of Path
-        Runs of the same folds with other networks: other seeds, other recipes. Their labelled patients teach too, so
-        that the fusion learns how far one set of networks is to be believed. Nothing is scored or chosen on them.
+        Runs of the same folds with other networks: other seeds, other recipes. Their rows teach too, so that the
+        fusion learns how far one set of networks is to be believed. Nothing is scored or chosen on them.
     in_place : Path, optional
-        Folder of the folds' artefacts whose fusions answer while the rows of `runs` are recorded, so that template and
-        intervals are learned as they will be; the networks' mean answers otherwise. Not with `networks`.
+        Folder of the folds' artefacts whose fusions answer while rows are recorded, those of `also` or, where there
+        are none, of `runs`: template and intervals are learned as they will be. The networks' mean answers otherwise.
+        Not with `networks`.
     seeds : int
         The fit is repeated with so many seeds, and their mean and spread printed; what is saved is of the first.
 
@@ -336,13 +343,20 @@ def main(
         When the databases or the networks are not there.
     """
     databases.data_root()
-    heard = _heard(runs, n_folds, n_processes, networks, in_place)
+    heard = _heard(runs, n_folds, n_processes, networks, None if also else in_place)
     rows, n_folds, whose, command = heard.rows, heard.n_folds, heard.whose, heard.command
     recipe = replace(FusionRecipe() if networks is None else FusionRecipe(shares=OF_STRANGERS), **changes)
-    more = [r for other in also for r in rows_of_folds(other, n_folds, n_processes) if r.group != "cinc"]
+    more = [r for other in also for r in rows_of_folds(other, n_folds, n_processes, in_place)]
     if also:
-        whose = f"{whose}; {1 + len(also)} sets of them"
+        whose = (
+            f"{whose}; {1 + len(also)} sets of them{', a fusion in place in the others' if in_place else ''}"
+        )
         command = f"{command} --also {' '.join(other.name for other in also)}"
+        command += f" --in-place {in_place.name}" if in_place else ""
+    if recipe.taught_by:
+        command += f" --taught-by {recipe.taught_by}"
+    if recipe.factors:
+        command += f" --factors {recipe.factors[0]:g} {recipe.factors[1]:g}"
     nets, factors, results = fitted(rows, more, recipe, n_folds, n_processes)
     print(json.dumps({"factors": factors, **results}), flush=True)
     found: dict[str, object] = {f"patients held out, {n_folds} folds, first lead": results}

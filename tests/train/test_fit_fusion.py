@@ -97,7 +97,8 @@ def test_told_when_folds_are_fitted_then_nobody_is_answered_by_a_net_that_saw_th
 ) -> None:
     seen: list[set[str]] = []
 
-    def fit_and_remember(chosen: list[Rows], recipe: FusionRecipe) -> int:
+    def fit_and_remember(chosen: list[Rows], recipe: FusionRecipe, teachers: list[int]) -> int:
+        assert not teachers
         seen.append({r.patient for r in chosen})
         return len(seen) - 1
 
@@ -108,7 +109,7 @@ def test_told_when_folds_are_fitted_then_nobody_is_answered_by_a_net_that_saw_th
 
     monkeypatch.setattr(fit_fusion, "fit", fit_and_remember)
     monkeypatch.setattr(fit_fusion, "answers", check_and_answer)
-    nets = fit_fusion.fit_all(rows, TINY, 3, 1)
+    nets = fit_fusion.fit_all(rows, [], TINY, 3, 1)
     assert seen[-1] == {r.patient for r in rows}
     shown, answered = told(nets, rows)
     assert sorted(r.patient for r in shown) == sorted(r.patient for r in rows if r.group != "cinc")
@@ -143,9 +144,9 @@ def test_factors_of_when_a_folds_labels_change_then_its_own_factors_stay(rows: l
 
 
 def test_fit_all_when_spread_over_processes_then_the_nets_are_the_same(rows: list[Rows]) -> None:
-    recipe = replace(TINY, steps=2)
-    alone = [net.state_dict() for net in fit_fusion.fit_all(rows, recipe, 2, 1)]
-    spread = [net.state_dict() for net in fit_fusion.fit_all(rows, recipe, 2, 2)]
+    recipe = replace(TINY, steps=2, taught_by=1)
+    alone = [net.state_dict() for net in fit_fusion.fit_all(rows[:8], rows[8:], recipe, 2, 1)]
+    spread = [net.state_dict() for net in fit_fusion.fit_all(rows[:8], rows[8:], recipe, 2, 2)]
     for a, b in zip(alone, spread, strict=True):
         assert all(torch.allclose(value, b[name], atol=1e-6) for name, value in a.items())
 
@@ -208,16 +209,16 @@ def test_main_when_other_networks_are_named_then_their_patients_teach_and_none_i
     learned: list[int] = []
     true_fit = fit_fusion.fit
 
-    def count(chosen: list[Rows], recipe: FusionRecipe) -> fit_fusion.FusionNet:
-        learned.append(len([r for r in chosen if r.group == "cinc"]))
+    def count(
+        chosen: list[Rows], recipe: FusionRecipe, teachers: list[fit_fusion.FusionNet]
+    ) -> fit_fusion.FusionNet:
         learned.append(len(chosen))
-        return true_fit(chosen, recipe)
+        return true_fit(chosen, recipe, teachers)
 
     monkeypatch.setattr(fit_fusion, "fit", count)
     path = fit_fusion.main(recorded, 3, 1, also=[other], seeds=2, steps=2, batch=4, beats=20)
-    weak = [r for r in rows if r.group == "cinc"]
-    assert learned[-2:] == [len(weak), 2 * len(rows) - len(weak)]
-    assert len(learned) == 2 * 4 * 2
+    assert learned[-1] == 2 * len(rows)
+    assert len(learned) == 2 * 4
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [set(line) for line in lines[:2]] == [
         {"factors", "early", "final"},
@@ -227,6 +228,50 @@ def test_main_when_other_networks_are_named_then_their_patients_teach_and_none_i
     saved = checkpoint.read(path)
     assert saved["results"]["F1 of 2 seeds, mean and standard deviation"] == lines[2]
     assert saved["recipe"]["seed"] == 1
+
+
+def test_fit_when_taught_then_it_says_more_of_what_its_teachers_say(rows: list[Rows]) -> None:
+    """The teachers know nothing but V, the labels everything: their pupil is drawn to V."""
+    teachers = [fit(rows, replace(TINY, steps=2, seed=seed)) for seed in (1, 2)]
+    with torch.no_grad():
+        for teacher in teachers:
+            teacher.out.weight.zero_()
+            teacher.out.bias.copy_(torch.tensor([0.0, 0.0, 9.0, 0.0, 0.0] * 2))
+    alone, taught = fit(rows, TINY), fit(rows, TINY, teachers)
+    for said, and_taught in zip(answers(alone, rows[0]), answers(taught, rows[0]), strict=True):
+        assert and_taught[:, 2].mean() > said[:, 2].mean() + 0.2
+
+
+def test_fit_with_teachers_when_there_are_more_rows_then_the_pupil_alone_hears_them(
+    rows: list[Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int, list[object]]] = []
+
+    def remember(chosen: list[Rows], recipe: FusionRecipe, teachers: tuple[object, ...] = ()) -> int:
+        heard.append((len(chosen), recipe.seed, list(teachers)))
+        return len(heard)
+
+    monkeypatch.setattr(fit_fusion, "fit", remember)
+    fit_fusion.fit_with_teachers(rows[:8], rows[8:], replace(TINY, seed=7, taught_by=2))
+    assert heard == [(8, 1, []), (8, 2, []), (12, 7, [1, 2])]
+
+
+def test_main_when_taught_and_rows_of_others_are_recorded_in_place_then_the_command_says_so(
+    recorded: Path, rows: list[Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Path | None]] = []
+
+    def rows_of(runs: Path, n_folds: int, n_processes: int, in_place: Path | None = None) -> list[Rows]:
+        asked.append((runs.name, in_place))
+        return rows
+
+    monkeypatch.setattr(fit_fusion, "rows_of_folds", rows_of)
+    changes = {"steps": 2, "batch": 4, "beats": 20, "taught_by": 1, "factors": (1.5, 0.35)}
+    path = fit_fusion.main(recorded, 3, 1, also=[Path("other")], in_place=Path("folds"), **changes)
+    saved = checkpoint.read(path)
+    assert saved["command"].endswith("fusion --also other --in-place folds --taught-by 1 --factors 1.5 0.35")
+    assert saved["recipe"]["taught_by"] == 1
+    assert asked == [(recorded.name, None), ("other", Path("folds"))]
 
 
 def test_main_when_one_set_of_networks_is_listened_to_then_strangers_are_told_from_the_known(
