@@ -84,6 +84,28 @@ def _parser() -> argparse.ArgumentParser:
         help="hold part K of N of the patients out; gru: 'all' for a network of every fold",
     )
     parser.add_argument("--seed", type=int, default=1)
+    _of_fusion(parser)
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        default=1,
+        help="so many seeds from --seed on; fusion: mean and spread, gru: a folder each (default: 1)",
+    )
+    parser.add_argument(
+        "--teachers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUNS",
+        help="gru: runs whose networks of the same fold teach it, such as those of other seeds",
+    )
+    parser.add_argument(
+        "--together", action="store_true", help="gru: as on a GPU, all networks at once, also without one"
+    )
+    return parser
+
+
+def _of_fusion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--also",
         type=Path,
@@ -100,20 +122,6 @@ def _parser() -> argparse.ArgumentParser:
         " not given, of --runs (default: the networks' mean)",
     )
     parser.add_argument(
-        "--seeds",
-        type=seeds,
-        default=1,
-        help="so many seeds from --seed on; fusion: mean and spread, gru: a folder each (default: 1)",
-    )
-    parser.add_argument(
-        "--teachers",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUNS",
-        help="gru: runs whose networks of the same fold teach it, such as those of other seeds",
-    )
-    parser.add_argument(
         "--taught-by",
         type=int,
         default=0,
@@ -127,10 +135,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("S", "V"),
         help="fusion: factors on the probabilities of S and V (default: each fold's by the other folds)",
     )
-    parser.add_argument(
-        "--together", action="store_true", help="gru: as on a GPU, all networks at once, also without one"
-    )
-    return parser
 
 
 def fit_grus(
