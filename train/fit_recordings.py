@@ -15,9 +15,8 @@ from edge.artefact import load_networks, shipped
 from train import forest
 from train.dataset import Fold
 from train.recording_features import FEATURES
-from train.recordings import DATABASE, LABELS, Judge, all_peaks, judge_of, labels, row, rows
+from train.recordings import LABELS, Judge, all_beats, held, judge_of, labels, row, rows
 from train.rhythm_rows import networks
-from train.rhythm_windows import held_out
 
 F32 = NDArray[np.float32]
 
@@ -80,15 +79,15 @@ def fit(x: F32, y: NDArray[np.int64], recipe: RecordingRecipe) -> Judge:
 def main(folds: Path, n_folds: int, **changes: object) -> None:
     """Fit one :class:`~train.recordings.Judge` a fold into `folds`, and print how the held-out recordings fare.
 
-    A recording's features come from the rhythm CNN of the fold that holds it out, also where it is trained on.
+    A recording's features come from the networks of the fold that holds it out, also where it is trained on.
     """
     recipe = RecordingRecipe(**changes)  # type: ignore[arg-type]
-    known, peaks = labels(), all_peaks(shipped())
+    known, beats = labels(), all_beats(folds, n_folds)
     af = load_networks(shipped()).af
     groups: list[tuple[Fold, F32, NDArray[np.int64]]] = []
     for fold, cnn in networks(folds, n_folds):
-        names = sorted(r for d, r in held_out(fold) if d == DATABASE)
-        groups.append((fold, rows(names, peaks, cnn, af), np.array([known[name] for name in names])))
+        names = held(fold)
+        groups.append((fold, rows(names, beats, cnn, af), np.array([known[name] for name in names])))
     truth, said = [], []
     for fold, x, y in groups:
         others = [g for g in groups if g[0] != fold]

@@ -1,8 +1,8 @@
 """A recording of half a minute in numbers: intervals, the shape of its beats, P-waves, noise, the rhythm CNN's opinion.
 
 What they are made of is what the monitor has: R-peaks found by the pipeline, the lead after the front end, and the
-probabilities of rhythm of every second. The classes that the networks gave the beats are left out: some of these
-networks have heard of recordings of cinc2017 as weak labels.
+probabilities of rhythm of every second and of class of every beat. Networks of beats have heard recordings of cinc2017
+as weak labels: these must be of a fold that holds the recording out.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ FEATURES: tuple[str, ...] = (
     "sqi_mean", "sqi_least", "peak_prob_mean", "peak_prob_least",
     "slow_share", "fast_share", "clipped", "size",
     *(f"cnn_{stat}_{k}" for stat in ("mean", "most", "spread") for k in range(5)),
+    *(f"beat_{stat}_{c}" for c in ("S", "V", "other") for stat in ("mean", "most", "second", "called")),
+    "beat_early_S", "beat_early_V", "beat_sure_N",
 )  # fmt: skip
 """Names of the features, in order."""
 
@@ -61,8 +63,8 @@ def features(x: F32, beats: F32, rhythm: F32, judge: AfJudge) -> F32:
     ----------
     x : ndarray of float32, shape (n_samples,)
         The lead after the front end, mV at 125 Hz.
-    beats : ndarray of float32, shape (n_beats, 3)
-        R-peaks in seconds, their probability, and the signal quality at them.
+    beats : ndarray of float32, shape (n_beats, 8)
+        R-peaks in seconds, their probability, the signal quality at them, and the probabilities of N, S, V, F and Q.
     rhythm : ndarray of float32, shape (n_windows, 5)
         Probabilities of every second's window.
     judge : AfJudge
@@ -82,9 +84,24 @@ def features(x: F32, beats: F32, rhythm: F32, judge: AfJudge) -> F32:
     out += _bands(x.astype(np.float64))
     shown = rhythm if len(rhythm) else np.full((1, 5), 0.2, np.float32)
     out += [*shown.mean(0).tolist(), *shown.max(0).tolist(), *shown.std(0).tolist()]
+    out += _classes(beats[:, 3:].astype(np.float64), rr)
     found = np.nan_to_num(np.asarray(out, np.float32), posinf=0.0, neginf=0.0)
     assert len(found) == len(FEATURES)
     return np.clip(found, -50.0, 50.0)
+
+
+def _classes(probs: F64, rr: F64) -> list[float]:
+    """What the beats were said to be, by their probabilities (n, 5)."""
+    if len(probs) < LEAST_BEATS:
+        return [0.0] * 15
+    n, s, v = probs[:, 0], probs[:, 1], probs[:, 2]
+    other, called = probs[:, 3] + probs[:, 4], probs.argmax(1)
+    out = []
+    for p, which in ((s, (1,)), (v, (2,)), (other, (3, 4))):
+        top = np.sort(p)
+        out += [float(p.mean()), float(top[-1]), float(top[-2]), float(np.isin(called, which).mean())]
+    short = rr < EARLY * np.median(rr)
+    return [*out, float((s[1:] * short).mean()), float((v[1:] * short).mean()), float((n > 0.9).mean())]
 
 
 def _intervals(rr: F64, judge: AfJudge) -> list[float]:

@@ -1,7 +1,8 @@
 """cinc2017 by folds: normal, atrial fibrillation, other or noise, of whole recordings.
 
-A recording goes through the monitor's pipeline for its R-peaks, and through the rhythm CNN of the fold that holds it
-out; what comes of that (:mod:`train.recording_features`) a few small networks and boosted trees weigh together.
+A recording goes through the monitor's pipeline for its beats, and through the rhythm CNN, all networks being those of
+the fold that holds it out; what comes of that (:mod:`train.recording_features`) a few small networks and boosted trees
+weigh together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from edge.cnn import Int8Cnn
 from edge.pipeline import Pipeline
 from edge.rhythm import AfJudge
 from edge.rhythm_window import rhythm_image
-from edge.types import Beat
+from edge.types import AAMI, Beat
 from firmware_bridge.types import BadInput, SampleBlock
 from train import databases, forest
 from train.dataset import Fold, cache_dir, front_mark, load_patient, peaks_mark
@@ -48,21 +49,39 @@ def labels() -> dict[str, int]:
 _networks = lru_cache(maxsize=1)(load_networks)
 
 
-def peaks_of(name: str, artefacts: Path) -> F32:
-    """R-peaks (n, 3) of one recording as the pipeline finds them: seconds, probability, signal quality."""
+def held(fold: Fold) -> list[str]:
+    """The recordings that neither a fold's networks of beats nor its rhythm CNN have heard."""
+    return sorted(r for d, r in held_out(fold) if d == DATABASE)
+
+
+def beats_of(name: str, artefacts: Path) -> F32:
+    """Beats (n, 8) of one recording as the pipeline finds them, by the networks in `artefacts` and their mean.
+
+    Seconds, probability of being a beat, signal quality, and the final probabilities of N, S, V, F and Q.
+    """
     record = databases.load(DATABASE, name)
     pipeline = Pipeline(_networks(artefacts), wave_ms=0.0)
     events = pipeline.push(SampleBlock("recording", 0, record.fs, record.mv[:, :1], ("ECG",)))
     beats = {e.id: e for e in events if isinstance(e, Beat)}
-    rows = [(b.r_peak.sample / record.fs, b.r_peak.prob, b.sqi) for b in beats.values()]
-    return np.asarray(sorted(rows), np.float32).reshape(-1, 3)
+    rows = [(b.r_peak.sample / record.fs, b.r_peak.prob, b.sqi, *b.probs) for b in beats.values()]
+    return np.asarray(sorted(rows), np.float32).reshape(-1, 3 + len(AAMI))
 
 
-def all_peaks(artefacts: Path) -> dict[str, F32]:
-    """:func:`peaks_of` every recording, on all cores; kept in the cache with the mark of network and R-peak logic."""
-    mark = f"{front_mark()} {peaks_mark()} {load_networks(artefacts).manifests['gru'].sha256}"
-    path = cache_dir() / "recording_peaks.npz"
-    names = databases.names(DATABASE)
+def all_beats(folds: Path, n: int) -> dict[str, F32]:
+    """:func:`beats_of` every recording by the fold that holds it out, on all cores.
+
+    Kept in the cache, a file a fold, with the mark of networks and R-peak logic.
+    """
+    out: dict[str, F32] = {}
+    for fold in (Fold(k, n) for k in range(n)):
+        out |= _beats_of_fold(fold, folder_of(fold, folds))
+    return out
+
+
+def _beats_of_fold(fold: Fold, artefacts: Path) -> dict[str, F32]:
+    known = load_networks(artefacts).manifests
+    mark = " ".join((front_mark(), peaks_mark(), known["gru"].sha256, known["beat_cnn"].sha256))
+    path, names = cache_dir() / f"recording_beats_{fold.folder}.npz", held(fold)
     if path.exists():
         with np.load(path) as z:
             if str(z["mark"]) == mark and set(names) <= set(z.files):
@@ -71,8 +90,8 @@ def all_peaks(artefacts: Path) -> dict[str, F32]:
 
     # Spawned, not forked: the runtime has threads of its own.
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        played = pool.map(partial(peaks_of, artefacts=artefacts), names, chunksize=32)
-        found = dict(zip(names, tqdm(played, total=len(names), desc="R-peaks"), strict=True))
+        played = pool.map(partial(beats_of, artefacts=artefacts), names, chunksize=32)
+        found = dict(zip(names, tqdm(played, total=len(names), desc=f"beats of {fold.folder}"), strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez(part, mark=mark, **found)  # type: ignore[arg-type]
@@ -87,12 +106,12 @@ def rhythm_of(x: F32, cnn: Int8Cnn) -> F32:
     return np.stack(out) if out else np.zeros((0, 5), np.float32)
 
 
-def rows(names: Sequence[str], peaks: Mapping[str, F32], cnn: Int8Cnn, judge: AfJudge) -> F32:
+def rows(names: Sequence[str], beats: Mapping[str, F32], cnn: Int8Cnn, judge: AfJudge) -> F32:
     """Features (n, len(FEATURES)) of recordings, through a rhythm CNN that has not seen them."""
     out = np.zeros((len(names), len(FEATURES)), np.float32)
     for k, name in enumerate(names):
         x = load_patient(DATABASE, name, DATABASE).x[:, 0]
-        out[k] = features(x, peaks[name], rhythm_of(x, cnn), judge)
+        out[k] = features(x, beats[name], rhythm_of(x, cnn), judge)
     return out
 
 
@@ -171,11 +190,11 @@ def scores(table: NDArray[np.int64]) -> dict[str, float]:
 def table(folds: Path, n: int) -> dict[str, Any]:
     """The row of the table of accuracy: every recording as the fold that holds it out judges it."""
     truth, said = [], []
-    known, peaks = labels(), all_peaks(shipped())
+    known, beats = labels(), all_beats(folds, n)
     af = load_networks(shipped()).af
     for fold, cnn in networks(folds, n):
-        names = sorted(r for d, r in held_out(fold) if d == DATABASE)
-        probs = load_judge(judge_of(fold, folds)).probs(rows(names, peaks, cnn, af))
+        names = held(fold)
+        probs = load_judge(judge_of(fold, folds)).probs(rows(names, beats, cnn, af))
         truth += [known[name] for name in names]
         said += probs.argmax(1).tolist()
     return row(np.asarray(truth), np.asarray(said))

@@ -43,17 +43,17 @@ def test_main_when_it_has_run_then_each_folds_judge_is_of_the_other_folds_record
     x, y = known(90, 2)
     given: list[int] = []
 
-    def of_fold(fold: Fold) -> frozenset[tuple[str, str]]:
-        return frozenset(("cinc2017", name) for name in names[fold.k :: 3])
+    def of_fold(fold: Fold) -> list[str]:
+        return names[fold.k :: 3]
 
     def remember(x: np.ndarray, y: np.ndarray, recipe: RecordingRecipe) -> recordings.Judge:
         given.append(len(x))
         return fit(x, y, recipe)
 
     monkeypatch.setattr(fit_recordings, "labels", lambda: dict(zip(names, y, strict=True)))
-    monkeypatch.setattr(fit_recordings, "all_peaks", lambda path: {})
+    monkeypatch.setattr(fit_recordings, "all_beats", lambda folds, n: {})
     monkeypatch.setattr(fit_recordings, "networks", lambda folds, n: [(Fold(k, n), None) for k in range(n)])
-    monkeypatch.setattr(fit_recordings, "held_out", of_fold)
+    monkeypatch.setattr(fit_recordings, "held", of_fold)
     monkeypatch.setattr(
         fit_recordings, "rows", lambda which, *rest: np.stack([x[names.index(name)] for name in which])
     )

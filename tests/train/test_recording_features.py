@@ -17,9 +17,10 @@ def judge() -> AfJudge:
 
 
 def recording(
-    rr_s: list[float], p_wave: bool = True, wide: tuple[int, ...] = ()
+    rr_s: list[float], p_wave: bool = True, wide: tuple[int, ...] = (), early: tuple[int, ...] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(lead, beats) with these intervals; beats of the numbers in `wide` are broad and upside down."""
+    """(lead, beats) with these intervals; beats of the numbers in `wide` are broad, upside down and called V, those in
+    `early` S, all others N, at 90 %."""
     at_s = np.cumsum([1.0, *rr_s])
     x = 0.002 * np.random.default_rng(0).standard_normal(int((at_s[-1] + 2.0) * FS))
     t = np.arange(len(x)) / FS
@@ -28,9 +29,11 @@ def recording(
         x += (-1.0 if k in wide else 1.0) * np.exp(-0.5 * ((t - at) / width) ** 2)
         if p_wave and k not in wide:
             x += 0.15 * np.exp(-0.5 * ((t - at + 0.16) / 0.02) ** 2)
-    return x.astype(np.float32), np.stack([at_s, np.ones_like(at_s), np.ones_like(at_s)], 1).astype(
-        np.float32
-    )
+    called = np.zeros(len(at_s), int)
+    called[list(early)], called[list(wide)] = 1, 2
+    probs = np.where(np.arange(5) == called[:, None], 0.9, 0.025)
+    rows = np.column_stack([at_s, np.ones_like(at_s), np.ones_like(at_s), probs])
+    return x.astype(np.float32), rows.astype(np.float32)
 
 
 def named(x: np.ndarray, beats: np.ndarray, judge: AfJudge) -> dict[str, float]:
@@ -64,6 +67,23 @@ def test_features_when_two_beats_are_wide_and_early_then_they_are_odd(judge: AfJ
     assert found["odd"] >= 2 / 21
     assert found["odd"] > steady["odd"]
     assert found["early_then_late"] == pytest.approx(2 / 19, abs=0.02)
+
+
+def test_features_when_beats_are_called_s_or_v_then_their_share_and_the_surest_two_are_told(
+    judge: AfJudge,
+) -> None:
+    rr = [0.8] * 19
+    rr[4] = 0.5
+    found = named(*recording(rr, wide=(9, 14), early=(5,)), judge)
+    assert (found["beat_called_S"], found["beat_called_V"], found["beat_called_other"]) == pytest.approx(
+        (0.05, 0.1, 0)
+    )
+    assert (found["beat_most_S"], found["beat_second_S"]) == pytest.approx((0.9, 0.025))
+    assert (found["beat_most_V"], found["beat_second_V"]) == pytest.approx((0.9, 0.9))
+    assert found["beat_early_S"] == pytest.approx(0.9 / 19)
+    assert found["beat_early_V"] == pytest.approx(0.025 / 19)
+    assert found["beat_mean_other"] == pytest.approx(0.05)
+    assert named(*recording(rr), judge)["beat_sure_N"] == 0.0  # 90 % are not more than 90 %
 
 
 @pytest.mark.parametrize("n_beats", [0, 1, 2, 4])

@@ -10,17 +10,18 @@ from edge.cnn import Int8Cnn
 from firmware_bridge.patient import VirtualPatient
 from firmware_bridge.types import BadInput
 from train import databases, recordings
+from train.dataset import Fold
 from train.evaluate_all import FOLDS, fold_models
 from train.forest import Forest
 from train.recording_features import FEATURES
 from train.recordings import (
     LABELS,
     Judge,
-    all_peaks,
+    all_beats,
+    beats_of,
     labels,
     lines,
     load_judge,
-    peaks_of,
     rhythm_of,
     row,
     scores,
@@ -129,7 +130,7 @@ def test_rhythm_of_when_half_a_minute_long_then_one_answer_a_second_as_the_monit
     assert rhythm_of(x[:100], cnn).shape == (0, 5)
 
 
-def test_peaks_of_when_the_heart_is_known_then_its_beats_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beats_of_when_the_heart_is_known_then_its_beats_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     patient = VirtualPatient(300.0, 0, "sinus:40s rate=75")
     mv = patient.read(30 * 300).mv[:, :1]
     monkeypatch.setattr(
@@ -137,10 +138,12 @@ def test_peaks_of_when_the_heart_is_known_then_its_beats_are_found(monkeypatch: 
         "load",
         lambda d, n: databases.Record(d, n, 300.0, mv, ("ECG",), np.zeros(0, np.int64), (), (), (), ()),
     )
-    found = peaks_of("A00001", shipped())
+    found = beats_of("A00001", shipped())
     truth = np.array([b.sample / 300.0 for b in patient.beats if 1.0 < b.sample / 300.0 < 29.0])
     assert np.abs(truth[:, None] - found[None, :, 0]).min(1).max() < 0.05
-    assert found.shape[1] == 3
+    assert found.shape[1] == 8
+    assert found[:, 3:].sum(1) == pytest.approx(np.ones(len(found)), abs=1e-5)
+    assert (found[:, 3:].argmax(1) == 0).mean() > 0.9
 
 
 def test_labels_when_read_then_each_recording_that_is_there_is_an_index_of_the_four(
@@ -190,8 +193,14 @@ def test_table_when_recordings_are_there_then_each_is_judged_by_its_fold_and_aga
         "O": 2,
         "~": 0,
     }
-    kept = all_peaks(shipped())
-    assert all(len(peaks) > 15 for peaks in kept.values())
-    monkeypatch.setattr(recordings, "peaks_of", None)
-    assert all(np.array_equal(peaks, kept[name]) for name, peaks in all_peaks(shipped()).items())
+    kept = all_beats(fold_models(), FOLDS)
+    assert len(kept) == 6
+    assert all(len(beats) > 15 for beats in kept.values())
+    by_fold = {
+        name: fold for fold in (Fold(k, FOLDS) for k in range(FOLDS)) for name in recordings.held(fold)
+    }
+    name, fold = next(iter(by_fold.items()))
+    assert np.array_equal(kept[name], beats_of(name, fold_models() / fold.folder))
+    monkeypatch.setattr(recordings, "beats_of", None)
+    assert all(np.array_equal(beats, kept[name]) for name, beats in all_beats(fold_models(), FOLDS).items())
     assert table(fold_models(), FOLDS) == found
