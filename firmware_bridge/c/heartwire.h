@@ -102,9 +102,9 @@ typedef struct {
     const hw_top *top; /* of the QRS logit; until the next hw_push */
 } hw_peak;
 
-/* How large a QRS of this patient usually is, and how many small smooth waves in a row were none. */
+/* How large and how steep a QRS of this patient usually is, and how many small waves in a row were none. */
 typedef struct {
-    double usual_mv;
+    double usual_mv, usual_steep_mv;
     uint8_t n, refused;
 } hw_sizes;
 

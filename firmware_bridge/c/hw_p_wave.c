@@ -8,22 +8,33 @@
 
 #define SMALL 0.4   /* of the usual range, */
 #define SMOOTH 0.28 /* and of its own range from one sample to the next: both are a P-wave's */
+#define FLAT 0.19   /* of the usual steepest step: a P-wave's, whatever its shape */
 #define LEAST_MV 0.15
 #define KNOWN 4u
 #define MEMORY 8.0
 #define MOST_REFUSED 64u
 
-static double least_mv(const hw_sizes *s)
+static int is_p_wave(const hw_sizes *s, double range_mv, double steepest_mv)
 {
-    double small = SMALL * s->usual_mv;
-    return s->n >= KNOWN && small > LEAST_MV ? small : LEAST_MV;
+    int smooth = steepest_mv < SMOOTH * range_mv;
+    if (s->n >= KNOWN && range_mv < SMALL * s->usual_mv)
+        return smooth || steepest_mv < FLAT * s->usual_steep_mv;
+    return smooth && range_mv < LEAST_MV;
 }
 
-static void learn(hw_sizes *s, double range_mv)
+static double towards(double usual, double x)
 {
-    if (!s->n)
+    return usual + ((x < 2.0 * usual ? x : 2.0 * usual) - usual) / MEMORY;
+}
+
+static void learn(hw_sizes *s, double range_mv, double steepest_mv)
+{
+    if (!s->n) {
         s->usual_mv = range_mv;
-    s->usual_mv += ((range_mv < 2.0 * s->usual_mv ? range_mv : 2.0 * s->usual_mv) - s->usual_mv) / MEMORY;
+        s->usual_steep_mv = steepest_mv;
+    }
+    s->usual_mv = towards(s->usual_mv, range_mv);
+    s->usual_steep_mv = towards(s->usual_steep_mv, steepest_mv);
     if (s->n < KNOWN)
         s->n++;
 }
@@ -31,7 +42,7 @@ static void learn(hw_sizes *s, double range_mv)
 static int refuse(hw_sizes *s)
 {
     if (++s->refused >= MOST_REFUSED) {
-        s->usual_mv = 0.0;
+        s->usual_mv = s->usual_steep_mv = 0.0;
         s->n = s->refused = 0;
     }
     return 0;
@@ -50,10 +61,10 @@ int hw_is_qrs(hw_sizes *s, const float wave[HW_WAVE])
         most = three > most ? three : most;
         last = three;
     }
-    double range_mv = (most - least) / 3.0;
-    if (steepest / 3.0 < SMOOTH * range_mv && range_mv < least_mv(s))
+    double range_mv = (most - least) / 3.0, steepest_mv = steepest / 3.0;
+    if (is_p_wave(s, range_mv, steepest_mv))
         return refuse(s);
     s->refused = 0;
-    learn(s, range_mv);
+    learn(s, range_mv, steepest_mv);
     return 1;
 }

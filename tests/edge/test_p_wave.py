@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.p_wave import KNOWN, LEAST_MV, MOST_REFUSED, SMALL, SPAN, QrsSizes
+from edge.p_wave import KNOWN, LEAST_MV, MOST_REFUSED, SMALL, SMOOTH, SPAN, QrsSizes
 
 
 def _wave(size_mv: float, width: float = 4.0) -> np.ndarray:
@@ -27,7 +27,25 @@ def test_is_qrs_when_wave_is_small_and_smooth_then_a_p_wave(size_mv: float) -> N
 
 
 def test_is_qrs_when_wave_is_small_and_steep_then_a_qrs() -> None:
-    assert _known().is_qrs(_wave(0.2, 1.5))
+    assert _known().is_qrs(_wave(0.25, 1.5))
+
+
+@pytest.mark.parametrize("size_mv", [0.12, 0.2, 0.3, -0.25])
+def test_is_qrs_when_wave_is_steep_for_its_size_but_not_beside_the_qrs_then_a_p_wave(size_mv: float) -> None:
+    t = np.arange(SPAN) - 12.0
+    notched = sum(size_mv * np.exp(-(((t - at) / 2.3) ** 2)) for at in (-3.0, 3.0))
+    threes = np.convolve(notched, np.ones(3) / 3.0, "valid")
+    assert np.abs(np.diff(threes)).max() > SMOOTH * np.ptp(threes)
+    sizes = _known(1.4)
+    before = sizes.usual_mv, sizes.usual_steep_mv
+    assert [sizes.is_qrs(notched.astype(np.float32)) for _ in range(20)] == [False] * 20
+    assert (sizes.usual_mv, sizes.usual_steep_mv) == before
+
+
+@pytest.mark.parametrize("part", [0.25, 0.3, 0.4])
+def test_is_qrs_when_the_lead_grows_smaller_at_once_then_all_count(part: float) -> None:
+    sizes = _known()
+    assert all(sizes.is_qrs(_wave(part, 1.5)) for _ in range(20))
 
 
 def test_is_qrs_when_wave_is_smooth_and_large_then_a_ventricular_beat() -> None:

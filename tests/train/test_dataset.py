@@ -215,7 +215,7 @@ def test_fold_named_when_it_is_a_folds_folder_then_that_fold_and_else_the_one_of
             for name in ("REFRACTORY", "DOUBT_WAIT", "T_WAVE_FALL", "MISSED_APART", "MISSED", "SLOW")
         ),
         *(f"rpeaks.{name}" for name in ("SLOW_APART", "LONGEST_BACK")),
-        *(f"p_wave.{name}" for name in ("SMALL", "SMOOTH", "LEAST_MV", "MEMORY", "MOST_REFUSED")),
+        *(f"p_wave.{name}" for name in ("SMALL", "SMOOTH", "FLAT", "LEAST_MV", "MEMORY", "MOST_REFUSED")),
     ],
 )
 def test_peaks_mark_when_a_rule_of_the_r_peaks_changes_then_it_does(

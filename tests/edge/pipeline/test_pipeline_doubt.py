@@ -59,6 +59,28 @@ def test_asystole_when_the_ventricles_stand_still_and_p_waves_go_on_then_alarm_a
     assert [b for b in answers.beats(False) if b.r_peak.sample > last + FS] == []
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("size_mv", [0.2, 0.25])
+@pytest.mark.parametrize("gain", [1.0, 2.5])
+def test_asystole_when_the_ventricles_stand_still_and_p_waves_have_a_notch_then_alarm_and_no_beat(
+    ward: Any, seed: int, size_mv: float, gain: float
+) -> None:
+    recording = ward.heart("sinus:20s rate=72; asystole:60s", 40, seed=seed)
+
+    def blocked(mv: Any) -> None:
+        mv *= gain
+        t = np.arange(len(mv)) / FS
+        since_s = (t - 20.0) % 0.9 - 0.3
+        notched = sum(size_mv * np.exp(-(((since_s - at) / 0.018) ** 2)) for at in (-0.022, 0.022))
+        mv[t >= 20.0, 0] += notched[t >= 20.0].astype(np.float32)
+
+    last = recording.beats[-1].sample
+    answers = ward.play(recording.changed(blocked))
+    (alarm,) = answers.raised("asystole")
+    assert (alarm.at - last) / FS <= 8.0
+    assert [b for b in answers.beats(False) if b.r_peak.sample > last + FS] == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_brady_when_heart_fibrillates_then_only_fibrillation_is_told(ward: Any, seed: int) -> None:
     answers = ward.play(ward.heart("sinus:20s rate=76; vf:60s", 75, seed=seed))
