@@ -35,7 +35,8 @@ from train.gate_windows import (
 )
 from train.splits import Key
 
-F64, Flags = NDArray[np.float64], NDArray[np.bool_]
+F64 = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 NOT_LEARNED = ("118e_6 and 119e_6, with noise", "118e_6 and 119e_6, in the pauses")
 """Asked about, never learned from."""

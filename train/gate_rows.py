@@ -125,7 +125,20 @@ def table_of(looks: Sequence[Looks], n_draws: int = N_DRAWS) -> dict[str, Any]:
         for kind in (SIGNAL, LETHAL)
         if kind in means and NOISE in means
     }
+    out["worst"] = worst(looks)
     return out
+
+
+def worst(looks: Sequence[Looks], most: int = 6) -> list[str]:
+    """The records with the most looks at lethal rhythms that the votes call noise, and how many of how many."""
+    lethal = [k + 1 for k, (_, kind) in enumerate(SOURCES) if kind == LETHAL]
+    found: dict[str, tuple[int, int]] = {}
+    for one in looks:
+        at = np.isin(one.truth, lethal)
+        wrong, of = found.get(one.unit, (0, 0))
+        found[one.unit] = wrong + int(one.voted[at].sum()), of + int(at.sum())
+    order = sorted((unit for unit in found if found[unit][0]), key=lambda unit: (-found[unit][0], unit))
+    return [f"{unit}: {found[unit][0]} of {found[unit][1]}" for unit in order[:most]]
 
 
 def table(n_folds: int) -> dict[str, Any]:
@@ -143,6 +156,7 @@ def lines(found: Mapping[str, Any]) -> Iterable[str]:
         yield f"  {kind}, mean of sources: {cell(one['look'])}; {cell(one['voted'])}"
     for name, one in found["roc area of the quality index"].items():
         yield f"  ROC area of the quality index, {name}: {cell(one)}"
+    yield f"  lethal rhythms voted noise, most looks: {'; '.join(found['worst']) or 'none'}"
 
 
 HEAD = """## Quality gate
@@ -168,6 +182,8 @@ def card(found: Mapping[str, Any]) -> Iterable[str]:
         )
     for kind, one in found["mean of sources"].items():
         yield f"| **{kind}, mean of its rows** | | | {cell(one['look'])} | {cell(one['voted'])} |"
+    yield ""
+    yield f"Lethal rhythms voted noise, most looks: {'; '.join(found['worst']) or 'none'}."
     yield ""
     areas = found["roc area of the quality index"].items()
     yield f"ROC area of the quality index: {'; '.join(f'{name} {cell(one)}' for name, one in areas)}."

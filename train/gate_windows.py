@@ -24,7 +24,8 @@ from train.front import FS_MODEL
 from train.rhythm_windows import VF, VT, WINDOW
 from train.splits import Key
 
-F32, I8 = NDArray[np.float32], NDArray[np.int8]
+F32 = NDArray[np.float32]
+I8 = NDArray[np.int8]
 
 HOP = round(1.0 / STRIDE_S) * round(STRIDE_S * FS_MODEL)
 """Samples from look to look, as in the monitor: four of its strides, a second but for rounding."""

@@ -49,6 +49,7 @@ ROWS = {
         },
         "mean of sources": {"lethal": {"look": SHARE, "voted": SHARE}},
         "roc area of the quality index": {"noise against lethal": SHARE},
+        "worst": ["cudb/cu20: 108 of 260"],
     },
     "personal": {
         mode: {
@@ -88,6 +89,7 @@ def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path:
     for told in ("97.5 %", "median 228.0 ms", "99 % within 244.0 ms", "0.55 in 24 h", "105 vf 9 s"):
         assert told in text
     assert "| lethal: asystole, vfdb | 5 | 736 | 16.03 [4.50, 50.25] | 16.03 [4.50, 50.25] |" in text
+    assert "voted noise, most looks: cudb/cu20: 108 of 260." in text
     assert "quality index: noise against lethal 16.03 [4.50, 50.25]." in text
     headline, apart = text.split("### Personal mode: another claim")
     assert "personal," not in headline

@@ -49,6 +49,18 @@ def test_table_when_made_then_every_look_of_a_source_weighs_the_same_and_every_s
     # ma ties with VT; half of em is below it, half above
     assert areas["noise against lethal"]["percent"] == 50.0
     assert list(found["by source"]) == ["em alone", "ma alone", "DS1", "VT, vfdb"]
+    assert found["worst"] == []
+
+
+def test_worst_when_lethal_looks_are_voted_noise_then_the_records_with_most_come_first() -> None:
+    more = [
+        looks("VT, vfdb", "420", [1, 1, 0]),
+        looks("asystole, vfdb", "420", [1, 0]),
+        looks("VT, vfdb", "421", [1] * 2),
+    ]
+    found = table_of([*MADE, *more])
+    assert found["worst"] == ["420: 3 of 5", "421: 2 of 2"]
+    assert "voted noise, most looks: 420: 3 of 5; 421: 2 of 2" in "\n".join(lines(found))
 
 
 def test_table_when_there_is_only_signal_then_no_area_and_no_noise() -> None:
