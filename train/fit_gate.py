@@ -2,7 +2,8 @@
 
 A logistic regression, a tree and a network of eight units learn noise from the same measures that the rule goes by. A
 threshold is chosen on the patients learned from, so that no more of the lethal rhythms is called noise than by the
-rule; once more so that no more of the other signals is either. Then the patients held out are asked.
+rule; once more so that no more of the other signals is either. The rule itself is asked with limits that a search found
+(:mod:`train.gate_limits`). Then the patients held out are asked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from edge.quality import QualityLimits
+from edge.signal_measures import NoiseLimits
 from train import rhythm_windows
+from train.gate_limits import fit_limits, noisy
 from train.gate_rows import N_DRAWS, cell, kind_mean, percent, tallies
 from train.gate_windows import (
     LETHAL,
@@ -44,6 +47,8 @@ NOT_LEARNED = ("118e_6 and 119e_6, with noise", "118e_6 and 119e_6, in the pause
 LOGS = ("range_mv", "full_mv", "noise_mv", "peak_hz")
 """Measures whose logarithm is learned from."""
 
+SEARCHED = "the rule, limits searched"
+
 AT_LETHAL, AT_BOTH = "lethal", "lethal and signal"
 """What a threshold keeps at the rule's share of false calls."""
 
@@ -61,12 +66,14 @@ class GateRecipe:
     batch: int = 4096
     lr: float = 1e-2
     n_thresholds: int = 1000
+    tries: int = 4000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """All looks, a row each: features `x`, index of the source plus one `truth`, what the rule says `rule`, `fold`."""
+    """All looks, a row each: `measures`, features `x`, source's index plus one `truth`, the `rule`'s word, `fold`."""
 
+    measures: F64
     x: F64
     truth: NDArray[np.int8]
     rule: Flags
@@ -76,6 +83,11 @@ class Examples:
         """Which looks are at one of the three kinds."""
         codes = [k + 1 for k, (_, its) in enumerate(SOURCES) if its == kind]
         return np.isin(self.truth, codes)
+
+    def learned_from(self, k: int) -> Flags:
+        """Which looks fold `k` learns from: not those at its own patients, nor :data:`NOT_LEARNED`."""
+        unheard = [code + 1 for code, (name, _) in enumerate(SOURCES) if name in NOT_LEARNED]
+        return (self.fold != k) & ~np.isin(self.truth, unheard)
 
     def share(self, flags: Flags, kind: str, where: Flags) -> float:
         """What share is flagged of the looks `where`, the mean of the sources of one kind; 0 where there is none."""
@@ -102,8 +114,10 @@ def examples(looks: Sequence[Looks], n_folds: int) -> Examples:
     def fold(who: Key) -> int:
         return piece_fold(int(who[1].split()[1]), n_folds) if who[0] == "nstdb" else fold_of[who]
 
+    measures = np.concatenate([one.measures for one in looks])
     return Examples(
-        features(np.concatenate([one.measures for one in looks])),
+        measures,
+        features(measures),
         np.concatenate([one.truth for one in looks]),
         np.concatenate([one.noisy for one in looks]),
         np.repeat([fold(one.who) for one in looks], [len(one.truth) for one in looks]),
@@ -171,9 +185,8 @@ def called(data: Examples, model: str, n_folds: int, recipe: GateRecipe) -> dict
     out = {kept: np.zeros(len(data.truth), bool) for kept in (AT_LETHAL, AT_BOTH)}
     noise = data.is_kind(NOISE)
     least = np.log(QualityLimits().noise.min_range_mv + 0.01)
-    unheard = np.isin(data.truth, [k + 1 for k, (name, _) in enumerate(SOURCES) if name in NOT_LEARNED])
     for k in range(n_folds):
-        held, mine = data.fold == k, (data.fold != k) & ~unheard
+        held, mine = data.fold == k, data.learned_from(k)
         mean, spread = data.x[mine].mean(0), np.maximum(data.x[mine].std(0), 1e-6)
         z = np.clip((data.x - mean) / spread, -5.0, 5.0)
         score = MODELS[model](z[mine], noise[mine], data.weights(mine), recipe)(z)
@@ -183,6 +196,16 @@ def called(data: Examples, model: str, n_folds: int, recipe: GateRecipe) -> dict
         out[AT_LETHAL][held] = score[held] > lethal
         out[AT_BOTH][held] = score[held] > max(lethal, other)
     return out
+
+
+def by_limits(data: Examples, n_folds: int, recipe: GateRecipe) -> tuple[Flags, list[NoiseLimits]]:
+    """What the rule calls noise with the limits that each fold's search finds, and these."""
+    out, found = np.zeros(len(data.truth), bool), []
+    for k in range(n_folds):
+        held = data.fold == k
+        found.append(fit_limits(data, data.learned_from(k), recipe.tries, recipe.seed))
+        out[held] = noisy(data.measures[held], found[-1])
+    return out, found
 
 
 def threshold(data: Examples, score: F64, mine: Flags, kind: str, n: int) -> float:
@@ -257,4 +280,7 @@ def main(n_folds: int, seed: int = 1) -> dict[str, Any]:
             kept: compared(looks, flags) for kept, flags in called(data, model, n_folds, recipe).items()
         }
         print("\n".join(lines({model: rows[model]})), flush=True)
+    flags, limits = by_limits(data, n_folds, recipe)
+    rows[SEARCHED] = {AT_BOTH: compared(looks, flags)}
+    print("\n".join([*lines({SEARCHED: rows[SEARCHED]}), *map(str, limits)]))
     return rows

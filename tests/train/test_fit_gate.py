@@ -23,7 +23,7 @@ from train.fit_gate import (
 )
 from train.gate_windows import CODE, LETHAL, NAMES, NOISE, SIGNAL, Looks
 
-QUICK = GateRecipe(steps=60, batch=256, lr=0.05, n_thresholds=100, tree_least=5)
+QUICK = GateRecipe(steps=60, batch=256, lr=0.05, n_thresholds=100, tries=40, tree_least=5)
 BUSY, RANGE = NAMES.index("busy"), NAMES.index("range_mv")
 
 
@@ -145,8 +145,10 @@ def test_main_when_all_data_are_there_then_every_model_is_held_against_the_rule(
     monkeypatch.setattr(fit_gate, "GateRecipe", lambda seed: replace(QUICK, seed=seed))
     rows = fit_gate.main(3, seed=2)
     shown = capsys.readouterr().out
+    assert set(rows[fit_gate.SEARCHED]) == {AT_BOTH}
+    assert shown.count("NoiseLimits(min_range_mv=0.25,") == 3
     for model in MODELS:
         assert set(rows[model]) == {AT_LETHAL, AT_BOTH}
         assert f"{model}, threshold as false as the rule on lethal: " in shown
         assert {f"mean of {kind}" for kind in (NOISE, SIGNAL, LETHAL)} <= set(rows[model][AT_BOTH])
-    assert shown.count("  vfdb, labelled NOISE: rule ") == 2 * len(MODELS)
+    assert shown.count("  vfdb, labelled NOISE: rule ") == 2 * len(MODELS) + 1
