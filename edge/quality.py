@@ -161,6 +161,41 @@ class Calm:
         return y
 
 
+class NoiseVotes:
+    """What the last four looks say together.
+
+    Parameters
+    ----------
+    limits : QualityLimits
+        Its `noise_on` and `noise_off`.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why it is unreadable.
+    newest : str or None
+        What the newest look said.
+    """
+
+    __slots__ = ("_last", "_off", "_on", "newest", "reason")
+
+    def __init__(self, limits: QualityLimits) -> None:
+        self._on, self._off = limits.noise_on, limits.noise_off
+        self._last: list[str | None] = []
+        self.reason: str | None = None
+        self.newest: str | None = None
+
+    def push(self, reason: str | None) -> None:
+        """One look: why it is noise, None where it may be a heart."""
+        self.newest = reason
+        self._last = [*self._last[-3:], reason]
+        reasons = [v for v in self._last if v is not None]
+        if len(reasons) >= self._on:
+            self.reason = reasons[-1]
+        elif len(reasons) <= self._off:
+            self.reason = None
+
+
 class Quality:
     """The gate of one lead.
 
@@ -230,8 +265,7 @@ class Quality:
 
     def _forget_window(self) -> None:
         self._window = np.zeros(0)
-        self._votes: list[str | None] = []
-        self._bad: str | None = None
+        self._votes = NoiseVotes(self._limits)
         self._sqi, self._wave_sqi, self._noise_mv = 0.5, 0.0, 0.0
         self._flat_s, self._quiet = 0.0, False
         self._ranges: list[float] = []
@@ -267,12 +301,7 @@ class Quality:
         m = self._measure(y)
         self._sqi, self._wave_sqi, self._noise_mv = quality_index(m), wave_index(m), m.noise_mv
         reason = "square" if self._raw_gate.square else noise_reason(m, self._limits.noise)
-        self._votes = [*self._votes[-3:], reason]
-        reasons = [v for v in self._votes if v is not None]
-        if len(reasons) >= self._limits.noise_on:
-            self._bad = reasons[-1]
-        elif len(reasons) <= self._limits.noise_off:
-            self._bad = None
+        self._votes.push(reason)
 
     def _look_for_calm(self, step_s: float) -> None:
         rate = self._fs / self._fs_device
@@ -301,7 +330,7 @@ class Quality:
     def _renew(self) -> None:
         lead_off = self._raw_gate.reason is not None
         clipped = sum(self._clipped) / (self._clipped.maxlen or 1)
-        bad = self._raw_gate.reason or self._bad
+        bad = self._raw_gate.reason or self._votes.reason
         sqi = 0.0 if lead_off else (min(self._sqi, 0.2) if bad else self._sqi) * (1.0 - clipped)
         self.state = QualityState(
             sqi,
@@ -312,7 +341,7 @@ class Quality:
             self._quiet,
             self._flat_s,
             self._raw_gate.wander_mv,
-            bool(self._votes) and self._votes[-1] is not None,
+            self._votes.newest is not None,
             self._raw_gate.settling,
             0.0 if bad else self._wave_sqi * (1.0 - clipped),
             sum(self._lost) > self._limits.lost_share * (self._lost.maxlen or 1),

@@ -1,7 +1,8 @@
 """What four seconds of signal look like: sizes, shares of power per band, and what these say about noise.
 
 The limits in :class:`NoiseLimits` were chosen on MIT-BIH records of DS1, on svdb, on the noise records of
-nstdb (em, ma, bw: noise without a heart) and on the fibrillation of cudb and vfdb, and never on DS2.
+nstdb (em, ma, bw: noise without a heart) and on the fibrillation of cudb and vfdb, and never on DS2. How they fare, and
+that a search by folds finds none that are clearly better, is in train/RESULTS.md.
 """
 
 from __future__ import annotations

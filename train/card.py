@@ -10,8 +10,8 @@ from typing import Any
 
 from edge.artefact import KINDS, shipped
 from firmware_bridge.types import BadInput
-from train import af_rows, noise_stress, seeds
-from train.evaluate_all import AF_ROW, CINC_ROW, FOLDS, LETHAL_ROW, PERSONAL, fold_models
+from train import af_rows, gate_rows, noise_stress, seeds
+from train.evaluate_all import AF_ROW, CINC_ROW, FOLDS, GATE_ROW, LETHAL_ROW, PERSONAL, fold_models
 from train.macs import NJ_PER_MAC, all_costs
 from train.networks import Networks, Told
 
@@ -112,6 +112,7 @@ def card(rows: dict[str, Any], artefacts: Path, spread: Sequence[str] = ()) -> s
         "",
         *_lowered(rows[noise_stress.LOWERED_ROW]),
         "",
+        *(gate_rows.card(rows[GATE_ROW]) if GATE_ROW in rows else ()),
         *spread,
         "## Size and cost",
         "",

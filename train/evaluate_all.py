@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from edge.artefact import shipped
-from train import af_rows, databases, noise_stress, recordings, rhythm_rows, splits
+from train import af_rows, databases, gate_rows, noise_stress, recordings, rhythm_rows, splits
 from train.evaluate import Job, Score, evaluate
 from train.evaluate_report import intervals, statistics
 from train.networks import Networks
@@ -32,6 +32,7 @@ from train.noise_stress import SNR_DB, STRETCH_S, noisy
 FOLDS = 3
 LETHAL_ROW, CINC_ROW = "VF/VT against the rest, 4 s windows, by folds", "cinc2017, by folds"
 AF_ROW = "AF from RR intervals, by patient"
+GATE_ROW = "quality gate, 4 s windows"
 PERSONAL = {
     "self": "adapted to each patient's first 5 minutes without labels",
     "labels": "adapted to each patient's first 5 minutes with their annotations",
@@ -183,7 +184,8 @@ def lethal(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def of_rhythm(networks: Networks) -> dict[str, Any]:
-    """The rows about rhythm, from the networks of the folds; that of RR intervals as it was scored by patient.
+    """The rows about rhythm, from the networks of the folds; that of RR intervals as it was scored by patient; and the
+    quality gate's, which is no network and knows no folds.
 
     The R-peaks of cinc2017 are the shipped GRU's, whatever `networks` is: the judges of the folds were fitted on those.
     """
@@ -191,6 +193,7 @@ def of_rhythm(networks: Networks) -> dict[str, Any]:
         LETHAL_ROW: rhythm_rows.table(networks.folds, networks.n_folds),
         CINC_ROW: recordings.table(networks.folds, networks.n_folds),
         AF_ROW: af_rows.table(networks.models),
+        GATE_ROW: gate_rows.table(FOLDS),
     }
 
 
@@ -226,7 +229,12 @@ def lines(rows: dict[str, Any]) -> list[str]:
         f"lethal alarms on mitdb and svdb, {alarms['hours']} h: {alarms['told']} told, {alarms['false']} of them "
         f"false ({alarms['false_per_24h']} in 24 h): {', '.join(alarms['which']) or 'none'}"
     )
-    for name, told in ((LETHAL_ROW, rhythm_rows), (CINC_ROW, recordings), (AF_ROW, af_rows)):
+    for name, told in (
+        (LETHAL_ROW, rhythm_rows),
+        (CINC_ROW, recordings),
+        (AF_ROW, af_rows),
+        (GATE_ROW, gate_rows),
+    ):
         out += told.lines(rows[name]) if name in rows else ()
     for mode, personal in rows.get("personal", {}).items():
         out.append(f"Personal mode, {mode}: {PERSONAL[mode]}. Another claim than the rows above.")

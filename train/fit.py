@@ -14,16 +14,17 @@ import numpy as np
 from firmware_bridge.types import BadInput
 from train.dataset import Fold
 
-KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion", "recordings")
+KINDS = ("gru", "beat_cnn", "rhythm_cnn", "af", "fusion", "recordings", "gate")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m train fit gru|beat_cnn|rhythm_cnn|af|fusion|recordings``: train one, resuming where it was left.
+    """``python -m train fit gru|beat_cnn|rhythm_cnn|af|fusion|recordings|gate``: train one, resuming where it was left.
 
     Several of the GRU are trained at once where there is a GPU, else one after another: ``gru --fold all --seeds 3``.
     The fusion comes last: it listens to what the real pipeline finds with the quantised networks of the folds.
     The judge of whole recordings is for the report alone; it listens to the rhythm CNNs of the folds, and is written
-    beside them. ``python -m train ship`` does all of it in its order.
+    beside them. ``python -m train ship`` does all of it in its order. What a trained quality gate would be worth beside
+    the rule set by hand, ``gate`` prints; nothing is kept of it.
     """
     parser = _parser()
     args = parser.parse_args(argv)
@@ -59,6 +60,10 @@ def main(argv: list[str] | None = None) -> int:
             from train.evaluate_all import fold_models
 
             fit_recordings.main(args.networks or fold_models(), args.folds, seed=args.seed)
+        elif args.kind == "gate":
+            from train import fit_gate
+
+            fit_gate.main(args.folds, seed=args.seed)
         else:
             from train import fit_cnn
 
@@ -71,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints (default: runs)")
     parser.add_argument(
-        "--folds", type=int, default=3, help="how many folds' networks the fusion listens to, or are all"
+        "--folds",
+        type=int,
+        default=3,
+        help="how many folds' networks the fusion listens to, or are all; of how many the gate is",
     )
     parser.add_argument(
         "--networks", type=Path, help="networks: one folder for the fusion; the folds' for recordings"

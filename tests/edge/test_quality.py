@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.quality import Quality, QualityState
+from edge.quality import NoiseVotes, Quality, QualityLimits, QualityState
 from firmware_bridge.patient import VirtualPatient
 
 FS = 125.0
@@ -246,3 +246,13 @@ def test_state_when_so_many_samples_are_lost_then_said_where_they_are_most(share
     gone[np.random.default_rng(3).random(len(raw)) < share] = np.nan
     assert _run(gone, raw)[-1].lost == lost
     assert not _run(np.concatenate((gone, raw)), np.concatenate((raw, raw)))[-1].lost
+
+
+def test_votes_when_noise_comes_and_goes_then_three_of_four_begin_it_and_one_of_four_ends_it() -> None:
+    votes = NoiseVotes(QualityLimits())
+    told = []
+    for reason in [None, "motion", "muscle", None, "motion", None, None, None, "motion", "motion", "motion"]:
+        votes.push(reason)
+        assert votes.newest == reason
+        told.append(votes.reason)
+    assert told == [None, None, None, None, "motion", "motion", None, None, None, None, "motion"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wfdb
 from numpy.typing import NDArray
 
 from edge.types import AAMI
 from firmware_bridge.patient import VirtualPatient
-from train import rhythm_windows, splits
+from train import gate_windows, rhythm_windows, splits
 from train.dataset import HELD_OUT, NOT_S, Patient
 from train.front import FS_MODEL, run_front
 
@@ -77,6 +79,31 @@ def synthetic_cache(
     monkeypatch.setenv("HEARTWIRE_CACHE", str(folder))
     monkeypatch.setenv("HEARTWIRE_DATA", str(folder))
     return folder
+
+
+@pytest.fixture
+def gate_data(synthetic_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All that the quality gate is scored on, short: the cache, the stress records, labels of vfdb and cudb."""
+    stressed = live("beats", 0)
+    for name in ("118e_6", "119e_6"):
+        _write(synthetic_cache / f"nstdb_{name}.npz", stressed)
+    shutil.copytree(synthetic_cache / "cinc2017", tmp_path / "cinc2017")
+    rhythms = ["(N", "(NOISE", "(VT", "(ASYS", "(VFL"]
+    for database, names in (("vfdb", splits.VFDB), ("cudb", splits.CUDB)):
+        (tmp_path / database).mkdir()
+        labels = rhythms if database == "vfdb" else ["(N", "(AF"]
+        for name in names:
+            where = {"write_dir": str(tmp_path / database)}
+            flat = np.zeros((int(70 * FS), 1))
+            wfdb.wrsamp(name, FS, ["mV"], ["ECG"], flat, fmt=["16"], adc_gain=[200.0], baseline=[0], **where)
+            at, symbols = (np.arange(len(labels)) * 13 + 1) * int(FS), ["+"] * len(labels)
+            wfdb.wrann(name, "atr", at, symbols, aux_note=labels, **where)
+    monkeypatch.setenv("HEARTWIRE_DATA", str(tmp_path))
+    monkeypatch.setattr(gate_windows, "MIXED_S", (20.0, 40.0))
+    monkeypatch.setattr(gate_windows, "PIECE_S", 6.0)
+    monkeypatch.setattr(gate_windows, "STRESS_FROM_S", 20.0)
+    monkeypatch.setattr(gate_windows, "STRESS_S", 20.0)
+    return tmp_path
 
 
 _FILLED: list[Path] = []

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="torch is not installed (pip install 'heartw
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
 from train import card, seeds
-from train.evaluate_all import AF_ROW, CINC_ROW, LETHAL_ROW, built_in
+from train.evaluate_all import AF_ROW, CINC_ROW, GATE_ROW, LETHAL_ROW, built_in
 from train.noise_stress import LOWERED_ROW, beside
 
 KINDS = {kind: {"se": 99.5, "ppv": None, "f1": 80.25} for kind in ("qrs", "veb", "sveb")}
@@ -21,6 +21,7 @@ LETHAL = {
     "patients": 3, "windows": {"lethal": 200, "other": 1000}, "se": 96.5, "sp": None,
     "interval_95": {"se": [90.0, 99.0], "sp": None},
 }  # fmt: skip
+SHARE = {"percent": 16.03, "interval_95": [4.5, 50.25]}
 ROWS = {
     "ds2": {"records": 22, "final": ANSWERS, "early": ANSWERS, "nsvf_accuracy": 97.5},
     "noise stress, 118 and 119": {
@@ -41,6 +42,14 @@ ROWS = {
                 "se_interval_95": [97.5, 99.8], "sp_interval_95": [96.0, 99.5],
             },
         },
+    },
+    GATE_ROW: {
+        "by source": {
+            "asystole, vfdb": {"kind": "lethal", "units": 5, "looks": 736, "look": SHARE, "voted": SHARE},
+        },
+        "mean of sources": {"lethal": {"look": SHARE, "voted": SHARE}},
+        "roc area of the quality index": {"noise against lethal": SHARE},
+        "worst": ["cudb/cu20: 108 of 260"],
     },
     "personal": {
         mode: {
@@ -79,6 +88,9 @@ def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path:
     )
     for told in ("97.5 %", "median 228.0 ms", "99 % within 244.0 ms", "0.55 in 24 h", "105 vf 9 s"):
         assert told in text
+    assert "| lethal: asystole, vfdb | 5 | 736 | 16.03 [4.50, 50.25] | 16.03 [4.50, 50.25] |" in text
+    assert "voted noise, most looks: cudb/cu20: 108 of 260." in text
+    assert "quality index: noise against lethal 16.03 [4.50, 50.25]." in text
     headline, apart = text.split("### Personal mode: another claim")
     assert "personal," not in headline
     for mode in ("self", "labels"):
@@ -88,6 +100,13 @@ def test_card_when_written_then_every_figure_of_the_table_stands_in_it(tmp_path:
     for kind in ("gru", "beat_cnn", "rhythm_cnn", "fusion"):
         sha = json.loads((artefacts / kind / "manifest.json").read_text())["sha256"]
         assert sha[:12] in text
+
+
+def test_card_when_the_table_is_older_than_the_gates_rows_then_they_are_left_out(tmp_path: Path) -> None:
+    older = {name: row for name, row in ROWS.items() if name != GATE_ROW}
+    text = card.card(older, shipped())
+    assert "## Quality gate" not in text
+    assert "## Noise" in text
 
 
 def test_card_when_strips_were_drawn_then_each_picture_stands_there_with_its_count(tmp_path: Path) -> None:

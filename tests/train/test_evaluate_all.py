@@ -9,7 +9,7 @@ import pytest
 
 from edge.artefact import shipped
 from firmware_bridge.types import BadInput
-from train import af_rows, cli_evaluate, evaluate_all, recordings, rhythm_rows, splits
+from train import af_rows, cli_evaluate, evaluate_all, gate_rows, recordings, rhythm_rows, splits
 from train.dataset import Fold
 from train.ec57 import Mark, bxb
 from train.evaluate import Job, Score
@@ -49,6 +49,7 @@ def of_rhythm(networks: Networks) -> dict[str, object]:
         evaluate_all.LETHAL_ROW: lethal,
         evaluate_all.CINC_ROW: recordings.row(truth, truth),
         evaluate_all.AF_ROW: af_rows.table(networks.models),
+        evaluate_all.GATE_ROW: gate_rows.table_of([]),
     }
 
 
@@ -118,6 +119,7 @@ def test_table_when_every_record_is_scored_then_every_row_is_there_and_232_apart
     assert "OSEA" in shown
     assert "Se 75.00 [50.00, 100.00]" in shown
     assert "F1 of 8 recordings" in shown
+    assert "Quality gate, 4 s, called noise" in shown
     head, self_, labels = shown.split("Personal mode, ")
     assert "adapted" not in head
     assert self_.startswith("self: adapted to each patient's first 5 minutes without labels")
@@ -156,7 +158,13 @@ def test_main_when_asked_for_all_then_one_json_object(
         ("self", len(adapted()), built_in()),
         ("labels", len(adapted()), built_in()),
     ]
-    assert {evaluate_all.LETHAL_ROW, evaluate_all.CINC_ROW, evaluate_all.AF_ROW} <= set(rows)
+    of_rhythm_rows = (
+        evaluate_all.LETHAL_ROW,
+        evaluate_all.CINC_ROW,
+        evaluate_all.AF_ROW,
+        evaluate_all.GATE_ROW,
+    )
+    assert set(of_rhythm_rows) <= set(rows)
 
 
 def test_main_when_asked_for_beats_then_nothing_else_is_played_and_told(
