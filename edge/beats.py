@@ -66,6 +66,8 @@ class BeatStage:
         Corrects what goes out; what is learned here goes by the uncorrected answers. Nothing by default.
     is_paced : callable, optional
         Whether a pacing pulse was marked beside a device sample index.
+    is_pulse : callable, optional
+        Whether at a device sample index lies a pacing pulse, marked or not, that no QRS follows.
     """
 
     def __init__(
@@ -75,9 +77,11 @@ class BeatStage:
         to_device: Callable[[float], int],
         personal: Personal | None = None,
         is_paced: Callable[[int], bool] | None = None,
+        is_pulse: Callable[[int], bool] | None = None,
     ) -> None:
         self._models, self._ring, self._to_device = models, ring, to_device
         self._is_paced = is_paced or (lambda _: False)
+        self._is_pulse = is_pulse or (lambda _: False)
         self._personal = personal or Personal("off")
         gru, cnn = models.manifests["gru"], models.manifests["beat_cnn"]
         self._fs = gru.fs
@@ -96,8 +100,10 @@ class BeatStage:
         self._last_position = -1e9
 
     def is_qrs(self, k: int) -> bool:
-        """Whether a QRS lies where the posterior has a maximum, at sample `k`, or only a P-wave."""
+        """Whether a QRS lies where the posterior has a maximum, at sample `k`, or only a P-wave or a pacing pulse."""
         position, _ = self._refined(k)
+        if self._is_pulse(self._to_device(position - self._peak_lag)):
+            return False
         return self._sizes.is_qrs(self._ring.cut(round(position) - BEFORE, SPAN))
 
     def push(self, found: Decided, now: Circumstances) -> list[Beat]:

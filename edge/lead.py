@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.signal_measures import F64, MainsMeter
+from edge.signal_measures import F64, MainsMeter, moving_sum
 
 STRIDE_S = 0.25
 """The gate's state is renewed this often."""
@@ -40,6 +40,11 @@ class LeadLimits:
         it moves less than this in a second, or after so long. Until then the front end may be overloaded and
         show no QRS: mitdb 116 loses up to seven beats after jolts of 3.3 and 3.5 mV. Half the records of DS1
         have none, the others a few in 30 min.
+    alone_mv, alone_before_s, alone_after_s : float, float, float
+        A pace pulse that has less than this beside it, from so long before until so long after, is alone: P-waves
+        stay below (:class:`edge.quality.QualityLimits`), and a ventricle answers within 40 ms.
+    cut_before_s, cut_after_s, beside_s : float, float, float
+        What is taken out round a pulse, and how far from it an R-peak still is its own.
     spike_mv, spike_stands_out, spike_s, min_spike_fs : float
         Pace pulse: a jump of this size, and so many times the median jump, and back within this time or three
         samples; looked for where fs is at least `min_spike_fs`. EC13: 2 to 700 mV, 0.1 to 2 ms, of
@@ -55,6 +60,12 @@ class LeadLimits:
     jolt_mv: float = 2.0
     settled_mv: float = 0.25
     settle_s: float = 8.0
+    alone_mv: float = 0.35
+    alone_before_s: float = 0.15
+    alone_after_s: float = 0.17
+    cut_before_s: float = 0.006
+    cut_after_s: float = 0.012
+    beside_s: float = 0.03
     spike_mv: float = 0.25
     spike_stands_out: float = 8.0
     spike_s: float = 0.0085
@@ -179,18 +190,48 @@ class RawGate:
             return "rail" if at_end and self._high - self._low > 1.0 else "flat"
         return None
 
+    def pulse_alone(self, newest: list[float], ago: int) -> bool:
+        """Whether what lies `ago` samples back is a pace pulse without a QRS; `newest` are those not taken yet [mV]."""
+        limits, fs = self._limits, self._fs
+        if fs < limits.min_spike_fs or not self._second:
+            return False
+        x = np.concatenate((*self._second, np.array(newest, dtype=np.float64)))
+        at = len(x) - 1 - ago
+        first = at - round(limits.alone_before_s * fs)
+        x = x[max(0, first) : at + round(limits.alone_after_s * fs) + 1]
+        pulses = self._pulses(x, x[1:] - x[:-1])
+        if first < 0 or not len(pulses) or np.abs(pulses - (at - first)).min() > limits.beside_s * fs:
+            return False
+        rest = x.copy()
+        for pulse in pulses:
+            a = max(0, pulse - round(limits.cut_before_s * fs))
+            b = min(len(x) - 1, pulse + round(limits.cut_after_s * fs))
+            rest[a : b + 1] = np.linspace(rest[a], rest[b], b + 1 - a)
+        # A mean over 20 ms takes 50 Hz away; a line through the ends takes the wander.
+        n = round(0.02 * fs)
+        rest = moving_sum(rest, n) / n
+        rest -= np.linspace(rest[0], rest[-1], len(rest))
+        return float(rest.max() - rest.min()) < limits.alone_mv
+
     def _find_spikes(self, x: F64, jumps: F64, start: int) -> None:
-        size = np.abs(jumps[: -self._back])
-        steep = np.flatnonzero(size > self._limits.spike_mv)
-        if len(steep):
-            # Muscle noise jumps too, but everywhere.
-            usual = float(np.partition(size, len(size) // 2)[len(size) // 2])
-            steep = steep[size[steep] > self._limits.spike_stands_out * usual]
-            away = np.abs(x[steep[:, None] + self._after] - x[steep][:, None])
-            back = (away < 0.3 * size[steep][:, None]).any(axis=1)
-            self.spikes += (start + 1 + steep[back]).tolist()
+        self.spikes += (start + self._pulses(x, jumps)).tolist()
         if self.spikes:
             self.spikes = [s for s in self.spikes if s > self._n - _KEPT_S * self._fs]
+
+    def _pulses(self, x: F64, jumps: F64) -> NDArray[np.int64]:
+        """Where in `x` pace pulses have begun; `jumps` are those from each sample to the next."""
+        size = np.abs(jumps[: -self._back])
+        steep = np.flatnonzero(size > self._limits.spike_mv)
+        if not len(steep):
+            return steep
+        # Muscle noise jumps too, but everywhere.
+        usual = float(np.partition(size, len(size) // 2)[len(size) // 2])
+        steep = steep[size[steep] > self._limits.spike_stands_out * usual]
+        away = np.abs(x[steep[:, None] + self._after] - x[steep][:, None])
+        # A front end spreads the pulse over a few samples: its height is not yet that of the first jump.
+        height = np.maximum(size[steep], away.max(axis=1))
+        found: NDArray[np.int64] = 1 + steep[(away < 0.3 * height[:, None]).any(axis=1)]
+        return found
 
 
 def _run(before: int, ends: NDArray[Any], n_ends: int) -> int:

@@ -89,7 +89,9 @@ class Pipeline:
         self._state = models.gru.new_state()
         self._ring = Ring()
         self._personal = Personal(personal)
-        self._beats = BeatStage(models, self._ring, self._to_device, self._personal, self._is_paced)
+        self._beats = BeatStage(
+            models, self._ring, self._to_device, self._personal, self._is_paced, self._is_pulse
+        )
         wait = gru.delay["class"] - gru.delay["qrs"]
         self._detector = RPeakDetector(gru.thresholds["qrs_logit"], wait, self._beats.is_qrs)
         self._rhythm = RhythmStage(models.af)
@@ -105,9 +107,7 @@ class Pipeline:
         self._guard: Guard | None = None
         self._pace = PaceMarks(1.0)
         self._expected: int | None = None
-        self._base = 0
-        self._at = 0
-        self._k = 0
+        self._base = self._at = self._k = 0
         self._detached: str | None = None
 
     @property
@@ -286,8 +286,7 @@ class Pipeline:
     def _model_sample(self, y: float, events: list[Event]) -> None:
         """One sample at the model's rate: filter, GRU, R-peak, and the slower looks."""
         k = self._k
-        f = self._cascade.push(y)
-        clip = self._clip
+        f, clip = self._cascade.push(y), self._clip
         f = clip if f > clip else (-clip if f < -clip else f)
         self._ring.push(f)
         self._quality.push(f)  # type: ignore[union-attr]
@@ -335,7 +334,7 @@ class Pipeline:
             return self._rhythm.unknown(self._at)
         window = self._ring.cut(k - self._rhythm_window, self._rhythm_window)
         probs = self._models.rhythm_cnn.probs(rhythm_image(window))
-        return self._rhythm.on_window(probs, self._at, not self._quality.state.unreadable)
+        return self._rhythm.on_window(probs, self._at, not state.unreadable)
 
     # -- what goes out ---------------------------------------------------------------------------------------
 
@@ -353,9 +352,8 @@ class Pipeline:
         return out
 
     def _now(self) -> Circumstances:
-        quality = self._quality
-        assert quality is not None
-        state = quality.state
+        assert self._quality is not None
+        state = self._quality.state
         return Circumstances(state.sqi, self._warming(), not state.unreadable, self._at)
 
     def _warming(self) -> bool:
@@ -367,6 +365,9 @@ class Pipeline:
 
     def _is_paced(self, sample: int) -> bool:
         return self._pace.beside(sample)
+
+    def _is_pulse(self, sample: int) -> bool:
+        return self._quality is not None and self._quality.pulse_alone(self._at - sample)
 
     def _next(self) -> int:
         return self._at if self._expected is None else self._expected

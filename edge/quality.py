@@ -257,6 +257,10 @@ class Quality:
         if len(new) == self._stride:
             self._model_stride()
 
+    def pulse_alone(self, ago: int) -> bool:
+        """Whether a pace pulse without a QRS lies `ago` device samples back: a pacemaker that nothing answers."""
+        return self._raw_gate.pulse_alone(self._raw, ago)
+
     def note_peak(self, amp_mv: float) -> None:
         """An R-peak was found: its size [mV] tells how small this patient's QRS can be."""
         size = abs(amp_mv)

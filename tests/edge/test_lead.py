@@ -169,3 +169,40 @@ def test_reset_when_settling_then_forgotten() -> None:
     assert gate.settling
     gate.reset()
     assert not gate.settling
+
+
+def _after_pulses(fs: float, every_s: float, answer_mv: float, at_s: float = 0.07) -> tuple[RawGate, int]:
+    """A gate that has seen pulses of 5 mV, each answered after `at_s`, and for how long the last one is past."""
+    t = np.arange(round(4.0 * fs)) / fs
+    since_s = t % every_s
+    mv = 5.0 * (since_s < 0.002) + answer_mv * np.exp(-(((since_s - at_s) / 0.03) ** 2))
+    mv += 0.006 * np.random.default_rng(0).standard_normal(len(t))
+    gate = RawGate(fs, LeadLimits())
+    for k in range(0, len(mv), gate.stride):
+        if k + gate.stride <= len(mv):
+            gate.take(mv[k : k + gate.stride], 0)
+    last = round(3.6 * fs)
+    return gate, len(mv) // gate.stride * gate.stride - 1 - last
+
+
+@pytest.mark.parametrize("fs", [250.0, 360.0, 500.0])
+@pytest.mark.parametrize("answer_mv", [0.0, 0.25, -0.25])
+def test_pulse_alone_when_no_more_than_a_p_wave_is_beside_it_then_alone(fs: float, answer_mv: float) -> None:
+    gate, ago = _after_pulses(fs, 0.9, answer_mv)
+    assert gate.pulse_alone([], ago)
+    assert not gate.pulse_alone([], ago + round(0.06 * fs))
+
+
+@pytest.mark.parametrize("fs", [250.0, 360.0, 500.0])
+@pytest.mark.parametrize(("answer_mv", "at_s"), [(0.6, 0.07), (-0.6, 0.07), (1.0, 0.0), (-1.0, 0.01)])
+def test_pulse_alone_when_a_qrs_answers_or_lies_under_it_then_not(
+    fs: float, answer_mv: float, at_s: float
+) -> None:
+    gate, ago = _after_pulses(fs, 0.9, answer_mv, at_s)
+    assert not gate.pulse_alone([], ago)
+
+
+def test_pulse_alone_when_device_is_too_slow_to_show_pulses_or_nothing_was_seen_then_not() -> None:
+    gate, ago = _after_pulses(125.0, 0.9, 0.0)
+    assert not gate.pulse_alone([], ago)
+    assert not RawGate(250.0, LeadLimits()).pulse_alone([0.0] * 100, 40)

@@ -127,3 +127,49 @@ def test_alarm_when_a_lethal_rhythm_clips_then_it_is_raised_all_the_same(ward: A
     assert first.name == expected.name in ("vf", "vt")
     assert abs(first.since - expected.since) <= 1.5 * FS
     assert min(status.sqi for status in got.statuses(20.0)) < 0.9
+
+
+def _add_pulses(mv: Any, fs: float, from_s: float, per_min: float, size_mv: float) -> None:
+    """Pulses of 2 ms, as a front end shows them, that the device does not mark."""
+    for at_s in np.arange(from_s, len(mv) / fs - 0.1, 60.0 / per_min):
+        at, n = round(at_s * fs), max(1, round(0.002 * fs))
+        mv[at : at + n] += np.float32(size_mv)
+
+
+@pytest.mark.parametrize("fs", [250.0, 360.0, 500.0])
+@pytest.mark.parametrize("size_mv", [2.0, -5.0])
+@pytest.mark.parametrize("p_mv", [0.0, 0.2])
+def test_asystole_when_pulses_that_no_device_marks_are_not_answered_then_alarm_and_no_beat(
+    ward: Any, fs: float, size_mv: float, p_mv: float
+) -> None:
+    recording = ward.heart("sinus:20s rate=72; asystole:60s", 36, fs, seed=1)
+    last = recording.beats[-1].sample
+
+    def paced(mv: Any) -> None:
+        _add_pulses(mv, fs, 20.3, 70.0, size_mv)
+        since_s = (np.arange(len(mv)) / fs - 20.0) % 0.72 - 0.3
+        mv[round(20.0 * fs) :, 0] += (p_mv * np.exp(-((since_s / 0.04) ** 2)))[round(20.0 * fs) :]
+
+    answers = ward.play(recording.changed(paced))
+    alarm = answers.raised("asystole")[0]
+    assert (alarm.at - last) / fs <= 10.0
+    assert [b for b in answers.beats(False) if b.r_peak.sample > last + fs] == []
+
+
+@pytest.mark.parametrize("fs", [250.0, 500.0])
+@pytest.mark.parametrize(("script", "before_s"), [("paced:60s rate=70", 0.072), ("sinus:60s rate=70", 0.0)])
+@pytest.mark.parametrize("gain", [0.5, 1.0])
+def test_asystole_when_every_pulse_is_answered_or_lies_in_a_qrs_then_no_alarm_and_no_beat_lost(
+    ward: Any, fs: float, script: str, before_s: float, gain: float
+) -> None:
+    recording = ward.heart(script, 40, fs, seed=1)
+
+    def paced(mv: Any) -> None:
+        mv *= gain
+        for beat in recording.beats:
+            at = max(0, beat.sample - round(before_s * fs))
+            mv[at : at + max(1, round(0.002 * fs))] += 3.0
+
+    answers = ward.play(recording.changed(paced))
+    assert answers.raised() == []
+    assert len(answers.beats(False)) >= 0.95 * len(recording.beats)
