@@ -14,7 +14,10 @@ MEANING = {
         "The heart does not beat, or not so that the electrodes see it.",
         "Beats too small for the detector; electrodes on a table that hum a little. A detached electrode, a gap and "
         "a silent link are never asystole. In noise it is told as `unreadable` instead. Where more than half of the "
-        "samples are lost a QRS may be among them: it comes after 7 s there, and `unreadable` beside it.",
+        "samples are lost a QRS may be among them: it comes after 7 s there, and `unreadable` beside it. Missing where "
+        "P-waves are nearly half as large as the patient's QRS, or where a device of less than 200 samples a second "
+        "does not mark a pacemaker's pulses: both may be counted as beats. A small VT may be told as this, and atria "
+        "that flutter on, or a baseline that wanders, make it `vf`.",
     ),
     "vf": (
         "The ventricles quiver: no blood is moved.",
