@@ -19,7 +19,7 @@ BEFORE, SPAN = 12, 21
 
 SMALL, SMOOTH = 0.4, 0.28
 """Part of the usual range, and part of its own range that a wave's mean of three samples goes at most from one sample
-(8 ms) to the next. Of 124,549 R-peaks found in DS1, the paced records and svdb nine are both, one of them false."""
+(8 ms) to the next. Of 149,457 R-peaks found in DS1, the paced records and svdb 15 are both, four of them false."""
 
 FLAT = 0.19
 """So much of the steepest step of the patient's usual QRS a small wave must have, or it is none, however steep it is

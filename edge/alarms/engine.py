@@ -160,9 +160,8 @@ class AlarmEngine:
         fresh = newest is not None and (at - newest) / fs < self._limits.stale_s
         timed = fresh and not self._mismatch
         out = self._set("vt", beats.vt(fs) if fresh else NOTHING)
-        if not (
-            timed and beats.hesitates(at, fs)
-        ):  # noise ends a long interval with a peak that is hardly one
+        # Noise ends a long interval with a peak that is hardly one: the alarm stays as it is until the gate has looked.
+        if not (timed and beats.hesitates(at, fs)):
             out += self._set("extreme_brady", beats.extreme_brady(fs) if timed else NOTHING)
         out += self._set("extreme_tachy", beats.extreme_tachy(fs) if timed else NOTHING)
         out += self._set("pause", beats.pause(fs) if timed else NOTHING)
