@@ -344,19 +344,10 @@ def main(
     """
     databases.data_root()
     heard = _heard(runs, n_folds, n_processes, networks, None if also else in_place)
-    rows, n_folds, whose, command = heard.rows, heard.n_folds, heard.whose, heard.command
+    rows, n_folds = heard.rows, heard.n_folds
     recipe = replace(FusionRecipe() if networks is None else FusionRecipe(shares=OF_STRANGERS), **changes)
     more = [r for other in also for r in rows_of_folds(other, n_folds, n_processes, in_place)]
-    if also:
-        whose = (
-            f"{whose}; {1 + len(also)} sets of them{', a fusion in place in the others' if in_place else ''}"
-        )
-        command = f"{command} --also {' '.join(other.name for other in also)}"
-        command += f" --in-place {in_place.name}" if in_place else ""
-    if recipe.taught_by:
-        command += f" --taught-by {recipe.taught_by}"
-    if recipe.factors:
-        command += f" --factors {recipe.factors[0]:g} {recipe.factors[1]:g}"
+    whose, command = _in_words(heard, also, in_place, recipe)
     nets, factors, results = fitted(rows, more, recipe, n_folds, n_processes)
     print(json.dumps({"factors": factors, **results}), flush=True)
     found: dict[str, object] = {f"patients held out, {n_folds} folds, first lead": results}
@@ -373,6 +364,22 @@ def main(
             folder, known = runs / Fold(k, n_folds).folder, [r for r in rows if r.fold != k]
             _write(folder, net, known, {**content, "factors": _named(factors[k])}, {})
     return runs / "fusion.pt"
+
+
+def _in_words(
+    heard: Heard, also: Sequence[Path], in_place: Path | None, recipe: FusionRecipe
+) -> tuple[str, str]:
+    """Whose the rows are, and the command that fits this again."""
+    whose, command = heard.whose, heard.command
+    if also:
+        whose += f"; {1 + len(also)} sets of them{', a fusion in place in the others' if in_place else ''}"
+        command += f" --also {' '.join(other.name for other in also)}"
+        command += f" --in-place {in_place.name}" if in_place else ""
+    if recipe.taught_by:
+        command += f" --taught-by {recipe.taught_by}"
+    if recipe.factors:
+        command += f" --factors {recipe.factors[0]:g} {recipe.factors[1]:g}"
+    return whose, command
 
 
 def _named(factors: tuple[float, float]) -> dict[str, float]:
